@@ -1,0 +1,1 @@
+"""Stand-in for lie_learn: see pyproject.toml beside this package."""

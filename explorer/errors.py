@@ -1,0 +1,37 @@
+"""Expected errors. Each message is one sentence that says what failed, what was given, what is accepted and what to do."""
+
+
+class ExplorerError(Exception):
+    """Base of all errors that a visitor can cause and mend; shown as one sentence, exit status 2 on the command line."""
+
+
+class PictureError(ExplorerError):
+    """Bytes that are no picture we can show: wrong format, corrupt, too large or too small."""
+
+
+class NetworkError(ExplorerError):
+    """A network name, file or factory that cannot be used."""
+
+
+class SizeError(ExplorerError):
+    """A height or width that the network cannot take."""
+
+
+class TransformError(ExplorerError):
+    """A transform name that cannot be read, or that does not fit the picture."""
+
+
+class WeightsError(ExplorerError):
+    """Weights that do not fit the network."""
+
+
+class SettingError(ExplorerError):
+    """A setting with a value that is not accepted."""
+
+
+class DeviceError(ExplorerError):
+    """A device that is absent, cannot do what was asked, or is out of memory."""
+
+
+class Superseded(Exception):  # noqa: N818 - not an error: a later request of the same visitor took its place
+    """A measurement that was stopped because the same visitor asked for a later one."""

@@ -1,0 +1,337 @@
+"""Theory: whether a network is exactly equivariant at a size, which layers break it, why, and which sizes do not.
+
+Two things decide. The *grids*: a layer whose sampling grid is displaced (δ ≠ 0, see `grids`) does not commute with a
+reversal of that axis. The *weights*: a kernel that differs from its own transform, or an activation or pool that does
+not commute with the channels' action, breaks at every size. Nothing is taken from a table: grids are recorded from the
+network's own modules as they are called, and weights are compared with their transforms.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import SizeError
+from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, evaluate
+from explorer.symmetry import elements_to_measure
+from explorer.tracing import Call, Trace, blank_copy, trace
+from models.export import layers_of, types_of
+from models.fields import FieldType, transformed_kernel
+from models.groups import Element, PointGroup
+
+NO_ACTION = "no action"
+WEIGHT_TOLERANCE = 1e-9  # relative; kernels are compared in float64, after projection they agree to 1e-15
+KEPT_TRACES = 64  # recordings kept for each network
+SMALLEST_EXACT_PX = 8  # smaller exact sides are true but of no use
+SEARCH_PX = 128  # how far from a side the nearest exact sides are looked for
+_PROBE_SIDE = 64  # the side at which a network is recorded to find out which sides it can take
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LayerTheory:
+    """One call of one layer; pairs are (height, width), None where the layer samples nothing.
+
+    `elements`: for each element, whether the layer by itself commutes with it: "exact", "broken", "undecided" (its
+    padding merges with the next layer's) or "no action". `weight_error` is the largest relative difference between
+    the kernel (or output) and its transform.
+    """
+
+    name: str
+    kind: str
+    module_name: str
+    in_hw: Pair
+    out_hw: Pair
+    kernel: Pair | None
+    stride: Pair | None
+    padding: Pair | None
+    remainder: Pair | None
+    displacement_px: tuple[float, float] | None
+    elements: dict[str, str]
+    weight_error: float
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether any element is broken by this layer itself."""
+        return BROKEN in self.elements.values()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What theory says of a network at one size. `verdict`: "exact", "approximate", "not equivariant" or "undecided"."""
+
+    height_px: int
+    width_px: int
+    verdict: str
+    elements: dict[str, str]
+    layers: tuple[LayerTheory, ...]
+    exact_heights_px: tuple[int | None, int | None]
+    exact_widths_px: tuple[int | None, int | None]
+    invariant_logits: bool
+
+    @property
+    def broken_layers(self) -> tuple[LayerTheory, ...]:
+        """Every layer that breaks an element by itself, in order."""
+        return tuple(layer for layer in self.layers if layer.is_broken)
+
+    @property
+    def first_broken_layer(self) -> LayerTheory | None:
+        """The first of them, if any."""
+        return next(iter(self.broken_layers), None)
+
+
+class Structure:
+    """A served network as theory sees it: its shape without its weights, and what its weights break. Thread-safe."""
+
+    def __init__(self, network: nn.Module, group: PointGroup) -> None:
+        self.group = group
+        self.elements = elements_to_measure(group)
+        self.types = {name: types_of(layer) for name, layer in layers_of(network)}
+        self.weight_errors = weight_errors(network, self.elements)
+        self._blank = blank_copy(network)
+        self._recording = Lock()
+        self._traces: OrderedDict[Pair, Trace] = OrderedDict()
+
+    def trace(self, *, height_px: int, width_px: int) -> Trace:
+        """The recorded pass for height × width; raises SizeError where the network cannot take it."""
+        with self._recording:  # recording hooks the shared copy
+            if (height_px, width_px) not in self._traces:
+                self._traces[height_px, width_px] = self._record(height_px, width_px)
+            while len(self._traces) > KEPT_TRACES:
+                self._traces.popitem(last=False)
+            return self._traces[height_px, width_px]
+
+    def _record(self, height_px: int, width_px: int) -> Trace:
+        try:
+            return trace(self._blank, height_px=height_px, width_px=width_px)
+        except (RuntimeError, ValueError) as error:
+            if height_px < self.smallest_px or width_px < self.smallest_px:
+                raise SizeError(
+                    f"The network cannot take {height_px}×{width_px} px: give at least {self.smallest_px} px a side."
+                ) from None
+            raise SizeError(f"The network cannot take {height_px}×{width_px} px: {_first_line(error)}") from None
+
+    def grids(self, *, height_px: int, width_px: int) -> dict[str, tuple[AxisState, AxisState]]:
+        """For each call whose grid is known, where its samples lie along height and width; for comparing shifts."""
+        recorded = self.trace(height_px=height_px, width_px=width_px)
+        rows, columns = evaluate(recorded.steps, 0, height_px), evaluate(recorded.steps, 1, width_px)
+        grids = {}
+        for call in recorded.calls:
+            if call.out_step is not None:
+                row, column = rows[call.out_step].state, columns[call.out_step].state
+                if row is not None and column is not None:
+                    grids[call.name] = (row, column)
+        return grids
+
+    @cached_property
+    def smallest_px(self) -> int:
+        """The smallest side at which every layer has at least one pixel to give; at least 2."""
+        steps = trace(self._blank, height_px=_PROBE_SIDE, width_px=_PROBE_SIDE).steps
+        return next((side for side in range(2, _PROBE_SIDE) if _fits(evaluate(steps, 0, side))), _PROBE_SIDE)
+
+
+def predict(structure: Structure, *, height_px: int, width_px: int) -> Prediction:
+    """Theory's verdict for a picture of height × width; raises SizeError where the network cannot take it."""
+    recorded = structure.trace(height_px=height_px, width_px=width_px)
+    axes = evaluate(recorded.steps, 0, height_px), evaluate(recorded.steps, 1, width_px)
+    layers = tuple(_layer(call, axes, recorded, structure) for call in recorded.calls)
+    elements = {element.name: _network_status(element, axes, recorded, layers) for element in structure.elements}
+    by_weights = bool(structure.weight_errors)
+    return Prediction(
+        height_px,
+        width_px,
+        _verdict(elements, by_weights=by_weights),
+        elements,
+        layers,
+        (None, None) if by_weights else _exact_sides(recorded, 0, height_px, structure.smallest_px),
+        (None, None) if by_weights else _exact_sides(recorded, 1, width_px, structure.smallest_px),
+        all(out_type is not None for _, out_type in structure.types.values()),
+    )
+
+
+def weight_errors(network: nn.Module, elements: tuple[Element, ...]) -> dict[str, dict[str, float]]:
+    """{layer: {element: relative difference}} for layers whose weights or channels do not commute with an element.
+
+    Convolutions and linear layers: ‖ρ_out(g) W ρ_in(g)⁻¹ − W‖ / ‖W‖. Other layers act pixel by pixel or pool: probed with
+    random fields on which only the channels are transformed, ‖L(ρ_in(g) v) − ρ_out(g) L(v)‖ / ‖L(v)‖, float64.
+    """
+    errors = {}
+    for name, layer in layers_of(network):
+        in_type, out_type = types_of(layer)
+        if in_type is None or out_type is None:
+            continue
+        if _layer_errors(layer, _generators(elements), in_type, out_type):  # else all products commute, too
+            errors[name] = _layer_errors(layer, elements, in_type, out_type)
+    return errors
+
+
+def _layer_errors(
+    layer: nn.Module, elements: tuple[Element, ...], in_type: FieldType, out_type: FieldType
+) -> dict[str, float]:
+    acting = [element for element in elements if in_type.has_action(element) and out_type.has_action(element)]
+    errors = {element.name: _weight_error(layer, element, in_type, out_type) for element in acting}
+    return {name: error for name, error in errors.items() if error > WEIGHT_TOLERANCE}
+
+
+def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
+    """A few of `elements` whose products give all of them."""
+    turns = [element for element in elements if not element.mirrored]
+    mirrors = [element for element in elements if element.mirrored]
+    return (*turns[:1], *mirrors[:1])
+
+
+def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_type: FieldType) -> float:
+    if isinstance(layer, nn.Conv2d):
+        bias_error = 0.0 if layer.bias is None else _relative(out_type.act(layer.bias.detach(), element, dim=0), layer.bias)
+        if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
+            return 1.0  # the transposed kernel has another shape
+        kernel = _dense_kernel(layer)
+        moved = transformed_kernel(kernel, element, in_type=in_type, out_type=out_type)
+        return max(_relative(moved, kernel), bias_error)
+    if isinstance(layer, nn.Linear):
+        weight = layer.weight.detach()
+        moved = out_type.act(in_type.act(weight, element, dim=1), element, dim=0)
+        return _relative(moved, weight)
+    probe = _probe(layer, in_type)
+    output = layer.forward(probe)
+    return _relative(layer.forward(in_type.act(probe, element)), out_type.act(output, element))
+
+
+def _dense_kernel(conv: nn.Conv2d) -> Tensor:
+    """(C_out, C_in, k, k) also of a grouped convolution, whose missing connections are zeros."""
+    kernel = conv.weight.detach()
+    if conv.groups == 1:
+        return kernel
+    dense = kernel.new_zeros(conv.out_channels, conv.in_channels, *kernel.shape[2:])
+    outs, ins = conv.out_channels // conv.groups, conv.in_channels // conv.groups
+    for group in range(conv.groups):
+        rows, columns = slice(group * outs, (group + 1) * outs), slice(group * ins, (group + 1) * ins)
+        dense[rows, columns] = kernel[rows]
+    return dense
+
+
+def _probe(layer: nn.Module, in_type: FieldType) -> Tensor:
+    side = 8
+    generator = torch.Generator().manual_seed(0)
+    dtype = next((p.dtype for p in (*layer.parameters(), *layer.buffers()) if p.is_floating_point()), torch.float64)
+    return torch.randn(2, in_type.channels, side, side, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def _relative(value: Tensor, reference: Tensor) -> float:
+    return float((value - reference).norm() / reference.norm().clamp_min(1e-30))
+
+
+def _layer(call: Call, axes: tuple[list[AxisStep], list[AxisStep]], recorded: Trace, structure: Structure) -> LayerTheory:
+    samplings = [(axes[0][number].sampling, axes[1][number].sampling) for number in call.windows]
+    shown = max(samplings, key=_prominence, default=None)
+    height, width = shown if shown is not None and (_prominence(shown) > (1, 1, 0) or call.kind == "Conv2d") else (None, None)
+    errors = structure.weight_errors.get(call.module_name, {})
+    in_type, out_type = structure.types.get(call.module_name, (None, None))
+    elements = {}
+    for element in structure.elements:
+        if in_type is None or out_type is None or not (in_type.has_action(element) and out_type.has_action(element)):
+            elements[element.name] = NO_ACTION if call.module_name else _grid_status(element, call, axes, recorded)
+        elif element.name in errors:
+            elements[element.name] = BROKEN
+        else:
+            elements[element.name] = _grid_status(element, call, axes, recorded)
+    return LayerTheory(
+        call.name,
+        call.kind,
+        call.module_name,
+        call.in_hw,
+        call.out_hw,
+        None if height is None or width is None else (height.window.kernel, width.window.kernel),
+        None if height is None or width is None else (height.window.stride, width.window.stride),
+        None if height is None or width is None else (height.window.pad, width.window.pad),
+        None if height is None or width is None else (height.remainder, width.remainder),
+        None if height is None or width is None else (height.displacement_px, width.displacement_px),
+        elements,
+        max(errors.values(), default=0.0),
+    )
+
+
+def _prominence(samplings: tuple[AxisSampling | None, AxisSampling | None]) -> tuple[int, int, int]:
+    """Orders the operations of a layer: the one with the largest stride, kernel and padding names it."""
+    height = samplings[0]
+    return (0, 0, 0) if height is None else (height.window.stride, height.window.kernel, height.window.pad)
+
+
+def _grid_status(element: Element, call: Call, axes: tuple[list[AxisStep], list[AxisStep]], recorded: Trace) -> str:
+    """Whether the sampling of one call commutes with `element`."""
+    statuses = [EXACT]
+    for number in call.windows:
+        statuses += [axes[axis][number].status for axis in (0, 1) if element.reversed_axes[axis]]
+        if element.swaps_axes and not _axes_alike(recorded, number):
+            statuses.append(BROKEN)
+    if call.out_step is not None:
+        for axis in (0, 1):
+            state = axes[axis][call.out_step].state
+            if element.reversed_axes[axis] and (state is None or state.pending[0] != state.pending[1]):
+                statuses.append(UNDECIDED)
+    return _worst(statuses)
+
+
+def _axes_alike(recorded: Trace, number: int) -> bool:
+    windows = recorded.steps[number].windows
+    return windows is None or windows[0] == windows[1]
+
+
+def _network_status(
+    element: Element,
+    axes: tuple[list[AxisStep], list[AxisStep]],
+    recorded: Trace,
+    layers: tuple[LayerTheory, ...],
+) -> str:
+    weights_break = any(layer.elements[element.name] == BROKEN and layer.weight_error for layer in layers)
+    axes_differ = element.swaps_axes and not all(_axes_alike(recorded, n) for n in range(len(recorded.steps)))
+    if weights_break or axes_differ:
+        return BROKEN
+    if recorded.out_step is None:
+        return UNDECIDED
+    states = [axes[axis][recorded.out_step].state for axis in (0, 1)]
+    if None in states:
+        return UNDECIDED
+    return _worst([state.status for axis, state in enumerate(states) if state and element.reversed_axes[axis]])
+
+
+def _worst(statuses: list[str]) -> str:
+    return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
+
+
+def _verdict(elements: dict[str, str], *, by_weights: bool) -> str:
+    if by_weights:
+        return "not equivariant"
+    return {EXACT: "exact", BROKEN: "approximate", UNDECIDED: "undecided"}[_worst(list(elements.values()))]
+
+
+def _exact_sides(recorded: Trace, axis: int, side_px: int, smallest_px: int) -> tuple[int | None, int | None]:
+    """The nearest sides below and above `side_px` at which no grid is displaced along `axis`."""
+    below = range(side_px - 1, max(smallest_px, SMALLEST_EXACT_PX, side_px - SEARCH_PX) - 1, -1)
+    above = range(side_px + 1, side_px + SEARCH_PX + 1)
+    return _first_exact(recorded, axis, below), _first_exact(recorded, axis, above)
+
+
+def _first_exact(recorded: Trace, axis: int, sides: range) -> int | None:
+    return next((side for side in sides if is_exact_side(recorded, axis, side)), None)
+
+
+def is_exact_side(recorded: Trace, axis: int, side_px: int) -> bool:
+    """Whether a picture of `side_px` along `axis` (0 height, 1 width) leaves every grid centred."""
+    if recorded.out_step is None:
+        return False
+    steps = evaluate(recorded.steps, axis, side_px)
+    state = steps[recorded.out_step].state
+    return state is not None and state.status == EXACT and _fits(steps)
+
+
+def _fits(steps: list[AxisStep]) -> bool:
+    return all(step.state is None or step.state.side >= 1 for step in steps)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,199 @@
+"""Sampling grids: what convolutions and pools do to the pixels of one axis. Pure arithmetic, no tensors.
+
+A network is a graph of steps on tensors (recorded by `tracing`); `evaluate` follows one axis of a picture of any side
+through it. Height and width are independent, so each is evaluated on its own.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+EXACT, BROKEN, UNDECIDED = "exact", "broken", "undecided"
+
+
+@dataclass(frozen=True)
+class AxisWindow:
+    """The parameters of a convolution or pool along one axis; pad is what the operation adds on each side.
+
+    `kind`: "conv" (each tap has its own weight), "max", "mean", or "padded mean" (padding counts in the divisor).
+    """
+
+    kind: str
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    pad: int = 0
+    ceil_mode: bool = False
+
+    def out_side(self, side: int) -> int:
+        """The side that torch gives: ceil mode adds a window, unless it would start in the padding at the end."""
+        reach = side + 2 * self.pad - self.dilation * (self.kernel - 1) - 1
+        if not self.ceil_mode:
+            return reach // self.stride + 1
+        windows = -(-reach // self.stride) + 1
+        return windows - 1 if (windows - 1) * self.stride >= side + self.pad else windows
+
+
+@dataclass(frozen=True)
+class AxisSampling:
+    """One operation on one axis of a given side: out pixel j reads pixels j·stride − pad_before + dilation·t, 0 ≤ t < kernel."""
+
+    window: AxisWindow
+    side: int
+    out_side: int
+    pad_before: int
+    pad_after: int
+
+    @property
+    def remainder(self) -> int:
+        """Pixels, padding included, that no window reaches; negative where ceil mode adds a window."""
+        w = self.window
+        span = w.stride * (self.out_side - 1) + w.dilation * (w.kernel - 1) + 1
+        return self.side + self.pad_before + self.pad_after - span
+
+    @property
+    def displacement_px(self) -> float:
+        """δ = (pad_after − pad_before − remainder) / 2: centre of the out grid minus centre of the in grid, in pixels."""
+        return (self.pad_after - self.pad_before - self.remainder) / 2
+
+    @cached_property
+    def commutes_with_reversal(self) -> bool:
+        """Whether reversing the axis first equals reversing it afterwards, for all weights that do so themselves."""
+        if self.displacement_px == 0:
+            return True
+        windows = [self._reads(j) for j in range(self.out_side)]
+        if self.window.kind == "conv":  # a real tap meets its mirror image only where δ = 0
+            return not any(real for real, _ in windows)
+        mirrored = [(frozenset(self.side - 1 - at for at in real), divisor) for real, divisor in reversed(windows)]
+        return windows == mirrored
+
+    def _reads(self, j: int) -> tuple[frozenset[int], int]:
+        """The real pixels that out pixel j reads, and how many padded ones a mean counts among its divisor."""
+        w = self.window
+        start = j * w.stride - self.pad_before
+        real = frozenset(at for at in range(start, start + w.dilation * w.kernel, w.dilation) if 0 <= at < self.side)
+        if w.kind != "padded mean":
+            return real, 0
+        return real, min(start + w.kernel, self.side + self.pad_after) - start
+
+
+@dataclass(frozen=True)
+class AxisState:
+    """Where the samples of a tensor lie along one axis, in pixels of the picture.
+
+    Sample j depends on pixels start + j·stride … start + j·stride + extent − 1 alone. `pending` is padding (negative:
+    cropping) that the next operation merges with its own. `broken_by` names the calls that displaced the grid; `mixed`
+    says that differently displaced tensors were combined, which nothing can undo.
+    """
+
+    picture_side: int
+    side: int
+    start: float = 0.0
+    extent: float = 1.0
+    stride: float = 1.0
+    pending: tuple[int, int] = (0, 0)
+    broken_by: tuple[str, ...] = ()
+    mixed: bool = False
+    undecided: bool = False
+
+    @property
+    def displacement_px(self) -> float:
+        """Centre of this grid minus centre of the picture."""
+        start = self.start - self.pending[0] * self.stride
+        return start + ((self.side - 1) * self.stride + self.extent - self.picture_side) / 2
+
+    @property
+    def status(self) -> str:
+        """Exact, broken, or undecided where a later layer has undone a displacement (borders may differ)."""
+        if self.undecided:
+            return UNDECIDED
+        if self.pending[0] != self.pending[1] or self.mixed:
+            return BROKEN
+        if not self.broken_by:
+            return EXACT
+        return BROKEN if self.displacement_px != 0 else UNDECIDED
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the graph: `inputs` are the numbers of earlier steps; the picture itself is step 0.
+
+    `kind`: "picture", "window" (height's and width's AxisWindow), "pad" ((before, after) for height, width),
+    "mean" (over all pixels), "resize" (to sides, or by factors), "together" (pixel by pixel), "unknown".
+    """
+
+    kind: str
+    inputs: tuple[int, ...] = ()
+    call: str = ""
+    windows: tuple[AxisWindow, AxisWindow] | None = None
+    pads: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    sides: tuple[int, int] | None = None
+    factors: tuple[float, float] | None = None
+    linear: bool = False  # of "together": zeros stay zeros, so padding may still merge with what follows
+
+
+@dataclass(frozen=True)
+class AxisStep:
+    """What a step does at a given side: the state of its result (None: not known) and, of windows, the sampling."""
+
+    state: AxisState | None
+    sampling: AxisSampling | None = None
+    status: str = EXACT
+
+
+def evaluate(steps: tuple[Step, ...], axis: int, picture_side: int) -> list[AxisStep]:
+    """Every step for one axis (0 height, 1 width) of a picture of `picture_side` pixels."""
+    results = [AxisStep(AxisState(picture_side, picture_side))]
+    for step in steps[1:]:
+        states = [results[number].state for number in step.inputs]
+        known = [state for state in states if state is not None]
+        if len(known) < len(states) or step.kind == "unknown":
+            results.append(AxisStep(None, status=UNDECIDED))
+        elif step.kind == "window":
+            assert step.windows is not None
+            results.append(_through_window(known[0], step.windows[axis], step.call))
+        else:
+            results.append(AxisStep(_through(known, step, axis)))
+    return results
+
+
+def _through_window(before: AxisState, window: AxisWindow, call: str) -> AxisStep:
+    out_side = window.out_side(before.side)
+    pad_before, pad_after = before.pending
+    sampling = AxisSampling(
+        window, before.side - pad_before - pad_after, out_side, window.pad + pad_before, window.pad + pad_after
+    )
+    commutes, one_sided = sampling.commutes_with_reversal, pad_before != pad_after
+    after = replace(
+        before,
+        side=out_side,
+        start=before.start - sampling.pad_before * before.stride,
+        extent=before.extent + (window.kernel - 1) * window.dilation * before.stride,
+        stride=before.stride * window.stride,
+        pending=(0, 0),
+        broken_by=before.broken_by if commutes else (*before.broken_by, call),
+        undecided=before.undecided or (one_sided and window.kind == "max"),  # padded zeros compete with real values
+    )
+    return AxisStep(after, sampling, UNDECIDED if one_sided else EXACT if commutes else BROKEN)
+
+
+def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
+    first = states[0]
+    if step.kind == "pad":
+        before, after = step.pads[axis]
+        pending = (first.pending[0] + before, first.pending[1] + after)
+        return replace(first, side=first.side + before + after, pending=pending)
+    if step.kind == "mean":
+        return replace(first, side=1, extent=first.extent + (first.side - 1) * first.stride)
+    if step.kind == "resize":
+        side = step.sides[axis] if step.sides else round(first.side * step.factors[axis]) if step.factors else first.side
+        stride = first.stride * first.side / side
+        resized = replace(first, side=side, stride=stride, extent=first.extent + stride + first.stride)
+        return replace(resized, start=resized.start + first.displacement_px - resized.displacement_px)
+    broken_by = tuple(dict.fromkeys(name for state in states for name in state.broken_by))
+    mixed = any(state.mixed for state in states) or len({state.displacement_px for state in states}) > 1
+    if not step.linear and first.pending[0] != first.pending[1]:  # what a one-sided border became stays there
+        broken_by, mixed = (*broken_by, step.call or "padding"), True
+    start = min(state.start for state in states)
+    end = max(state.start + state.extent for state in states)
+    undecided = any(state.undecided for state in states)
+    return replace(first, start=start, extent=end - start, broken_by=broken_by, mixed=mixed, undecided=undecided)

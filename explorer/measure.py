@@ -1,0 +1,341 @@
+"""Measurement: the equivariance error of every layer under every transform of a picture.
+
+One batched pass runs the network on the picture and all its transforms. A hook compares each layer's output with the
+transformed output of the upright picture and lets it go, so that no more than one layer's maps are held at a time.
+
+    ε_l(g; x)  = ‖Φ_l(g·x) − ρ_l(g) Φ_l(x)‖₂ / ‖Φ_l(x)‖₂          inherited: everything after a break looks broken
+    own_l(g; x) = ‖L(ρ_in(g) h) − ρ_out(g) L(h)‖₂ / ‖L(h)‖₂        the layer's own, h its input from the upright picture
+
+Resampled angles are compared inside the disc, on a picture masked to it; shifts on the interior that no border reaches.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import TransformError
+from explorer.grids import AxisState
+from explorer.symmetry import Shift, Transform, disc_mask, transform_fields, transform_picture
+from explorer.tracing import CallNames, side_of
+from models.export import layers_of, types_of
+from models.fields import FieldType
+from models.groups import Element
+
+Grids = Mapping[str, tuple[AxisState, AxisState]]
+
+
+@dataclass(frozen=True)
+class LayerMeasurement:
+    """One call of one layer; errors by transform name, None where the group has no action on its fields."""
+
+    name: str
+    kind: str
+    module_name: str
+    in_hw: tuple[int, int]
+    out_hw: tuple[int, int]
+    error: dict[str, float | None]
+    own_error: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class TransformedMaps:
+    """Φ(g·x) and g⁻¹Φ(g·x), the latter None where the group has no action; `upright` is Φ(x) of the same pass.
+
+    Each (C, H, W) or (C,), float32, on the CPU. `realigned` equals `upright` where nothing is compared.
+    """
+
+    upright: Tensor
+    transformed: Tensor
+    realigned: Tensor | None
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The maps of one layer call, by transform name."""
+
+    name: str
+    field_type: FieldType | None
+    transforms: dict[str, TransformedMaps]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """All layers of one pass. `logits`: (classes,) by transform name, `identity` first, float64 on the CPU."""
+
+    height_px: int
+    width_px: int
+    dtype: str
+    device: str
+    layers: tuple[LayerMeasurement, ...]
+    output_error: dict[str, float | None]
+    logits: dict[str, tuple[float, ...]]
+    maps: LayerMaps | None = None
+
+    def largest_error(self, transform: str) -> float | None:
+        """The largest error of any layer or the logits; None where nothing could be compared."""
+        errors = [layer.error[transform] for layer in self.layers] + [self.output_error[transform]]
+        return max((error for error in errors if error is not None), default=None)
+
+
+def measure(
+    network: nn.Module,
+    picture: Tensor,
+    transforms: Sequence[Transform],
+    *,
+    grids: Grids | None = None,
+    maps_of: str | None = None,
+    own_errors: bool = True,
+    transforms_per_pass: int | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Measurement:
+    """The errors of all layers of `network` for `picture` (C, H, W), on the picture's device and in its dtype.
+
+    `network` is a served network (plain layers with field types) on the same device and in the same dtype; it may be
+    shared between threads. `grids` (see `exactness.Structure.grids`) are needed for shifts. `maps_of` names a layer call
+    whose maps are kept. `check` is called before each layer and may raise to stop the work.
+    """
+    if any(isinstance(transform, Shift) for transform in transforms) and grids is None:
+        raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
+    recorder = _Recorder(_private_copy(network), picture, grids or {}, maps_of, own_errors, check)
+    with torch.inference_mode():
+        for reference, batch in _passes(picture, transforms, transforms_per_pass or len(transforms)):
+            recorder.run(reference, batch)
+    return recorder.result([transform.name for transform in transforms])
+
+
+@dataclass
+class _Layer:
+    kind: str
+    module_name: str
+    in_hw: tuple[int, int]
+    out_hw: tuple[int, int]
+    error: dict[str, Tensor | None] = field(default_factory=dict)
+    own_error: dict[str, Tensor | None] = field(default_factory=dict)
+
+
+def _private_copy(network: nn.Module) -> nn.Module:
+    """The same tensors in modules of our own, so that hooks of other threads never meet."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
+
+
+def _passes(
+    picture: Tensor, transforms: Sequence[Transform], per_pass: int
+) -> Iterator[tuple[Tensor | None, list[Transform]]]:
+    """(reference picture, transforms) of each pass; the reference is None where the first pass's maps are reused.
+
+    Transforms that swap the axes of a non-square picture cannot share a batch with it; resampled ones are compared
+    with a picture of their own, masked to the disc.
+    """
+    square = picture.shape[-1] == picture.shape[-2]
+    exact = [t for t in transforms if t.moves_pixels and (square or not t.swaps_axes)]
+    swapped = [t for t in transforms if t.moves_pixels and not square and t.swaps_axes]
+    resampled = [t for t in transforms if not t.moves_pixels]
+    for start in range(0, max(len(exact), 1), per_pass):
+        yield picture, list(exact[start : start + per_pass])
+    for start in range(0, len(swapped), per_pass):
+        yield None, swapped[start : start + per_pass]
+    masked = picture * disc_mask(*picture.shape[-2:], device=picture.device)
+    for start in range(0, len(resampled), per_pass):
+        yield masked, resampled[start : start + per_pass]
+
+
+class _Recorder:
+    """Runs passes and turns what the hooks see into errors."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        picture: Tensor,
+        grids: Grids,
+        maps_of: str | None,
+        own_errors: bool,
+        check: Callable[[], None],
+    ) -> None:
+        self._network, self._picture, self._grids = network, picture, grids
+        self._maps_of, self._own_errors, self._check = maps_of, own_errors, check
+        self._layers: dict[str, _Layer] = {}
+        self._upright: dict[str, Tensor] = {}  # kept for a non-square picture only
+        self._logits: dict[str, Tensor] = {}
+        self._output_error: dict[str, Tensor | None] = {}
+        self._out_type: FieldType | None = None
+        self._maps: dict[str, TransformedMaps] = {}
+        self._maps_type: FieldType | None = None
+        for name, layer in layers_of(network):
+            layer.register_forward_hook(self._hook(name or "network"))
+            self._out_type = types_of(layer)[1]
+
+    def run(self, reference: Tensor | None, transforms: list[Transform]) -> None:
+        """One pass over `reference` (if given) and its `transforms`."""
+        self._transforms, self._names = transforms, CallNames()
+        self._has_reference = reference is not None
+        self._keep = self._has_reference and self._picture.shape[-1] != self._picture.shape[-2]
+        source = self._picture if reference is None else reference
+        pictures = [transform_picture(source, transform) for transform in transforms]
+        logits = self._network(torch.stack([source, *pictures] if self._has_reference else pictures))
+        if self._has_reference:
+            self._logits.setdefault("identity", logits[0])
+            self._reference_logits = logits[:1]
+            logits = logits[1:]
+        for transform, row in zip(transforms, logits, strict=True):
+            self._logits[transform.name] = row
+            acts = self._out_type is not None and (
+                isinstance(transform, Element) and self._out_type.has_action(transform)
+            )
+            self._output_error[transform.name] = _relative(row, self._reference_logits[0]) if acts else None
+
+    def _hook(self, module_name: str) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            self._check()
+            call = self._names.next(module_name)
+            if self._has_reference:
+                reference, rows = output[:1], output[1:]
+            else:
+                reference, rows = self._upright[call], output
+            if self._keep and call not in self._upright:
+                self._upright[call] = reference
+            layer = self._layers.setdefault(
+                call, _Layer(type(module).__name__, module_name, side_of(inputs[0]), side_of(reference))
+            )
+            in_type, out_type = types_of(module)
+            for transform, row in zip(self._transforms, rows, strict=True):
+                layer.error[transform.name] = self._error(call, transform, out_type, reference, row[None])
+                if self._maps_of == call:
+                    self._maps_type = out_type
+                    self._maps[transform.name] = self._kept_maps(call, transform, out_type, reference, row[None])
+            if self._has_reference:
+                self._note_own_errors(module, layer, in_type, out_type, inputs[0][:1], reference)
+
+        return hook
+
+    def _error(
+        self, call: str, transform: Transform, out_type: FieldType | None, reference: Tensor, output: Tensor
+    ) -> Tensor | None:
+        if isinstance(transform, Shift):
+            return self._shift_error(call, transform, reference, output)
+        if out_type is None or not out_type.has_action(transform):
+            return None
+        return _relative(output, transform_fields(reference, out_type, transform), mask=_mask(transform, output))
+
+    def _shift_error(self, call: str, shift: Shift, reference: Tensor, output: Tensor) -> Tensor | None:
+        interior = _interior(shift, self._grids.get(call), output)
+        if interior is None:
+            return None
+        here, there = interior
+        return _relative(output[:, :, here[0], here[1]], reference[:, :, there[0], there[1]])
+
+    def _note_own_errors(
+        self,
+        module: nn.Module,
+        layer: _Layer,
+        in_type: FieldType | None,
+        out_type: FieldType | None,
+        features: Tensor,
+        reference: Tensor,
+    ) -> None:
+        """Errors of the layer alone: its input from the upright picture, transformed exactly."""
+        for transform in self._transforms if self._own_errors else ():
+            layer.own_error[transform.name] = None
+        if in_type is None or out_type is None or not self._own_errors:
+            return
+        elements = [transform for transform in self._transforms if isinstance(transform, Element)]
+        acting = [t for t in elements if in_type.has_action(t) and out_type.has_action(t)]
+        for swaps in (False, True) if features.dim() == 4 and features.shape[-1] != features.shape[-2] else (None,):
+            batch = [t for t in acting if swaps is None or t.swaps_axes == swaps]
+            if batch:
+                outputs = module.forward(torch.cat([transform_fields(features, in_type, t) for t in batch]))
+                for element, row in zip(batch, outputs.split(1), strict=True):
+                    expected = transform_fields(reference, out_type, element)
+                    layer.own_error[element.name] = _relative(row, expected, mask=_mask(element, row))
+
+    def _kept_maps(
+        self, call: str, transform: Transform, out_type: FieldType | None, reference: Tensor, output: Tensor
+    ) -> TransformedMaps:
+        realigned = None
+        if isinstance(transform, Shift):
+            interior = _interior(transform, self._grids.get(call), output)
+            if interior is not None:
+                here, there = interior
+                realigned = reference.clone()
+                realigned[:, :, there[0], there[1]] = output[:, :, here[0], here[1]]
+        elif out_type is not None and out_type.has_action(transform):
+            realigned = transform_fields(output, out_type, transform.inverse)
+            mask = _mask(transform, realigned)
+            realigned = realigned if mask is None else torch.where(mask, realigned, reference)
+        return TransformedMaps(_plain(reference), _plain(output), None if realigned is None else _plain(realigned))
+
+    def result(self, names: list[str]) -> Measurement:
+        """Everything measured, as numbers."""
+        layers = tuple(
+            LayerMeasurement(
+                name,
+                layer.kind,
+                layer.module_name,
+                layer.in_hw,
+                layer.out_hw,
+                _numbers(layer.error, names),
+                _numbers(layer.own_error, names) if self._own_errors else {},
+            )
+            for name, layer in self._layers.items()
+        )
+        return Measurement(
+            int(self._picture.shape[-2]),
+            int(self._picture.shape[-1]),
+            str(self._picture.dtype).removeprefix("torch."),
+            str(self._picture.device),
+            layers,
+            _numbers(self._output_error, names),
+            {name: tuple(self._logits[name].double().tolist()) for name in ("identity", *names)},
+            LayerMaps(self._maps_of, self._maps_type, self._maps) if self._maps_of and self._maps else None,
+        )
+
+
+def _relative(value: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> Tensor:
+    """‖value − reference‖₂ / ‖reference‖₂, inside `mask` (H, W); 0 where both vanish, infinite where only one does."""
+    difference = value - reference
+    if mask is not None:
+        difference, reference = difference * mask, reference * mask
+    error, scale = difference.double().norm(), reference.double().norm()
+    return torch.where(error == 0, 0.0, error / scale)
+
+
+def _mask(transform: Transform, maps: Tensor) -> Tensor | None:
+    if transform.moves_pixels or maps.dim() != 4:
+        return None
+    return disc_mask(*maps.shape[-2:], device=maps.device)
+
+
+def _interior(
+    shift: Shift, grid: tuple[AxisState, AxisState] | None, output: Tensor
+) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    """Where the shifted and the upright maps show the same pixels: rows and columns of each; None where nowhere."""
+    if grid is None or output.dim() != 4:
+        return None
+    here, there = [], []
+    for state, shift_px in zip(grid, (shift.down_px, shift.right_px), strict=True):
+        if shift_px % state.stride:
+            return None
+        steps = int(shift_px / state.stride)
+        low, high = max(shift_px, 0), state.picture_side + min(shift_px, 0)
+        inside = [
+            j
+            for j in range(state.side)
+            if low <= state.start + j * state.stride and state.start + j * state.stride + state.extent <= high
+        ]
+        if not inside:
+            return None
+        here.append(slice(inside[0], inside[-1] + 1))
+        there.append(slice(inside[0] - steps, inside[-1] + 1 - steps))
+    return (here[0], here[1]), (there[0], there[1])
+
+
+def _plain(maps: Tensor) -> Tensor:
+    return maps[0].detach().float().cpu()
+
+
+def _numbers(errors: Mapping[str, Tensor | None], names: list[str]) -> dict[str, float | None]:
+    return {name: None if errors.get(name) is None else float(errors[name]) for name in names}  # type: ignore[arg-type]

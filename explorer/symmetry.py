@@ -1,0 +1,119 @@
+"""Transforms of a picture and of feature fields: elements of O(2) about the centre, and shifts.
+
+Quarter turns, mirrors and shifts by whole pixels move pixels exactly. Every other angle resamples (bilinear, zero
+outside) and is only compared inside the disc that fits the grid.
+"""
+
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from explorer.errors import TransformError
+from models.fields import FieldType
+from models.groups import D4, Element, PointGroup, move_pixels
+
+_SHIFT = re.compile(r"shift_(-?\d+)_(-?\d+)")
+ACCEPTED = "rot90, rot180, rot270, mirror, mirror_rot90, …, rotANGLE in degrees, or shift_DOWN_RIGHT in pixels"
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Every pixel moves down and right by whole pixels; vacated pixels are zero, others leave the picture."""
+
+    down_px: int
+    right_px: int
+
+    @property
+    def name(self) -> str:
+        """`shift_DOWN_RIGHT`, as `parse` reads it."""
+        return f"shift_{self.down_px}_{self.right_px}"
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Always: nothing is resampled."""
+        return True
+
+    @property
+    def swaps_axes(self) -> bool:
+        """Never."""
+        return False
+
+
+Transform = Element | Shift
+
+
+def parse(name: str) -> Transform:
+    """The transform called `name`; raises TransformError for a name that cannot be read."""
+    shift = _SHIFT.fullmatch(name)
+    if shift is not None:
+        return Shift(int(shift[1]), int(shift[2]))
+    try:
+        return Element.parse(name)
+    except ValueError:
+        raise TransformError(f"The transform {name!r} is not known: use {ACCEPTED}.") from None
+
+
+def elements_to_measure(group: PointGroup) -> tuple[Element, ...]:
+    """The pixel-exact elements of `group` but the identity; those of D4 for a group of translations alone."""
+    measured = group if len(group.pixel_exact_elements) > 1 else D4
+    return measured.pixel_exact_elements[1:]
+
+
+def transform_picture(picture: Tensor, transform: Transform) -> Tensor:
+    """The transformed picture: (..., C, H, W), or (..., C, W, H) after a quarter turn; about the centre of the grid.
+
+    Raises TransformError for a shift that leaves nothing of the picture.
+    """
+    if isinstance(transform, Shift):
+        return _shift(picture, transform)
+    return _move(picture, transform)
+
+
+def transform_fields(features: Tensor, field_type: FieldType, element: Element) -> Tensor:
+    """ρ(g) on space and channels: (B, C, H, W) → (B, C, H', W'), or (B, C) → (B, C) where space is pooled.
+
+    Raises ValueError where `element` has no action on the fields (see `FieldType.has_action`).
+    """
+    mixed = field_type.act(features, element)
+    return _move(mixed, element) if features.dim() == 4 else mixed
+
+
+def disc_mask(height_px: int, width_px: int, *, device: torch.device | None = None) -> Tensor:
+    """(H, W) bool: the pixels whose centres lie in the largest disc about the centre of the grid."""
+    rows = torch.arange(height_px, device=device) - (height_px - 1) / 2
+    columns = torch.arange(width_px, device=device) - (width_px - 1) / 2
+    return rows[:, None] ** 2 + columns[None, :] ** 2 <= (min(height_px, width_px) / 2) ** 2
+
+
+def _shift(picture: Tensor, shift: Shift) -> Tensor:
+    height_px, width_px = picture.shape[-2:]
+    down, right = shift.down_px, shift.right_px
+    if abs(down) >= height_px or abs(right) >= width_px:
+        raise TransformError(
+            f"A shift by {down} down and {right} right leaves nothing of a picture of {height_px}×{width_px} px: "
+            f"shift by less than its height and width."
+        )
+    return functional.pad(picture, (right, -right, down, -down))
+
+
+def _move(maps: Tensor, element: Element) -> Tensor:
+    if element.moves_pixels:
+        return move_pixels(maps, element)
+    height_px, width_px = maps.shape[-2:]
+    angle = torch.deg2rad(torch.tensor(element.angle_deg, dtype=torch.float64))
+    cosine, sine = float(angle.cos()), float(angle.sin())
+    side = -1.0 if element.mirrored else 1.0
+    theta = torch.tensor(  # where each target pixel (x right, y down, both -1..1) comes from
+        [
+            [side * cosine, -side * sine * height_px / width_px, 0.0],
+            [sine * width_px / height_px, cosine, 0.0],
+        ],
+        dtype=maps.dtype,
+        device=maps.device,
+    )
+    batch = maps.reshape(-1, *maps.shape[-3:])
+    grid = functional.affine_grid(theta.expand(len(batch), 2, 3), list(batch.shape), align_corners=False)
+    return functional.grid_sample(batch, grid, mode="bilinear", align_corners=False).reshape(maps.shape)

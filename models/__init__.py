@@ -1,0 +1,1 @@
+"""Group-equivariant networks: their groups, their fields, their layers and the catalog that builds them."""

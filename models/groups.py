@@ -1,0 +1,136 @@
+"""Point groups of the plane, their elements, and the exact moves of pixels.
+
+An element mirrors left-right first (if it mirrors at all) and then turns counterclockwise. This is the order of
+`escnn.group.dihedral_group`, whose element (m, k) is the mirror applied m times, then k turns.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+_NAME = re.compile(r"(?:mirror|(?:mirror_)?rot(?P<angle_deg>\d+(?:\.\d+)?))")
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of O(2): a mirror left-right (if `mirrored`), then a counterclockwise turn by `angle_deg`."""
+
+    angle_deg: float = 0.0
+    mirrored: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "angle_deg", float(self.angle_deg) % 360.0)
+
+    @classmethod
+    def parse(cls, name: str) -> "Element":
+        """The element called `name`: identity, rot90, mirror, mirror_rot90, rot22.5; raises ValueError otherwise."""
+        if name == "identity":
+            return cls()
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ValueError(name)
+        return cls(float(match["angle_deg"] or 0), mirrored=name.startswith("mirror"))
+
+    @property
+    def name(self) -> str:
+        """Unique readable name, in the order of application: `mirror_rot90` mirrors first, then turns."""
+        turn = f"rot{self.angle_deg:g}" if self.angle_deg else ""
+        return "_".join(part for part in ("mirror" if self.mirrored else "", turn) if part) or "identity"
+
+    def after(self, first: "Element") -> "Element":
+        """The composition that applies `first`, then this element."""
+        turned_deg = -first.angle_deg if self.mirrored else first.angle_deg
+        return Element(self.angle_deg + turned_deg, self.mirrored != first.mirrored)
+
+    @property
+    def inverse(self) -> "Element":
+        """The element that undoes this one; every mirrored element undoes itself."""
+        return self if self.mirrored else Element(-self.angle_deg)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing moves."""
+        return not self.mirrored and self.angle_deg == 0.0
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether pixels land on pixels (quarter turns and mirrors), so that nothing is resampled."""
+        return self.angle_deg % 90.0 == 0.0
+
+    @property
+    def swaps_axes(self) -> bool:
+        """Whether height and width change places (quarter turns and transpositions)."""
+        return self.angle_deg % 180.0 == 90.0
+
+    @property
+    def reversed_axes(self) -> tuple[bool, bool]:
+        """Whether (height, width) of the upright picture are reversed before the axes are swapped.
+
+        Only defined for elements that move pixels. A quarter turn is the width reversed, then a transposition.
+        """
+        quarter_turns = round(self.angle_deg / 90.0) % 4
+        return quarter_turns in (2, 3), (quarter_turns in (1, 2)) != self.mirrored
+
+
+IDENTITY = Element()
+
+
+@dataclass(frozen=True)
+class PointGroup:
+    """C_n, D_n or SO(2): `rotations` turns (None: all angles), with mirrors or without."""
+
+    name: str
+    rotations: int | None
+    mirrors: bool = False
+
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
+        """All elements in the order of regular fields: turns, then mirrored turns; raises ValueError for SO(2)."""
+        if self.rotations is None:
+            raise ValueError("SO(2) has no list of elements")
+        step_deg = 360.0 / self.rotations
+        turns = [k * step_deg for k in range(self.rotations)]
+        return tuple(Element(turn, mirrored) for mirrored in (False, True)[: 1 + self.mirrors] for turn in turns)
+
+    @cached_property
+    def pixel_exact_elements(self) -> tuple[Element, ...]:
+        """The elements, identity first, that move pixels to pixels: the largest subgroup of D4 in this group."""
+        turns = (0.0, 90.0, 180.0, 270.0)
+        candidates = [Element(turn, mirrored) for mirrored in (False, True) for turn in turns]
+        return tuple(element for element in candidates if element in self)
+
+    def __contains__(self, element: Element) -> bool:
+        if element.mirrored and not self.mirrors:
+            return False
+        return self.rotations is None or (element.angle_deg * self.rotations) % 360.0 == 0.0
+
+    def index(self, element: Element) -> int:
+        """Position of `element` in `elements`."""
+        return self.elements.index(element)
+
+    @property
+    def order(self) -> int:
+        """Number of elements."""
+        return len(self.elements)
+
+
+Z2 = PointGroup("z2", 1)
+C4 = PointGroup("c4", 4)
+D4 = PointGroup("d4", 4, mirrors=True)
+C8 = PointGroup("c8", 8)
+D8 = PointGroup("d8", 8, mirrors=True)
+SO2 = PointGroup("so2", None)
+
+
+def move_pixels(maps: Tensor, element: Element) -> Tensor:
+    """`maps` (..., H, W) with every pixel moved by `element`: (..., H, W), or (..., W, H) where it swaps the axes.
+
+    The centre is the centre of the grid; nothing is resampled or padded. Raises ValueError for other angles.
+    """
+    if not element.moves_pixels:
+        raise ValueError(f"{element.name} does not move pixels to pixels")
+    mirrored = maps.flip(-1) if element.mirrored else maps
+    return torch.rot90(mirrored, round(element.angle_deg / 90.0), (-2, -1))

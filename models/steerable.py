@@ -1,0 +1,159 @@
+"""The steerable kit: escnn's layers (Weiler and Cesa 2019, arXiv 1911.08251), with band-limited filters."""
+
+import math
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.blocks import Kit
+from models.fields import FieldType, Harmonics, Regular, Representation, Scalar
+from models.groups import SO2, PointGroup
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="`py3nj` package not found")  # it serves 3-D groups only
+    from escnn import gspaces
+    from escnn import nn as escnn_nn
+    from escnn.nn.init import _generalized_he_init_variances
+
+MAXIMUM_FREQUENCY = 3  # of the fields of SO(2)
+FOURIER_SAMPLES = 16  # a multiple of 4, so that quarter turns permute the samples
+
+# Fields that stand in for one plane of the plain network, so that the numbers of parameters are comparable: a pair of
+# fields with a 3×3 filter has 24 weights for C4, 48 for D4 and C8, 96 for D8 and 36 for SO(2), against 9 of a plain one.
+_FIELDS_PER_PLANE = {"c4": 0.61, "d4": 0.43, "c8": 0.43, "d8": 0.31, "so2": 0.5}
+
+
+class SteerableKit(Kit):
+    """Layers of escnn for C4, D4, C8, D8 (regular fields) and SO(2) (harmonics); they pass GeometricTensors on."""
+
+    def __init__(self, group: PointGroup) -> None:
+        super().__init__(group)
+        if group == SO2:
+            self.space = gspaces.rot2dOnR2(-1, maximum_frequency=2 * MAXIMUM_FREQUENCY)
+            self._frequencies = self.space.fibergroup.bl_irreps(MAXIMUM_FREQUENCY)
+            self._field = self.space.fibergroup.spectral_regular_representation(*self._frequencies, name=None)
+        else:
+            make_space = gspaces.flipRot2dOnR2 if group.mirrors else gspaces.rot2dOnR2
+            self.space = make_space(group.rotations)
+            self._field = self.space.regular_repr
+
+    def picture(self, channels: int) -> escnn_nn.FieldType:
+        return escnn_nn.FieldType(self.space, [self.space.trivial_repr] * channels)
+
+    def hidden(self, planes: int) -> escnn_nn.FieldType:
+        count = max(1, round(planes * _FIELDS_PER_PLANE[self.group.name]))
+        return escnn_nn.FieldType(self.space, [self._field] * count)
+
+    def conv(
+        self,
+        in_type: escnn_nn.FieldType,
+        out_type: escnn_nn.FieldType,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
+    ) -> nn.Module:
+        conv = escnn_nn.R2Conv(
+            in_type, out_type, kernel_size, stride=stride, padding=padding, bias=bias, initialize=False
+        )
+        he_initialize(conv)
+        return conv
+
+    def norm(self, field_type: escnn_nn.FieldType) -> nn.Module:
+        return escnn_nn.IIDBatchNorm2d(field_type) if self.group == SO2 else escnn_nn.InnerBatchNorm(field_type)
+
+    def activation(self, field_type: escnn_nn.FieldType) -> nn.Module:
+        if self.group != SO2:
+            return escnn_nn.ReLU(field_type)
+        return escnn_nn.FourierELU(
+            self.space, len(field_type), self._frequencies, type="regular", N=FOURIER_SAMPLES, inplace=False
+        )
+
+    def max_pool(
+        self, field_type: escnn_nn.FieldType, kernel_size: int, *, stride: int, padding: int = 0
+    ) -> nn.Module:
+        pool = escnn_nn.NormMaxPool if self.group == SO2 else escnn_nn.PointwiseMaxPool2D
+        return pool(field_type, kernel_size, stride=stride, padding=padding)
+
+    def group_pool(self, field_type: escnn_nn.FieldType) -> nn.Module:
+        return escnn_nn.NormPool(field_type) if self.group == SO2 else escnn_nn.GroupPooling(field_type)
+
+    def field_type(self, field_type: escnn_nn.FieldType) -> FieldType:
+        return field_type_of(field_type)
+
+    def enter(self, picture: escnn_nn.FieldType) -> nn.Module:
+        return Enter(picture)
+
+    def leave(self) -> nn.Module:
+        return Leave()
+
+
+class Enter(nn.Module):
+    """Wraps a picture into escnn's GeometricTensor."""
+
+    def __init__(self, field_type: escnn_nn.FieldType) -> None:
+        super().__init__()
+        self.field_type = field_type
+
+    def forward(self, picture: Tensor) -> escnn_nn.GeometricTensor:
+        """(B, C, H, W) → the same, typed."""
+        return escnn_nn.GeometricTensor(picture, self.field_type)
+
+
+class Leave(nn.Module):
+    """Takes the tensor out of escnn's GeometricTensor."""
+
+    def forward(self, features: escnn_nn.GeometricTensor) -> Tensor:
+        """(B, C, H, W), untyped."""
+        return features.tensor
+
+
+def he_initialize(conv: escnn_nn.R2Conv) -> None:
+    """Draw the weights of `conv` from escnn's generalised He distribution without its loop over every weight.
+
+    All pairs of fields share their standard deviations up to √(number of in fields), so they are computed for one pair
+    and repeated. Needs fields of one kind on either side.
+    """
+    if len(set(conv.in_type.representations)) > 1 or len(set(conv.out_type.representations)) > 1:
+        raise ValueError("he_initialize needs fields of one kind in and fields of one kind out")
+    one_in = conv.in_type.index_select([0])
+    one_out = conv.out_type.index_select([0])
+    pair = escnn_nn.R2Conv(one_in, one_out, conv.kernel_size, initialize=False, bias=False)
+    deviations = _generalized_he_init_variances(pair.basisexpansion) / math.sqrt(len(conv.in_type))
+    with torch.no_grad():
+        drawn = torch.randn(len(conv.out_type) * len(conv.in_type), len(deviations))
+        conv.weights.copy_((drawn * deviations).flatten())
+
+
+def field_type_of(escnn_type: escnn_nn.FieldType) -> FieldType:
+    """Our type for one of escnn's with scalar, regular or harmonic fields; raises ValueError for other fields."""
+    group = _group_of(escnn_type.fibergroup)
+    runs: list[tuple[Representation, int]] = []
+    for escnn_representation in escnn_type.representations:
+        representation = _representation_of(escnn_representation, group)
+        if runs and runs[-1][0] == representation:
+            runs[-1] = (representation, runs[-1][1] + 1)
+        else:
+            runs.append((representation, 1))
+    return FieldType(tuple(runs))
+
+
+def _group_of(fiber_group: Any) -> PointGroup:
+    if fiber_group.continuous:
+        return SO2
+    mirrors = fiber_group.name.startswith("D")
+    return PointGroup(fiber_group.name.lower(), fiber_group.order() // (1 + mirrors), mirrors)
+
+
+def _representation_of(representation: Any, group: PointGroup) -> Representation:
+    if representation.size == 1 and representation.is_trivial():
+        return Scalar()
+    if representation.name == "regular":
+        return Regular(group)
+    frequencies = [irrep[-1] for irrep in representation.irreps]
+    if group == SO2 and frequencies == list(range(len(frequencies))):
+        return Harmonics(len(frequencies) - 1)
+    raise ValueError(f"fields of {representation.name} are not supported: use trivial, regular or harmonic fields")
