@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -119,13 +120,17 @@ def he_initialize(conv: escnn_nn.R2Conv) -> None:
     """
     if len(set(conv.in_type.representations)) > 1 or len(set(conv.out_type.representations)) > 1:
         raise ValueError("he_initialize needs fields of one kind in and fields of one kind out")
-    one_in = conv.in_type.index_select([0])
-    one_out = conv.out_type.index_select([0])
-    pair = escnn_nn.R2Conv(one_in, one_out, conv.kernel_size, initialize=False, bias=False)
-    deviations = _generalized_he_init_variances(pair.basisexpansion) / math.sqrt(len(conv.in_type))
+    one_in, one_out = conv.in_type.index_select([0]), conv.out_type.index_select([0])
+    deviations = _he_deviations(one_in, one_out, conv.kernel_size) / math.sqrt(len(conv.in_type))
     with torch.no_grad():
         drawn = torch.randn(len(conv.out_type) * len(conv.in_type), len(deviations))
         conv.weights.copy_((drawn * deviations).flatten())
+
+
+@lru_cache(maxsize=256)
+def _he_deviations(one_in: escnn_nn.FieldType, one_out: escnn_nn.FieldType, kernel_size: int) -> Tensor:
+    pair = escnn_nn.R2Conv(one_in, one_out, kernel_size, initialize=False, bias=False)
+    return _generalized_he_init_variances(pair.basisexpansion)  # escnn's name; it returns standard deviations
 
 
 def field_type_of(escnn_type: escnn_nn.FieldType) -> FieldType:

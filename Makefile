@@ -1,0 +1,67 @@
+# make app        the app, in the browser
+# make test       the tests (browser tests where a Chromium is found)
+# make test-full  the slow tests at full width
+# make check      linter, formatter, types, import floors
+# make clean      remove the virtual environment, caches and build leftovers
+#
+# Another Python: make app PYTHON=python3.12      More options: make app OPTIONS="--server.port 8600"
+# Needs no root and no compiler. Written for GNU make 3.81 (macOS) and later.
+
+ifeq ($(origin PYTHON),undefined)
+CANDIDATES := python3 python3.13 python3.12 python3.11
+else
+CANDIDATES := $(PYTHON)
+endif
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
+REQUIREMENTS := requirements.txt $(shell find compat -name build -prune -o \( -name '*.py' -o -name '*.toml' \) -print)
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.PHONY: app test test-full check clean install install-dev
+
+app: install
+	$(RUN) -m streamlit run app.py $(OPTIONS)
+
+test: install-dev
+	$(RUN) -m pytest -q $(OPTIONS)
+
+test-full: install-dev
+	$(RUN) -m pytest -q -m full $(OPTIONS)
+
+check: install-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest -q tests/test_floors.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf compat/*/build compat/*/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(VENV)/app-installed
+install-dev: $(VENV)/dev-installed
+
+# The two stamps are younger than the requirements they stand for: nothing is installed twice.
+$(VENV)/app-installed: $(REQUIREMENTS) $(RUN)
+	@echo "Installing the app into $(VENV) (some minutes the first time)"
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/dev-installed: requirements-dev.txt $(VENV)/app-installed
+	@echo "Installing the test tools into $(VENV)"
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(RUN):
+	@for python in $(CANDIDATES); do \
+	    if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then \
+	        "$$python" -m venv --clear $(VENV) && exit 0; \
+	        rm -rf $(VENV); exit 1; \
+	    fi; \
+	done; \
+	echo "Python 3.11, 3.12 or 3.13 with its venv module is needed and none was found among: $(CANDIDATES)." \
+	    "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1

@@ -1,0 +1,205 @@
+"""The command line: `python -m explorer …`. Prints tables, or one JSON document with `--json`.
+
+Errors are one line on stderr, with exit status 2 for bad input.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from explorer.engine import DTYPES, Engine, Request, network_spec
+from explorer.errors import ExplorerError, SizeError
+from explorer.images import GALLERY, Picture, fit, load_file, load_gallery
+from explorer.report import measure_document
+from explorer.settings import Settings, settings_from
+from explorer.sweep import SizeResult, sweep_sizes
+from explorer.symmetry import Transform, parse
+from models.catalog import NAMES, NetworkSpec, parameters, spec
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, or 2 for bad input."""
+    try:
+        options = _parser().parse_args(arguments)
+        settings = settings_from()
+        return int(options.run(options, settings))
+    except ExplorerError as error:
+        print(f"explorer: {error}", file=sys.stderr)
+        return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of printing the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m explorer", description="Measure and explain the equivariance of networks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    networks = commands.add_parser("networks", help="list the networks with their numbers of parameters")
+    networks.set_defaults(run=_networks)
+
+    measure = commands.add_parser("measure", help="errors of every layer, and the verdict, for one picture")
+    _add_network(measure)
+    _add_picture(measure)
+    measure.add_argument("--size", required=True, metavar="PX", help="side in pixels: 32, or HEIGHTxWIDTH: 30x33")
+    measure.add_argument(
+        "--group-elements",
+        default="all",
+        metavar="NAMES",
+        help="all elements of the group, or these transforms as well: rot45,shift_2_0",
+    )
+    measure.set_defaults(run=_measure)
+
+    sizes = commands.add_parser("sizes", help="which sizes are exact, by theory and (with --measure) by measurement")
+    _add_network(sizes)
+    _add_picture(sizes)
+    sizes.add_argument("--from", dest="first_px", type=int, required=True, metavar="PX", help="first size")
+    sizes.add_argument("--to", dest="last_px", type=int, required=True, metavar="PX", help="last size, included")
+    sizes.add_argument("--measure", action="store_true", help="measure the largest error at every size as well")
+    sizes.set_defaults(run=_sizes)
+
+    for command in (networks, measure, sizes):
+        command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    return parser
+
+
+def _add_network(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random weights (default 0)")
+    command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
+    command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
+    command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
+
+
+def _add_picture(command: argparse.ArgumentParser) -> None:
+    names = ", ".join(picture.name for picture in GALLERY)
+    command.add_argument("--picture", default=GALLERY[0].name, metavar="FILE", help=f"a file, or one of {names}")
+    command.add_argument("--fit", choices=("resize", "crop", "pad"), default="resize", help="how it is brought to size")
+
+
+def _networks(options: argparse.Namespace, settings: Settings) -> int:
+    engine = Engine(settings)
+    rows = []
+    for name in NAMES:
+        network = spec(name)
+        plain = NetworkSpec("z2", network.family, minimum_width=True)  # the group does not change the grids
+        rows.append(
+            {
+                "name": name,
+                "group": network.point_group.name,
+                "family": network.family,
+                "parameters": parameters(network),
+                "smallest_px": engine.served(plain, 0).structure.smallest_px,
+            }
+        )
+    if options.json:
+        return _print_json(rows)
+    _print_table(("network", "group", "parameters", "smallest px"), [
+        (row["name"], row["group"], f"{row['parameters']:,}", row["smallest_px"]) for row in rows
+    ])
+    return 0
+
+
+def _measure(options: argparse.Namespace, settings: Settings) -> int:
+    network = network_spec(
+        options.network, group_pooling=not options.no_group_pooling, minimum_width=options.minimum_width
+    )
+    height_px, width_px = _size(options.size)
+    picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
+    request = Request(network, options.seed, picture, _transforms(options.group_elements), options.dtype)
+    inspection = Engine(settings).inspect(request)
+    if options.json:
+        return _print_json(measure_document(network, inspection))
+    names = list(inspection.measurement.output_error)
+    print(f"{inspection.verdict.headline}.\n{inspection.verdict.reason}\n")
+    rows: list[tuple[object, ...]] = [
+        (layer.name, _side(layer.in_hw), _side(layer.out_hw), *(_error(layer.error[name]) for name in names))
+        for layer in inspection.measurement.layers
+    ]
+    rows.append(("logits", "", "", *(_error(inspection.measurement.output_error[name]) for name in names)))
+    _print_table(("layer", "in", "out", *names), rows)
+    print(f"\nMeasured on {inspection.device} in {inspection.measurement.dtype}.")
+    return 0
+
+
+def _sizes(options: argparse.Namespace, settings: Settings) -> int:
+    network = network_spec(
+        options.network, group_pooling=not options.no_group_pooling, minimum_width=options.minimum_width
+    )
+    results = sweep_sizes(
+        Engine(settings),
+        network,
+        options.first_px,
+        options.last_px,
+        seed=options.seed,
+        dtype=options.dtype,
+        picture=_picture(options.picture) if options.measure else None,
+        how=options.fit,
+    )
+    if options.json:
+        return _print_json([_size_document(result, measured=options.measure) for result in results])
+    rows = [
+        (
+            result.size_px,
+            "exact" if result.predicted else "not exact",
+            result.first_broken_layer or "",
+            *([_error(result.error)] if options.measure else []),
+        )
+        for result in results
+    ]
+    _print_table(("size px", "predicted", "first broken layer", *(["error"] if options.measure else [])), rows)
+    return 0
+
+
+def _size_document(result: SizeResult, *, measured: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "size_px": result.size_px,
+        "predicted": result.predicted,
+        "first_broken_layer": result.first_broken_layer,
+    }
+    return {**document, "error": result.error} if measured else document
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    if not height.isdecimal() or not (width or height).isdecimal() or min(int(height), int(width or height)) < 1:
+        raise SizeError(f"The size {text!r} cannot be read: give a side in pixels (32) or HEIGHTxWIDTH (30x33).")
+    return int(height), int(width or height)
+
+
+def _picture(name: str) -> Picture:
+    if name in {picture.name for picture in GALLERY} and not Path(name).exists():
+        return load_gallery(name)
+    return load_file(name)
+
+
+def _transforms(names: str) -> tuple[Transform, ...]:
+    return () if names == "all" else tuple(parse(name.strip()) for name in names.split(",") if name.strip() != "all")
+
+
+def _side(side: tuple[int, int]) -> str:
+    return str(side[0]) if side[0] == side[1] else f"{side[0]}×{side[1]}"
+
+
+def _error(error: float | None) -> str:
+    return "no action" if error is None else f"{error:.1e}"
+
+
+def _print_json(document: object) -> int:
+    print(json.dumps(document, indent=1))
+    return 0
+
+
+def _print_table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> None:
+    lines = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,234 @@
+"""The engine: devices, networks cached and shared between visitors, and a bounded number of measurements at once."""
+
+import difflib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Condition, Lock
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
+from explorer.exactness import Prediction, Structure, predict
+from explorer.measure import Measurement, measure
+from explorer.settings import Settings
+from explorer.symmetry import Shift, Transform
+from explorer.verdict import Verdict, judge
+from models.catalog import NAMES, NetworkSpec, serve, spec
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_WAIT_S = 0.05  # between looks at whether a waiting measurement has been superseded
+
+
+@dataclass(frozen=True)
+class Served:
+    """A network ready to run: plain layers on its device, and what theory knows of it."""
+
+    network: nn.Module
+    structure: Structure
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its weights."""
+        tensors = [*self.network.parameters(), *self.network.buffers()]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure; the picture is (3, H, W), 0..1, float32 on the CPU."""
+
+    network: NetworkSpec
+    seed: int
+    picture: Tensor = field(repr=False)
+    transforms: tuple[Transform, ...] = ()
+    dtype: str = "float32"
+    maps_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The answer: theory, measurement, and the verdict on both. `transforms` beyond the group's elements come last."""
+
+    prediction: Prediction
+    measurement: Measurement
+    verdict: Verdict
+    device: str
+    elapsed_s: float
+
+
+def network_spec(name: str, *, group_pooling: bool = True, minimum_width: bool = False) -> NetworkSpec:
+    """The network called `name`; raises NetworkError with the names nearest to an unknown one."""
+    try:
+        return spec(name, group_pooling=group_pooling, minimum_width=minimum_width)
+    except KeyError:
+        near = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.4) or ["p4-resnet18"]
+        raise NetworkError(
+            f"There is no network {name!r}: did you mean {' or '.join(near)}? `python -m explorer networks` lists all."
+        ) from None
+
+
+class Engine:
+    """Runs measurements for all visitors of a process. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.device = choose_device(settings.device)
+        self._networks: OrderedDict[tuple[NetworkSpec, int, str], Served] = OrderedDict()
+        self._building: dict[tuple[NetworkSpec, int, str], Lock] = {}
+        self._lock = Lock()
+        self._free = settings.concurrent_measurements
+        self._freed = Condition()
+        self._latest: dict[str, int] = {}
+
+    def device_for(self, dtype: str) -> torch.device:
+        """The device that runs `dtype`: the CPU for float64 where the device has none."""
+        return torch.device("cpu") if self.device.type == "mps" and dtype == "float64" else self.device
+
+    def device_name(self, dtype: str = "float32") -> str:
+        """Readable name of the device."""
+        device = self.device_for(dtype)
+        if device.type == "cuda":
+            return f"GPU · {torch.cuda.get_device_name(device)}"
+        return {"mps": "GPU · Apple", "cpu": f"CPU · {torch.get_num_threads()} threads"}[device.type]
+
+    def served(self, network: NetworkSpec, seed: int, dtype: str = "float32") -> Served:
+        """The network with weights drawn from `seed`, from the cache or built; shared, so never change it."""
+        key = (network, seed, dtype)
+        with self._lock:
+            building = self._building.setdefault(key, Lock())
+        with building:  # the second visitor waits for the first one's network
+            with self._lock:
+                if key in self._networks:
+                    self._networks.move_to_end(key)
+                    return self._networks[key]
+            built = self._build(network, seed, dtype)
+            with self._lock:
+                self._networks[key] = built
+                self._building.pop(key, None)
+                self._forget()
+            return built
+
+    def inspect(self, request: Request, *, owner: str | None = None, own_errors: bool = True) -> Inspection:
+        """Theory, measurement and verdict for `request`.
+
+        A later request of the same `owner` stops this one with Superseded. Raises SizeError for a size that the network
+        or the settings do not take, and DeviceError where even one transform at a time needs too much memory.
+        """
+        check = self._ticket(owner)
+        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        if max(height_px, width_px) > self.settings.max_size_px:
+            raise SizeError(
+                f"{height_px}×{width_px} px is more than this installation measures: give at most "
+                f"{self.settings.max_size_px} px a side, or raise EXPLORER_MAX_SIZE_PX."
+            )
+        with self._turn(check):
+            served = self.served(request.network, request.seed, request.dtype)
+            started = time.perf_counter()
+            prediction = predict(served.structure, height_px=height_px, width_px=width_px)
+            measurement = self._measure(served, request, check, own_errors=own_errors)
+        elapsed_s = time.perf_counter() - started
+        verdict = judge(prediction, measurement)
+        return Inspection(prediction, measurement, verdict, self.device_name(request.dtype), elapsed_s)
+
+    def _measure(
+        self, served: Served, request: Request, check: Callable[[], None], *, own_errors: bool
+    ) -> Measurement:
+        transforms = tuple(dict.fromkeys((*served.structure.elements, *request.transforms)))
+        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        has_shift = any(isinstance(transform, Shift) for transform in transforms)
+        grids = served.structure.grids(height_px=height_px, width_px=width_px) if has_shift else None
+        picture = request.picture.to(self.device_for(request.dtype), DTYPES[request.dtype])
+        per_pass = len(transforms)
+        while True:
+            try:
+                return measure(
+                    served.network,
+                    picture,
+                    transforms,
+                    grids=grids,
+                    maps_of=request.maps_of,
+                    own_errors=own_errors,
+                    transforms_per_pass=per_pass,
+                    check=check,
+                )
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                _free_memory()
+                if per_pass == 1:
+                    raise DeviceError(
+                        f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
+                        f"choose a smaller size or a narrower network."
+                    ) from None
+                per_pass = max(1, per_pass // 2)
+
+    def _build(self, network: NetworkSpec, seed: int, dtype: str) -> Served:
+        plain = serve(network, seed=seed)
+        structure = Structure(plain, network.point_group)
+        plain = plain.to(self.device_for(dtype), DTYPES[dtype])
+        return Served(plain.to(memory_format=torch.channels_last), structure)  # 2-3 times faster on CPUs
+
+    def _forget(self) -> None:
+        """Drop the networks that were used longest ago until the rest fits; the newest always stays."""
+        budget = self.settings.network_cache_mb * 2**20
+        while len(self._networks) > 1 and sum(served.bytes for served in self._networks.values()) > budget:
+            self._networks.popitem(last=False)
+
+    def _ticket(self, owner: str | None) -> Callable[[], None]:
+        """A check that raises Superseded once `owner` has asked for something later."""
+        if owner is None:
+            return lambda: None
+        with self._lock:
+            number = self._latest[owner] = self._latest.get(owner, 0) + 1
+
+        def check() -> None:
+            if self._latest.get(owner, number) != number:
+                raise Superseded
+
+        return check
+
+    def forget_owner(self, owner: str) -> None:
+        """Drop what is kept for a visitor who has left."""
+        with self._lock:
+            self._latest.pop(owner, None)
+
+    @contextmanager
+    def _turn(self, check: Callable[[], None]) -> Iterator[None]:
+        """Wait for one of the bounded places, giving up when superseded."""
+        with self._freed:
+            while self._free == 0:
+                self._freed.wait(_WAIT_S)
+                check()
+            self._free -= 1
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._free += 1
+                self._freed.notify()
+
+
+def choose_device(wanted: str) -> torch.device:
+    """CUDA, else Apple's MPS, else the CPU; or the device called `wanted`. Raises DeviceError where it is absent."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        wanted = next(name for name, present in available.items() if present)
+    if not available[wanted]:
+        raise DeviceError(f"This machine has no {wanted} device: set EXPLORER_DEVICE to auto or cpu.")
+    if wanted == "cuda":  # TF32 keeps 10 bits: "exact" would read 1e-3
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    return torch.device(wanted)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _free_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,53 @@
+"""The documents that `--json` prints: the contract that scripts rely on."""
+
+from typing import Any
+
+from explorer.engine import Inspection
+from explorer.exactness import LayerTheory
+from explorer.measure import LayerMeasurement
+from models.catalog import NetworkSpec
+
+
+def measure_document(network: NetworkSpec, inspection: Inspection) -> dict[str, Any]:
+    """The document of `measure --json`. Pairs are [height, width]; null where something does not apply."""
+    prediction, measurement, verdict = inspection.prediction, inspection.measurement, inspection.verdict
+    theory = {layer.name: layer for layer in prediction.layers}
+    elements = dict(verdict.elements)
+    for name, error in measurement.output_error.items():  # transforms beyond the group: measured, not judged
+        elements.setdefault(name, "no action" if error is None else "undecided")
+    first = prediction.first_broken_layer
+    return {
+        "network": network.name,
+        "group": network.point_group.name,
+        "height_px": prediction.height_px,
+        "width_px": prediction.width_px,
+        "device": measurement.device,
+        "dtype": measurement.dtype,
+        "verdict": verdict.kind,
+        "first_broken_layer": None if first is None else first.name,
+        "broken_layers": [layer.name for layer in prediction.broken_layers],
+        "elements": elements,
+        "reason": verdict.reason,
+        "exact_sizes_px": {
+            "height": list(prediction.exact_heights_px),
+            "width": list(prediction.exact_widths_px),
+        },
+        "layers": [_layer(layer, theory.get(layer.name)) for layer in measurement.layers],
+        "output_error": measurement.output_error,
+        "logits": {name: list(values) for name, values in measurement.logits.items()},
+        "disagreements": list(verdict.disagreements),
+    }
+
+
+def _layer(measured: LayerMeasurement, theory: LayerTheory | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": measured.name,
+        "kind": measured.kind,
+        "in_hw": list(measured.in_hw),
+        "out_hw": list(measured.out_hw),
+    }
+    for key in ("kernel", "stride", "padding", "remainder", "displacement_px"):
+        pair = None if theory is None else getattr(theory, key)
+        document[key] = None if pair is None else list(pair)
+    document["error"], document["own_error"] = measured.error, measured.own_error
+    return document

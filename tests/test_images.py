@@ -1,0 +1,880 @@
+"""Pictures: what decodes, what is refused and how, and where each pixel goes when a picture is fitted to a network."""
+
+import dataclasses
+import io
+import os
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image, ImageFile
+
+from explorer import images
+from explorer.errors import PictureError, SettingError, SizeError
+from explorer.images import GALLERY, Fit, Picture, decode, fit, load_file, load_gallery, thumbnail_png
+
+Pixels = npt.NDArray[np.uint8]
+Colour = int | tuple[int, ...]
+
+RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
+PICTURES = Path(images.__file__).resolve().parent.parent / "assets" / "pictures"
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def plain(mode: str, colour: Colour, size: tuple[int, int] = (16, 12)) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def noise(height_px: int, width_px: int, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+
+
+def numbered(height_px: int, width_px: int) -> Pixels:
+    """Pixels that tell where they come from: red is the row + 1, green the column + 1, blue 255."""
+    pixels = np.full((height_px, width_px, 3), 255, dtype=np.uint8)
+    pixels[..., 0] = np.arange(1, height_px + 1)[:, None]
+    pixels[..., 1] = np.arange(1, width_px + 1)[None, :]
+    return pixels
+
+
+def bytes_of(tensor: torch.Tensor) -> Pixels:
+    """(3, H, W) in 0..1 back to (H, W, 3) in 0..255."""
+    return (tensor * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(width_px: int, height_px: int, *, bits: int, colour_type: int, pixel: bytes, extra: bytes = b"") -> bytes:
+    """A PNG written by hand, every pixel the same."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, bits, colour_type, 0, 0, 0))
+    rows = (b"\0" + pixel * width_px) * height_px
+    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def declared_png(width_px: int, height_px: int) -> bytes:
+    """A PNG whose header declares a size and whose data hold almost nothing."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+def refusal_of(data: bytes, name: str = "holiday.png") -> str:
+    """The one sentence with which the bytes are refused."""
+    with pytest.raises(PictureError) as refusal:
+        decode(data, name=name)
+    return one_sentence(str(refusal.value))
+
+
+def one_sentence(message: str) -> str:
+    assert message.endswith(".") and "\n" not in message
+    assert not re.search(r"[.!?] +[A-Z]", message)
+    return message
+
+
+# Formats and modes
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+def test_lossless_formats_give_the_very_pixels(kind: str, options: dict[str, object]) -> None:
+    pixels = noise(23, 31)
+    picture = decode(encode(Image.fromarray(pixels), kind, **options), name="noise")
+    assert np.array_equal(picture.pixels, pixels)
+    assert picture.pixels.dtype == np.uint8 and picture.notes == ()
+    assert (picture.height_px, picture.width_px) == (23, 31)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_formats_give_the_colour_of_a_plain_picture(kind: str, options: dict[str, object]) -> None:
+    picture = decode(encode(plain("RGB", (200, 100, 50)), kind, quality=95, **options), name="plain")
+    assert picture.pixels.shape == (12, 16, 3)
+    assert np.abs(picture.pixels.astype(int) - (200, 100, 50)).max() <= 3
+    assert picture.notes == ()
+
+
+def test_the_name_of_the_file_does_not_decide_its_format() -> None:
+    assert decode(encode(plain("RGB", RED), "PNG"), name="red.gif").pixels[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "kind", "expected"),
+    [
+        ("1", 1, "PNG", WHITE),
+        ("1", 0, "PNG", BLACK),
+        ("L", 77, "PNG", (77, 77, 77)),
+        ("L", 77, "JPEG", (77, 77, 77)),
+        ("P", 0, "PNG", BLACK),
+        ("RGBA", (10, 20, 30, 255), "PNG", (10, 20, 30)),
+    ],
+)
+def test_each_mode_becomes_rgb(mode: str, colour: Colour, kind: str, expected: tuple[int, ...]) -> None:
+    image = plain(mode, colour)
+    if mode == "P":
+        image.putpalette(BLACK + RED)
+    picture = decode(encode(image, kind), name="mode")
+    assert (picture.pixels == expected).all() and picture.notes == ()
+
+
+def test_palette_gives_the_colours_of_its_entries() -> None:
+    image = plain("P", 0)
+    image.putpalette(BLUE + RED)
+    image.putpixel((3, 2), 1)
+    pixels = decode(encode(image, "PNG"), name="palette").pixels
+    assert pixels[2, 3].tolist() == list(RED) and pixels[0, 0].tolist() == list(BLUE)
+
+
+@pytest.mark.parametrize(
+    ("grey", "expected"),
+    [(0, 0), (128, 0), (129, 1), (257, 1), (32_896, 128), (33_024, 128), (33_025, 129), (65_406, 254), (65_535, 255)],
+)
+def test_16_bit_grey_is_divided_by_257_and_rounded(grey: int, expected: int) -> None:
+    data = png(9, 9, bits=16, colour_type=0, pixel=struct.pack(">H", grey))
+    assert (decode(data, name="grey").pixels == expected).all()
+
+
+def test_16_bit_grey_keeps_every_pixel_in_its_place() -> None:
+    greys = np.random.default_rng(1).integers(0, 2**16, (10, 13), dtype=np.uint16)
+    pixels = decode(encode(Image.fromarray(greys), "PNG"), name="grey").pixels
+    assert np.array_equal(pixels[..., 0], np.round(greys / 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4"])
+def test_16_bit_grey_is_read_in_every_byte_order_and_width(dtype: str) -> None:
+    image = Image.fromarray(np.array([[0, 257, 65_535]], dtype=dtype))
+    assert np.asarray(images._to_rgb_or_rgba(image))[0, :, 0].tolist() == [0, 1, 255]
+
+
+def test_16_bit_colour_keeps_its_high_bytes() -> None:
+    data = png(8, 8, bits=16, colour_type=2, pixel=struct.pack(">HHH", 0xFFFF, 0x8080, 0x0101))
+    assert (decode(data, name="deep").pixels == (255, 128, 1)).all()
+
+
+def test_cmyk_jpeg_with_adobe_inversion_keeps_its_colour() -> None:
+    picture = decode(encode(plain("CMYK", (255, 0, 0, 0)), "JPEG", quality=100), name="print")
+    assert np.abs(picture.pixels.astype(int) - (0, 255, 255)).max() <= 2
+    assert any("CMYK" in note for note in picture.notes)
+
+
+def test_ycck_jpeg_keeps_its_grey() -> None:
+    # Saved as CMYK these numbers are stored inverted as (200, 128, 128, 255); relabelled as YCCK that is luma 200, no
+    # colour, so an inverted cyan of 255 - 200 = 55, a cyan of 200, and a grey of 255 - 200 = 55.
+    data = bytearray(encode(plain("CMYK", (55, 127, 127, 0)), "JPEG", quality=100))
+    data[data.index(b"Adobe") + 11] = 2
+    pixels = decode(bytes(data), name="print").pixels
+    assert np.abs(pixels.astype(int) - 55).max() <= 3
+
+
+# Transparency
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0, (255, 255, 255)), (51, (204, 224, 255)), (255, (0, 100, 255))])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_alpha_is_composited_over_white(kind: str, alpha: int, expected: tuple[int, ...]) -> None:
+    options = {} if kind == "PNG" else {"lossless": True, "exact": True}
+    picture = decode(encode(plain("RGBA", (0, 100, 255, alpha)), kind, **options), name="glass")
+    assert np.abs(picture.pixels.astype(int) - expected).max() <= 1
+    assert any("over white" in note for note in picture.notes) == (alpha < 255)
+
+
+def test_grey_with_alpha_is_composited_over_white() -> None:
+    picture = decode(encode(plain("LA", (0, 51)), "PNG"), name="grey glass")
+    assert np.abs(picture.pixels.astype(int) - 204).max() <= 1
+
+
+def test_16_bit_grey_with_alpha_is_composited_over_white() -> None:
+    data = png(8, 8, bits=16, colour_type=4, pixel=struct.pack(">HH", 0, 0x3333))
+    assert np.abs(decode(data, name="deep glass").pixels.astype(int) - 204).max() <= 1
+
+
+@pytest.mark.parametrize(("transparency", "expected"), [(1, WHITE), (b"\xff\x80", (255, 127, 127)), (0, RED)])
+def test_palette_entries_can_be_transparent(transparency: int | bytes, expected: tuple[int, ...]) -> None:
+    image = plain("P", 1)
+    image.putpalette(BLUE + RED)
+    picture = decode(encode(image, "PNG", transparency=transparency), name="sticker")
+    assert np.abs(picture.pixels.astype(int) - expected).max() <= 1
+    assert any("over white" in note for note in picture.notes) == (expected != RED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "other"), [("L", 7, 9), ("RGB", (1, 2, 3), (1, 2, 4)), ("1", 0, 1), ("I;16", 300, 65_535)]
+)
+def test_the_colour_that_a_png_declares_transparent_becomes_white(mode: str, colour: Colour, other: Colour) -> None:
+    image = plain(mode, colour)
+    image.putpixel((5, 4), other)
+    clear = decode(encode(image, "PNG", transparency=colour), name="clear").pixels
+    solid = decode(encode(image, "PNG"), name="solid").pixels
+    assert (clear[0, 0] == 255).all() and (solid[0, 0] < 10).all()
+    assert np.array_equal(clear[4, 5], solid[4, 5])
+
+
+# Animations
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+def test_an_animation_shows_its_first_frame_and_says_so(kind: str, options: dict[str, object]) -> None:
+    frames = [plain("RGB", colour) for colour in (RED, GREEN, BLUE)]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=50, **options)
+    picture = decode(data, name="film")
+    assert (picture.pixels == RED).all()
+    assert picture.notes == ("Only the first of the 3 frames in the file is used.",)
+
+
+def test_a_jpeg_of_two_pictures_shows_the_first() -> None:
+    data = encode(plain("RGB", RED), "MPO", save_all=True, append_images=[plain("RGB", BLUE)], quality=100)
+    picture = decode(data, name="stereo.jpg")
+    assert np.abs(picture.pixels.astype(int) - RED).max() <= 3
+    assert any("first of the 2" in note for note in picture.notes)
+
+
+# EXIF orientation
+
+# EXIF 2.3, tag 0x0112: which side of the upright picture the stored row 0 and the stored column 0 are.
+STORED_SIDES = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+
+
+def stored_pixels(upright: Pixels, orientation: int) -> Pixels:
+    """What a camera stores of an upright picture, pixel by pixel from the table of the standard."""
+    height_px, width_px, _ = upright.shape
+    turned = STORED_SIDES[orientation][0] in ("left", "right")
+    stored = np.empty((width_px, height_px, 3) if turned else upright.shape, dtype=np.uint8)
+    for row, column in np.ndindex(stored.shape[:2]):
+        place = dict(zip(STORED_SIDES[orientation], (row, column), strict=True))
+        y = place["top"] if "top" in place else height_px - 1 - place["bottom"]
+        x = place["left"] if "left" in place else width_px - 1 - place["right"]
+        stored[row, column] = upright[y, x]
+    return stored
+
+
+def exif_with(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+def test_exif_orientation_is_undone(kind: str, options: dict[str, object], orientation: int) -> None:
+    upright = numbered(9, 14)
+    stored = Image.fromarray(stored_pixels(upright, orientation))
+    picture = decode(encode(stored, kind, exif=exif_with(orientation), **options), name="camera")
+    assert np.array_equal(picture.pixels, upright)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_of_a_jpeg_is_undone(orientation: int) -> None:
+    upright = np.zeros((16, 24, 3), dtype=np.uint8)  # three of the six blocks of 8 × 8 pixels that JPEG keeps apart
+    upright[:8, :8], upright[8:, 16:], upright[:8, 8:16] = RED, BLUE, GREEN
+    stored = Image.fromarray(stored_pixels(upright, orientation))
+    data = encode(stored, "JPEG", quality=100, subsampling=0, exif=exif_with(orientation))
+    pixels = decode(data, name="camera").pixels
+    assert pixels.shape == (16, 24, 3)
+    assert np.abs(pixels.astype(int) - upright).max() <= 4
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65_535])
+def test_an_unknown_orientation_leaves_the_picture_alone(orientation: int) -> None:
+    upright = numbered(9, 14)
+    data = encode(Image.fromarray(upright), "PNG", exif=exif_with(orientation))
+    assert np.array_equal(decode(data, name="camera").pixels, upright)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0rubbish", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"\0" * 40])
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's "Corrupt EXIF data"
+def test_damaged_exif_leaves_the_picture_alone(exif: bytes) -> None:
+    upright = numbered(9, 14)
+    assert np.array_equal(decode(encode(Image.fromarray(upright), "PNG", exif=exif), name="camera").pixels, upright)
+
+
+def test_a_turned_picture_is_shrunk_in_its_own_aspect_ratio() -> None:
+    data = encode(plain("RGB", RED, (3000, 1500)), "PNG", exif=exif_with(6))
+    assert decode(data, name="camera").pixels.shape == (2048, 1024, 3)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    ("size", "kept"), [((2049, 1000), (1000, 2048)), ((1500, 5000), (2048, 614)), ((4096, 32), (16, 2048))]
+)
+def test_a_large_picture_is_shrunk_to_2048_px(kind: str, size: tuple[int, int], kept: tuple[int, int]) -> None:
+    image = plain("RGB", BLACK, size)
+    image.paste(WHITE, (0, 0, size[0] // 2, size[1]))
+    picture = decode(encode(image, kind), name="large")
+    assert picture.pixels.shape == (*kept, 3)
+    assert picture.notes == (f"Shrunk from {max(size)} to 2048 px on its longer side.",)
+    quarter = kept[1] // 4
+    assert (picture.pixels[:, :quarter] > 250).all() and (picture.pixels[:, -quarter:] < 5).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_a_large_jpeg_of_any_mode_is_shrunk(mode: str) -> None:
+    assert decode(encode(plain(mode, 0, (4200, 40)), "JPEG"), name="large").pixels.shape == (20, 2048, 3)
+
+
+def test_a_large_jpeg_is_never_decoded_at_its_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded_sizes = []
+    decode_pixels = ImageFile.ImageFile.load
+
+    def load(image: ImageFile.ImageFile) -> object:
+        result = decode_pixels(image)
+        decoded_sizes.append(image.size)
+        return result
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    assert decode(encode(plain("RGB", RED, (4200, 40)), "JPEG"), name="large").pixels.shape == (20, 2048, 3)
+    assert set(decoded_sizes) == {(2100, 20)}
+
+
+def test_a_large_transparent_picture_is_shrunk_before_it_is_composited() -> None:
+    image = plain("RGBA", (255, 0, 0, 255), (4096, 64))
+    image.paste((0, 255, 0, 0), (0, 0, 2048, 64))
+    pixels = decode(encode(image, "PNG"), name="large glass").pixels
+    assert (pixels[:, :1000] == WHITE).all() and (pixels[:, 1100:] == RED).all()
+    assert (pixels[:, :1023, 0] == 255).all()  # the hidden green never shows
+
+
+def test_a_picture_of_2048_px_is_not_changed() -> None:
+    pixels = noise(8, 2048)
+    picture = decode(encode(Image.fromarray(pixels), "PNG"), name="wide")
+    assert np.array_equal(picture.pixels, pixels) and picture.notes == ()
+
+
+@pytest.mark.parametrize("size", [(7, 8), (8, 7), (1, 1), (1, 3000)])
+def test_a_picture_below_8_px_is_too_small(size: tuple[int, int]) -> None:
+    message = refusal_of(encode(plain("RGB", RED, size), "PNG"))
+    assert f"too small: it is {size[0]} px wide and {size[1]} px high" in message and "8 px" in message
+
+
+def test_a_picture_of_8_px_is_accepted() -> None:
+    assert decode(encode(plain("RGB", RED, (8, 8)), "PNG"), name="icon").pixels.shape == (8, 8, 3)
+
+
+def test_a_picture_that_would_shrink_below_8_px_is_too_narrow() -> None:
+    assert "too narrow" in refusal_of(declared_png(8, 4_000_000))
+    assert "too narrow" in refusal_of(encode(plain("L", 0, (4096, 8)), "PNG"))
+
+
+def forbid_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_image: Image.Image) -> None:
+        raise AssertionError("a pixel was decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+
+
+@pytest.mark.parametrize("size", [(7000, 6000), (10_000, 10_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize("action", ["error", "ignore"])
+def test_a_declared_huge_png_is_refused_from_its_header(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], action: Literal["error", "ignore"]
+) -> None:
+    forbid_loading(monkeypatch)
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, Image.DecompressionBombWarning)
+        message = refusal_of(declared_png(*size))
+    assert "too large" in message and "40 million pixels" in message
+
+
+def test_a_declared_huge_jpeg_is_refused_from_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(encode(plain("RGB", RED), "JPEG"))
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", 65_000, 65_000)
+    forbid_loading(monkeypatch)
+    assert "40 million pixels" in refusal_of(bytes(data))
+
+
+def test_a_declared_huge_webp_is_refused_from_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    extended = b"VP8X" + struct.pack("<IB3x", 10, 2) + (16_000).to_bytes(3, "little") * 2
+    content = b"WEBP" + extended + encode(plain("RGB", RED), "WEBP", lossless=True)[12:]
+    forbid_loading(monkeypatch)
+    assert "40 million pixels" in refusal_of(b"RIFF" + struct.pack("<I", len(content)) + content)
+
+
+def test_a_picture_of_exactly_40_million_pixels_passes_the_header() -> None:
+    assert "damaged" in refusal_of(declared_png(8000, 5000))
+
+
+def test_more_than_20_mib_are_refused_and_20_mib_are_not() -> None:
+    data = encode(plain("RGB", RED), "PNG")
+    padded = data + bytes(images.MAX_BYTES - len(data))
+    assert decode(padded, name="padded").pixels.shape == (12, 16, 3)
+    message = refusal_of(padded + b"\0")
+    assert "too large" in message and "20,971,521 bytes" in message and "20 MiB" in message
+
+
+def test_a_jpeg_of_many_scans_is_refused() -> None:
+    data = encode(plain("RGB", RED), "JPEG", progressive=True)
+    last_scan = data[data.rindex(b"\xff\xda") : -2]
+    assert decode(data[:-2] + last_scan * 10 + data[-2:], name="some scans").pixels.shape == (12, 16, 3)
+    assert "64 scans" in refusal_of(data[:-2] + last_scan * 64 + data[-2:])
+
+
+def test_a_jpeg_of_many_segments_is_refused() -> None:
+    data = encode(plain("RGB", RED), "JPEG")
+    assert decode(data[:2] + segment(0xFE, b"") * 1000 + data[2:], name="comments").pixels.shape == (12, 16, 3)
+    assert "5000 segments" in refusal_of(data[:2] + segment(0xFE, b"") * 5000 + data[2:])
+
+
+def test_scans_in_metadata_and_behind_the_picture_do_not_count() -> None:
+    data = encode(plain("RGB", RED), "JPEG")
+    telephone = data[:2] + segment(0xFE, b"\xff\xda\0\4" * 1000) + data[2:] + b"\0\2" + b"\xff\xda\0\2" * 1000
+    assert np.array_equal(decode(telephone, name="motion").pixels, decode(data, name="still").pixels)
+
+
+# Refusals
+
+
+def test_no_bytes_are_refused() -> None:
+    message = refusal_of(b"", name="nothing.png")
+    assert "'nothing.png' is empty (0 bytes)" in message and "PNG, JPEG or WebP" in message
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (encode(plain("RGB", RED), "GIF"), "a GIF picture"),
+        (encode(plain("RGB", RED), "BMP"), "a BMP picture"),
+        (encode(plain("RGB", RED), "TIFF"), "a TIFF picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC or AVIF picture"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"BMW is a car maker, and this is a text.", "not a PNG, JPEG or WebP picture"),
+        (b"hello", "not a PNG, JPEG or WebP picture"),
+        (b"\0", "not a PNG, JPEG or WebP picture"),
+        (bytes(1000), "not a PNG, JPEG or WebP picture"),
+        (encode(plain("RGB", RED), "PPM"), "not a PNG, JPEG or WebP picture"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "not a PNG, JPEG or WebP picture"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(data: bytes, kind: str) -> None:
+    message = refusal_of(data, name="holiday.png")
+    assert f"'holiday.png' is {kind}" in message and "choose a PNG, JPEG or WebP picture" in message
+
+
+SAMPLES: dict[str, bytes] = {
+    "png": encode(Image.fromarray(noise(12, 17)), "PNG"),
+    "palette png": encode(Image.fromarray(noise(12, 17)).quantize(40), "PNG", transparency=b"\0\x80"),
+    "animated png": encode(plain("RGB", RED), "PNG", save_all=True, append_images=[plain("RGB", BLUE)]),
+    "16-bit png": encode(Image.fromarray(noise(12, 17)[..., 0].astype(np.uint16) * 250), "PNG"),
+    "jpeg": encode(Image.fromarray(noise(16, 24)), "JPEG", quality=50, exif=exif_with(6)),
+    "progressive jpeg": encode(Image.fromarray(noise(16, 24)), "JPEG", quality=50, progressive=True),
+    "cmyk jpeg": encode(plain("CMYK", (9, 99, 199, 20)), "JPEG"),
+    "two-picture jpeg": encode(plain("RGB", RED), "MPO", save_all=True, append_images=[plain("RGB", BLUE)]),
+    "webp": encode(Image.fromarray(noise(16, 24)), "WEBP", quality=50, exif=exif_with(6)),
+    "lossless webp": encode(Image.fromarray(noise(10, 12)), "WEBP", lossless=True),
+    "animated webp": encode(plain("RGB", RED), "WEBP", save_all=True, append_images=[plain("RGB", BLUE)]),
+}
+
+
+def is_answered(data: bytes) -> bool:
+    """Whether the bytes give a picture, or a refusal of one sentence; any other exception goes on to the test."""
+    try:
+        picture = decode(data, name="damaged.png")
+    except PictureError as error:
+        return "'damaged.png'" in one_sentence(str(error))
+    return picture.pixels.ndim == 3
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_file_cut_short_anywhere_gives_a_picture_or_a_picture_error(kind: str) -> None:
+    data = SAMPLES[kind]
+    assert decode(data, name="whole").pixels.shape[2] == 3
+    assert all(is_answered(data[:length]) for length in range(0, len(data), 1 + len(data) // 400))
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_file_with_changed_bytes_gives_a_picture_or_a_picture_error(kind: str) -> None:
+    random = np.random.default_rng(2)
+    for _ in range(150):
+        data = bytearray(SAMPLES[kind])
+        for place in random.integers(0, len(data), 3):
+            data[place] = random.integers(0, 256)
+        assert is_answered(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "progressive jpeg", "webp", "lossless webp"])
+def test_half_a_file_is_called_damaged(kind: str) -> None:
+    half = SAMPLES[kind][: len(SAMPLES[kind]) // 2]
+    assert "damaged or cut short" in refusal_of(half) and "PNG, JPEG or WebP" in refusal_of(half)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(),
+        SyntaxError(),
+        ValueError(),
+        EOFError(),
+        OverflowError(),
+        struct.error(),
+        zlib.error(),
+        RuntimeError(),
+        UserWarning(),
+        AssertionError(),
+        RecursionError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_pillow_raises_becomes_a_picture_error(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def load(_image: Image.Image) -> None:
+        raise error
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    assert "damaged or cut short" in refusal_of(SAMPLES["png"])
+
+
+def test_lack_of_memory_becomes_a_picture_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_image: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    assert "memory" in refusal_of(SAMPLES["png"])
+
+
+def test_an_interrupt_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_image: Image.Image) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(KeyboardInterrupt):
+        decode(SAMPLES["png"], name="picture")
+
+
+def test_pictures_decoded_at_the_same_time_do_not_disturb_each_other() -> None:
+    expected = {kind: decode(data, name=kind).sha256 for kind, data in SAMPLES.items()}
+    kinds = list(SAMPLES) * 8
+    with ThreadPoolExecutor(4) as pool:
+        digests = list(pool.map(lambda kind: decode(SAMPLES[kind], name=kind).sha256, kinds))
+    assert digests == [expected[kind] for kind in kinds]
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("cat.png", "cat.png"),
+        ("Kätzchen 猫.png", "Kätzchen 猫.png"),
+        ("a\nb\r\0c\x1b[31m.png", "abc[31m.png"),
+        ("cat\u202egnp.exe", "catgnp.exe"),
+        ("line\u2028break\u2029.png", "linebreak.png"),
+        ("broken\udcff.png", "broken.png"),
+        ("  cat.png\t", "cat.png"),
+        ("", "unnamed picture"),
+        ("\n\0", "unnamed picture"),
+        ("x" * 60, "x" * 60),
+        ("x" * 61, "x" * 59 + "…"),
+    ],
+)
+def test_names_are_shown_without_control_characters_and_in_60_characters(given: str, shown: str) -> None:
+    assert decode(SAMPLES["png"], name=given).name == shown
+    assert refusal_of(b"hello", name=given).startswith(f"'{shown}' is ")
+
+
+# The value
+
+
+def test_pixels_are_read_only() -> None:
+    picture = decode(SAMPLES["png"], name="picture")
+    with pytest.raises(ValueError, match="read-only"):
+        picture.pixels[0, 0, 0] = 1
+
+
+def test_a_picture_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        decode(SAMPLES["png"], name="picture").name = "other"  # type: ignore[misc]
+
+
+def test_a_picture_does_not_change_with_the_array_it_was_made_of() -> None:
+    pixels = numbered(8, 8)
+    picture = Picture("picture", pixels)
+    pixels[:] = 0
+    assert np.array_equal(picture.pixels, numbered(8, 8))
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((3, 8, 8))])
+def test_other_arrays_make_no_picture(pixels: Pixels) -> None:
+    with pytest.raises(AssertionError):
+        Picture("picture", pixels)
+
+
+def test_sha256_depends_on_the_pixels_and_their_shape_only() -> None:
+    pixels = noise(8, 16)
+    picture = Picture("one", pixels)
+    changed = pixels.copy()
+    changed[7, 15, 2] ^= 1
+    assert picture.sha256 == Picture("two", pixels.copy(), ("A note.",)).sha256
+    assert picture.sha256 == Picture("one", np.asfortranarray(pixels)).sha256
+    assert re.fullmatch(r"[0-9a-f]{64}", picture.sha256)
+    assert len({picture.sha256, Picture("", changed).sha256, Picture("", pixels.reshape(16, 8, 3)).sha256}) == 3
+
+
+# Files and the gallery
+
+
+def test_a_file_is_loaded_under_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "noise.dat"
+    path.write_bytes(SAMPLES["png"])
+    for given in (path, str(path)):
+        picture = load_file(given)
+        assert picture.name == "noise.dat" and np.array_equal(picture.pixels, noise(12, 17))
+
+
+def file_refusal(path: str | Path) -> str:
+    with pytest.raises(PictureError) as refusal:
+        load_file(path)
+    return one_sentence(str(refusal.value))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "'missing.png' does not exist" in file_refusal(tmp_path / "missing.png")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    assert "'folder.png' is not a file" in file_refusal(tmp_path / "folder.png")
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "'pipe.png' is not a file" in file_refusal(tmp_path / "pipe.png")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_permission(*_args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "secret.png").write_bytes(SAMPLES["png"])
+    monkeypatch.setattr(Path, "open", no_permission)
+    assert "'secret.png' may not be read" in file_refusal(tmp_path / "secret.png")
+
+
+@pytest.mark.parametrize("path", ["a\0b.png", "x" * 5000])
+def test_a_path_that_cannot_be_opened_is_refused(path: str) -> None:
+    assert "cannot be opened" in file_refusal(path)
+
+
+def test_a_file_above_20_mib_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.png"
+    path.touch()
+    os.truncate(path, images.MAX_BYTES + 1)
+    monkeypatch.delattr(Path, "open")
+    assert "too large" in file_refusal(path)
+
+
+def test_an_empty_file_and_a_text_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("hello", encoding="utf-8")
+    assert "'empty.png' is empty" in file_refusal(tmp_path / "empty.png")
+    assert "'text.png' is not a PNG" in file_refusal(tmp_path / "text.png")
+
+
+def test_the_gallery_lists_every_picture_once() -> None:
+    assert sorted(entry.file for entry in GALLERY) == sorted(path.name for path in PICTURES.glob("*.jpg"))
+    assert len({entry.name for entry in GALLERY}) == len({entry.title for entry in GALLERY}) == len(GALLERY)
+
+
+@pytest.mark.parametrize("entry", GALLERY, ids=lambda entry: entry.name)
+def test_every_gallery_picture_loads_and_has_a_credit(entry: images.GalleryPicture) -> None:
+    picture = load_gallery(entry.name)
+    with Image.open(PICTURES / entry.file) as image:
+        assert np.array_equal(picture.pixels, np.asarray(image))
+    assert picture.name == entry.name and picture.notes == ()
+    assert picture.pixels.std() > 10
+    assert re.search(r"\((CC0|public domain|no known copyright restrictions)\)$", entry.credit)
+
+
+def test_an_unknown_gallery_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(PictureError) as refusal:
+        load_gallery("../cat\n")
+    message = one_sentence(str(refusal.value))
+    assert "'../cat'" in message and all(entry.name in message for entry in GALLERY)
+
+
+# Fitting to a network
+
+WAYS: tuple[Fit, ...] = ("resize", "crop", "pad")
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(("height_px", "width_px"), [(8, 8), (9, 13), (16, 7), (1, 1), (40, 60)])
+def test_fit_gives_float32_of_the_size_that_was_asked_for(how: Fit, height_px: int, width_px: int) -> None:
+    tensor = fit(Picture("noise", noise(21, 30)), height_px=height_px, width_px=width_px, how=how)
+    assert tensor.shape == (3, height_px, width_px)
+    assert tensor.dtype == torch.float32 and tensor.is_contiguous()
+    assert tensor.min() >= 0 and 0.2 < tensor.max() <= 1
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("size", [(8, 8), (9, 14), (33, 12)])
+def test_fit_to_its_own_size_is_identity(how: Fit, size: tuple[int, int]) -> None:
+    pixels = noise(*size)
+    tensor = fit(Picture("noise", pixels), height_px=size[0], width_px=size[1], how=how)
+    assert torch.equal(tensor, torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255))
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_fit_is_deterministic(how: Fit) -> None:
+    picture = Picture("noise", noise(50, 41))
+    first, second = (fit(picture, height_px=32, width_px=32, how=how) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_fit_does_not_share_memory_with_the_picture(how: Fit) -> None:
+    picture = Picture("noise", noise(8, 8))
+    fit(picture, height_px=8, width_px=8, how=how).zero_()
+    assert np.array_equal(picture.pixels, noise(8, 8))
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(0, 8), (8, 0), (-1, 8)])
+def test_fit_refuses_sizes_below_one(height_px: int, width_px: int) -> None:
+    with pytest.raises(SizeError) as refusal:
+        fit(Picture("noise", noise(8, 8)), height_px=height_px, width_px=width_px, how="resize")
+    assert f"{height_px} px high and {width_px} px wide" in one_sentence(str(refusal.value))
+
+
+def test_fit_refuses_an_unknown_way_and_names_the_ways() -> None:
+    with pytest.raises(SettingError) as refusal:
+        fit(Picture("noise", noise(8, 8)), height_px=8, width_px=8, how="stretch")  # type: ignore[arg-type]
+    assert "'stretch'" in str(refusal.value) and "resize, crop, pad" in one_sentence(str(refusal.value))
+
+
+@pytest.mark.parametrize(("old", "new"), [((40, 60), (20, 30)), ((30, 30), (17, 17)), ((20, 30), (50, 75))])
+def test_resize_agrees_with_antialiased_bicubic_of_torch(old: tuple[int, int], new: tuple[int, int]) -> None:
+    pixels = noise(*old) // 2 + 64  # Pillow clips between its two passes, which these values never need
+    source = torch.from_numpy(pixels).permute(2, 0, 1)[None].double()  # (1, 3, H, W)
+    oracle = torch.nn.functional.interpolate(source, size=new, mode="bicubic", antialias=True)[0].clamp(0, 255)
+    tensor = fit(Picture("noise", pixels), height_px=new[0], width_px=new[1], how="resize")
+    # Each pass rounds by up to 0.5, and the weights of the second, up to 1.25 in absolute sum, enlarge the first.
+    assert (tensor * 255 - oracle).abs().max() <= 0.5 * 1.25 + 0.5 + 1e-4
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_resize_keeps_the_centre_third_of_a_picture_three_times_as_long(across: bool) -> None:
+    pixels = np.zeros((10, 30, 3), dtype=np.uint8)
+    pixels[:, :10], pixels[:, 10:20], pixels[:, 20:] = RED, GREEN, BLUE
+    pixels = pixels if across else pixels.transpose(1, 0, 2)
+    fitted = bytes_of(fit(Picture("flag", pixels), height_px=10, width_px=10, how="resize"))
+    assert (fitted == GREEN).all()
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(20, 20), (10, 10), (16, 8), (7, 5), (40, 60)])
+def test_resize_does_not_distort_and_keeps_the_centre(height_px: int, width_px: int) -> None:
+    # A slope of 4 grey levels a pixel to the right and 3 downwards: resampling by s makes both slopes s times as steep
+    # and leaves the value at the centre alone.
+    rows, columns = np.mgrid[0:24, 0:36]
+    pixels = np.stack([columns * 4, rows * 3, columns * 0 + 50], axis=2).astype(np.uint8)
+    fitted = fit(Picture("slope", pixels), height_px=height_px, width_px=width_px, how="resize") * 255
+    scale = min(24 / height_px, 36 / width_px)
+    across = (17.5 + (torch.arange(width_px) - (width_px - 1) / 2) * scale) * 4
+    down = (11.5 + (torch.arange(height_px) - (height_px - 1) / 2) * scale) * 3
+    inner = slice(3, -3) if scale < 1 else slice(1, -1)  # the filter is one-sided at the edges
+    assert (fitted[0] - across)[:, inner].abs().max() <= 1.5
+    assert (fitted[1] - down[:, None])[inner].abs().max() <= 1.5
+    assert (fitted[2] == 50).all()
+
+
+def padded_or_cut(length_px: int, wanted_px: int) -> list[int]:
+    """The number (from 1) of the source pixel of each pixel of the result, 0 for black; the extra one at the end."""
+    source = [*range(1, length_px + 1)]
+    while len(source) > wanted_px:
+        source = source[:-1] if (len(source) - wanted_px) % 2 else source[1:]
+    while len(source) < wanted_px:
+        source = [*source, 0] if (wanted_px - len(source)) % 2 else [0, *source]
+    return source
+
+
+def test_the_oracle_cuts_and_pads_the_extra_pixel_at_the_end() -> None:
+    assert padded_or_cut(5, 4) == [1, 2, 3, 4] and padded_or_cut(5, 2) == [2, 3]
+    assert padded_or_cut(2, 5) == [0, 1, 2, 0, 0] and padded_or_cut(2, 4) == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("height_px", [1, 4, 8, 9, 10, 11, 16])
+@pytest.mark.parametrize("width_px", [1, 5, 9, 12, 13, 14, 17])
+@pytest.mark.parametrize("source_px", [(9, 12), (10, 13)])
+def test_crop_moves_each_pixel_where_it_should(source_px: tuple[int, int], height_px: int, width_px: int) -> None:
+    fitted = bytes_of(
+        fit(Picture("numbered", numbered(*source_px)), height_px=height_px, width_px=width_px, how="crop")
+    )
+    rows, columns = np.array(padded_or_cut(source_px[0], height_px)), np.array(padded_or_cut(source_px[1], width_px))
+    inside = (rows[:, None] > 0) & (columns[None, :] > 0)
+    expected = np.stack([inside * rows[:, None], inside * columns[None, :], inside * 255], axis=2)
+    assert np.array_equal(fitted, expected)
+
+
+@pytest.mark.parametrize(
+    ("source_px", "wanted_px", "rows", "columns"),
+    [
+        ((10, 20), (20, 20), slice(5, 15), slice(0, 20)),  # even leftover
+        ((10, 20), (21, 20), slice(5, 15), slice(0, 20)),  # odd leftover: 5 above, 6 below
+        ((20, 10), (20, 21), slice(0, 20), slice(5, 15)),  # odd leftover: 5 left, 6 right
+        ((10, 20), (10, 10), slice(2, 7), slice(0, 10)),  # shrunk to 5 × 10: 2 above, 3 below
+        ((8, 8), (16, 20), slice(0, 16), slice(2, 18)),  # enlarged to 16 × 16
+        ((8, 8), (19, 16), slice(1, 17), slice(0, 16)),  # enlarged to 16 × 16: 1 above, 2 below
+        ((12, 8), (9, 9), slice(0, 9), slice(1, 7)),  # shrunk to 9 × 6: 1 left, 2 right
+        ((8, 2000), (9, 9), slice(4, 5), slice(0, 9)),  # shrunk to a line, which is never lost
+    ],
+)
+def test_pad_keeps_the_whole_picture_and_puts_the_extra_row_or_column_last(
+    source_px: tuple[int, int], wanted_px: tuple[int, int], rows: slice, columns: slice
+) -> None:
+    plain_pixels = np.full((*source_px, 3), (200, 100, 50), dtype=np.uint8)
+    fitted = bytes_of(fit(Picture("plain", plain_pixels), height_px=wanted_px[0], width_px=wanted_px[1], how="pad"))
+    expected = np.zeros((*wanted_px, 3), dtype=np.uint8)
+    expected[rows, columns] = (200, 100, 50)
+    assert np.array_equal(fitted, expected)
+
+
+def test_pad_keeps_all_four_corners_of_the_picture() -> None:
+    pixels = np.zeros((40, 80, 3), dtype=np.uint8)
+    pixels[:20, :20], pixels[:20, -20:], pixels[-20:, :20], pixels[-20:, -20:] = RED, GREEN, BLUE, WHITE
+    fitted = bytes_of(fit(Picture("corners", pixels), height_px=20, width_px=20, how="pad"))  # on rows 5 to 14
+    corners = [fitted[5, 0], fitted[5, 19], fitted[14, 0], fitted[14, 19]]
+    assert np.array_equal(corners, [RED, GREEN, BLUE, WHITE])
+
+
+# Thumbnails
+
+
+@pytest.mark.parametrize("make", [lambda: noise(40, 61), lambda: noise(8, 8), lambda: noise(100, 20)])
+def test_a_thumbnail_is_the_png_of_the_resized_picture(make: Callable[[], Pixels]) -> None:
+    picture = Picture("noise", make())
+    data = thumbnail_png(picture, side_px=24)
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as tile:
+        assert tile.size == (24, 24) and tile.mode == "RGB"
+        assert np.array_equal(np.asarray(tile), bytes_of(fit(picture, height_px=24, width_px=24, how="resize")))
+    assert data == thumbnail_png(picture, side_px=24)
+
+
+def test_a_thumbnail_below_one_pixel_is_refused() -> None:
+    with pytest.raises(SizeError, match="0 px a side"):
+        thumbnail_png(Picture("noise", noise(8, 8)), side_px=0)
