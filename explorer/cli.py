@@ -17,6 +17,7 @@ from explorer.report import measure_document
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, sweep_sizes
 from explorer.symmetry import Transform, parse
+from explorer.weights import Weights, read_weights
 from models.catalog import NAMES, NetworkSpec, parameters, spec
 
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random weights (default 0)")
+    command.add_argument("--weights", metavar="FILE", help="a safetensors file instead of random weights")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
     command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
@@ -102,9 +104,10 @@ def _networks(options: argparse.Namespace, settings: Settings) -> int:
         )
     if options.json:
         return _print_json(rows)
-    _print_table(("network", "group", "parameters", "smallest px"), [
-        (row["name"], row["group"], f"{row['parameters']:,}", row["smallest_px"]) for row in rows
-    ])
+    _print_table(
+        ("network", "group", "parameters", "smallest px"),
+        [(row["name"], row["group"], f"{row['parameters']:,}", row["smallest_px"]) for row in rows],
+    )
     return 0
 
 
@@ -114,7 +117,9 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
     )
     height_px, width_px = _size(options.size)
     picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
-    request = Request(network, options.seed, picture, _transforms(options.group_elements), options.dtype)
+    request = Request(
+        network, options.seed, picture, _transforms(options.group_elements), options.dtype, weights=_weights(options)
+    )
     inspection = Engine(settings).inspect(request)
     if options.json:
         return _print_json(measure_document(network, inspection))
@@ -141,6 +146,7 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
         options.last_px,
         seed=options.seed,
         dtype=options.dtype,
+        weights=_weights(options),
         picture=_picture(options.picture) if options.measure else None,
         how=options.fit,
     )
@@ -183,6 +189,10 @@ def _picture(name: str) -> Picture:
 
 def _transforms(names: str) -> tuple[Transform, ...]:
     return () if names == "all" else tuple(parse(name.strip()) for name in names.split(",") if name.strip() != "all")
+
+
+def _weights(options: argparse.Namespace) -> Weights | None:
+    return None if options.weights is None else read_weights(Path(options.weights))
 
 
 def _side(side: tuple[int, int]) -> str:

@@ -1,8 +1,8 @@
-"""Expected errors. Each message is one sentence that says what failed, what was given, what is accepted and what to do."""
+"""Expected errors: each message is one sentence on what failed, what was given, what is accepted and what to do."""
 
 
 class ExplorerError(Exception):
-    """Base of all errors that a visitor can cause and mend; shown as one sentence, exit status 2 on the command line."""
+    """Base of all errors that a visitor can cause and mend: one sentence on the page, exit status 2 in a terminal."""
 
 
 class PictureError(ExplorerError):

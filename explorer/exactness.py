@@ -30,6 +30,7 @@ SEARCH_PX = 128  # how far from a side the nearest exact sides are looked for
 _PROBE_SIDE = 64  # the side at which a network is recorded to find out which sides it can take
 
 Pair = tuple[int, int]
+Axes = tuple[list[AxisStep], list[AxisStep]]  # every step of the graph, for height and for width
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class LayerTheory:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What theory says of a network at one size. `verdict`: "exact", "approximate", "not equivariant" or "undecided"."""
+    """Theory for one network at one size. `verdict`: "exact", "approximate", "not equivariant" or "undecided"."""
 
     height_px: int
     width_px: int
@@ -156,8 +157,8 @@ def predict(structure: Structure, *, height_px: int, width_px: int) -> Predictio
 def weight_errors(network: nn.Module, elements: tuple[Element, ...]) -> dict[str, dict[str, float]]:
     """{layer: {element: relative difference}} for layers whose weights or channels do not commute with an element.
 
-    Convolutions and linear layers: ‖ρ_out(g) W ρ_in(g)⁻¹ − W‖ / ‖W‖. Other layers act pixel by pixel or pool: probed with
-    random fields on which only the channels are transformed, ‖L(ρ_in(g) v) − ρ_out(g) L(v)‖ / ‖L(v)‖, float64.
+    Convolutions and linear layers: ‖ρ_out(g) W ρ_in(g)⁻¹ − W‖ / ‖W‖. Other layers act pixel by pixel or pool: probed
+    with random fields on which only the channels are transformed, ‖L(ρ_in(g) v) − ρ_out(g) L(v)‖ / ‖L(v)‖, float64.
     """
     errors = {}
     for name, layer in layers_of(network):
@@ -186,7 +187,8 @@ def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
 
 def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_type: FieldType) -> float:
     if isinstance(layer, nn.Conv2d):
-        bias_error = 0.0 if layer.bias is None else _relative(out_type.act(layer.bias.detach(), element, dim=0), layer.bias)
+        bias = torch.zeros(1) if layer.bias is None else layer.bias.detach()
+        bias_error = 0.0 if layer.bias is None else _relative(out_type.act(bias, element, dim=0), bias)
         if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
             return 1.0  # the transposed kernel has another shape
         kernel = _dense_kernel(layer)
@@ -225,10 +227,8 @@ def _relative(value: Tensor, reference: Tensor) -> float:
     return float((value - reference).norm() / reference.norm().clamp_min(1e-30))
 
 
-def _layer(call: Call, axes: tuple[list[AxisStep], list[AxisStep]], recorded: Trace, structure: Structure) -> LayerTheory:
-    samplings = [(axes[0][number].sampling, axes[1][number].sampling) for number in call.windows]
-    shown = max(samplings, key=_prominence, default=None)
-    height, width = shown if shown is not None and (_prominence(shown) > (1, 1, 0) or call.kind == "Conv2d") else (None, None)
+def _layer(call: Call, axes: Axes, recorded: Trace, structure: Structure) -> LayerTheory:
+    sampling = _shown_sampling(call, axes)
     errors = structure.weight_errors.get(call.module_name, {})
     in_type, out_type = structure.types.get(call.module_name, (None, None))
     elements = {}
@@ -245,23 +245,29 @@ def _layer(call: Call, axes: tuple[list[AxisStep], list[AxisStep]], recorded: Tr
         call.module_name,
         call.in_hw,
         call.out_hw,
-        None if height is None or width is None else (height.window.kernel, width.window.kernel),
-        None if height is None or width is None else (height.window.stride, width.window.stride),
-        None if height is None or width is None else (height.window.pad, width.window.pad),
-        None if height is None or width is None else (height.remainder, width.remainder),
-        None if height is None or width is None else (height.displacement_px, width.displacement_px),
+        None if sampling is None else (sampling[0].window.kernel, sampling[1].window.kernel),
+        None if sampling is None else (sampling[0].window.stride, sampling[1].window.stride),
+        None if sampling is None else (sampling[0].window.pad, sampling[1].window.pad),
+        None if sampling is None else (sampling[0].remainder, sampling[1].remainder),
+        None if sampling is None else (sampling[0].displacement_px, sampling[1].displacement_px),
         elements,
         max(errors.values(), default=0.0),
     )
 
 
-def _prominence(samplings: tuple[AxisSampling | None, AxisSampling | None]) -> tuple[int, int, int]:
-    """Orders the operations of a layer: the one with the largest stride, kernel and padding names it."""
-    height = samplings[0]
-    return (0, 0, 0) if height is None else (height.window.stride, height.window.kernel, height.window.pad)
+def _shown_sampling(call: Call, axes: Axes) -> tuple[AxisSampling, AxisSampling] | None:
+    """The operation that names a layer, with the largest stride, kernel and padding; None for one that only mixes."""
+    pairs = [(axes[0][number].sampling, axes[1][number].sampling) for number in call.windows]
+    samplings = [(height, width) for height, width in pairs if height is not None and width is not None]
+    shown = max(samplings, key=lambda pair: _prominence(pair[0]), default=None)
+    return shown if shown is not None and (call.kind == "Conv2d" or _prominence(shown[0]) > (1, 1, 0)) else None
 
 
-def _grid_status(element: Element, call: Call, axes: tuple[list[AxisStep], list[AxisStep]], recorded: Trace) -> str:
+def _prominence(sampling: AxisSampling) -> tuple[int, int, int]:
+    return sampling.window.stride, sampling.window.kernel, sampling.window.pad
+
+
+def _grid_status(element: Element, call: Call, axes: Axes, recorded: Trace) -> str:
     """Whether the sampling of one call commutes with `element`."""
     statuses = [EXACT]
     for number in call.windows:
@@ -283,7 +289,7 @@ def _axes_alike(recorded: Trace, number: int) -> bool:
 
 def _network_status(
     element: Element,
-    axes: tuple[list[AxisStep], list[AxisStep]],
+    axes: Axes,
     recorded: Trace,
     layers: tuple[LayerTheory, ...],
 ) -> str:

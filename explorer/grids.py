@@ -35,7 +35,7 @@ class AxisWindow:
 
 @dataclass(frozen=True)
 class AxisSampling:
-    """One operation on one axis of a given side: out pixel j reads pixels j·stride − pad_before + dilation·t, 0 ≤ t < kernel."""
+    """One operation on one axis: out pixel j reads pixels j·stride − pad_before + dilation·t, 0 ≤ t < kernel."""
 
     window: AxisWindow
     side: int
@@ -52,7 +52,7 @@ class AxisSampling:
 
     @property
     def displacement_px(self) -> float:
-        """δ = (pad_after − pad_before − remainder) / 2: centre of the out grid minus centre of the in grid, in pixels."""
+        """δ = (pad_after − pad_before − remainder) / 2: centre of the out grid minus that of the in grid, in pixels."""
         return (self.pad_after - self.pad_before - self.remainder) / 2
 
     @cached_property
@@ -185,7 +185,9 @@ def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
     if step.kind == "mean":
         return replace(first, side=1, extent=first.extent + (first.side - 1) * first.stride)
     if step.kind == "resize":
-        side = step.sides[axis] if step.sides else round(first.side * step.factors[axis]) if step.factors else first.side
+        side = (
+            step.sides[axis] if step.sides else round(first.side * step.factors[axis]) if step.factors else first.side
+        )
         stride = first.stride * first.side / side
         resized = replace(first, side=side, stride=stride, extent=first.extent + stride + first.stride)
         return replace(resized, start=resized.start + first.displacement_px - resized.displacement_px)

@@ -95,8 +95,8 @@ def measure(
     """The errors of all layers of `network` for `picture` (C, H, W), on the picture's device and in its dtype.
 
     `network` is a served network (plain layers with field types) on the same device and in the same dtype; it may be
-    shared between threads. `grids` (see `exactness.Structure.grids`) are needed for shifts. `maps_of` names a layer call
-    whose maps are kept. `check` is called before each layer and may raise to stop the work.
+    shared between threads. `grids` (see `exactness.Structure.grids`) are needed for shifts. `maps_of` names a layer
+    call whose maps are kept. `check` is called before each layer and may raise to stop the work.
     """
     if any(isinstance(transform, Shift) for transform in transforms) and grids is None:
         raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
@@ -202,11 +202,12 @@ class _Recorder:
                 call, _Layer(type(module).__name__, module_name, side_of(inputs[0]), side_of(reference))
             )
             in_type, out_type = types_of(module)
+            upright = _plain(reference) if self._maps_of == call else None  # one copy for all transforms of the pass
             for transform, row in zip(self._transforms, rows, strict=True):
                 layer.error[transform.name] = self._error(call, transform, out_type, reference, row[None])
-                if self._maps_of == call:
-                    self._maps_type = out_type
-                    self._maps[transform.name] = self._kept_maps(call, transform, out_type, reference, row[None])
+                if upright is not None:
+                    kept = self._kept_maps(call, transform, out_type, reference, row[None], upright)
+                    self._maps_type, self._maps[transform.name] = out_type, kept
             if self._has_reference:
                 self._note_own_errors(module, layer, in_type, out_type, inputs[0][:1], reference)
 
@@ -253,7 +254,13 @@ class _Recorder:
                     layer.own_error[element.name] = _relative(row, expected, mask=_mask(element, row))
 
     def _kept_maps(
-        self, call: str, transform: Transform, out_type: FieldType | None, reference: Tensor, output: Tensor
+        self,
+        call: str,
+        transform: Transform,
+        out_type: FieldType | None,
+        reference: Tensor,
+        output: Tensor,
+        upright: Tensor,
     ) -> TransformedMaps:
         realigned = None
         if isinstance(transform, Shift):
@@ -266,7 +273,7 @@ class _Recorder:
             realigned = transform_fields(output, out_type, transform.inverse)
             mask = _mask(transform, realigned)
             realigned = realigned if mask is None else torch.where(mask, realigned, reference)
-        return TransformedMaps(_plain(reference), _plain(output), None if realigned is None else _plain(realigned))
+        return TransformedMaps(upright, _plain(output), None if realigned is None else _plain(realigned))
 
     def result(self, names: list[str]) -> Measurement:
         """Everything measured, as numbers."""

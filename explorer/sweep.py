@@ -7,6 +7,7 @@ from explorer.engine import Engine, Request
 from explorer.errors import SizeError
 from explorer.exactness import predict
 from explorer.images import Fit, Picture, fit
+from explorer.weights import Weights
 from models.catalog import NetworkSpec
 
 MAX_SIZES = 512
@@ -30,6 +31,7 @@ def sweep_sizes(
     *,
     seed: int,
     dtype: str,
+    weights: Weights | None = None,
     picture: Picture | None,
     how: Fit = "resize",
 ) -> list[SizeResult]:
@@ -39,21 +41,29 @@ def sweep_sizes(
     """
     if not 1 <= first_px <= last_px or last_px - first_px >= MAX_SIZES:
         raise SizeError(
-            f"The range {first_px} to {last_px} px is empty or too long: give a first size, then a last one at least as "
-            f"large, at most {MAX_SIZES} sizes."
+            f"The range {first_px} to {last_px} px is empty or too long: give a first size, then a last one at "
+            f"least as large, at most {MAX_SIZES} sizes."
         )
-    return list(_sweep(engine, network, range(first_px, last_px + 1), seed, dtype, picture, how))
+    return list(_sweep(engine, network, range(first_px, last_px + 1), seed, dtype, weights, picture, how))
 
 
 def _sweep(
-    engine: Engine, network: NetworkSpec, sizes: range, seed: int, dtype: str, picture: Picture | None, how: Fit
+    engine: Engine,
+    network: NetworkSpec,
+    sizes: range,
+    seed: int,
+    dtype: str,
+    weights: Weights | None,
+    picture: Picture | None,
+    how: Fit,
 ) -> Iterator[SizeResult]:
-    structure = engine.served(network, seed, dtype).structure
+    structure = engine.served(network, seed, dtype, weights).structure
     for size_px in sizes:
         prediction, error = predict(structure, height_px=size_px, width_px=size_px), None
         if picture is not None:
             fitted = fit(picture, height_px=size_px, width_px=size_px, how=how)
-            measurement = engine.inspect(Request(network, seed, fitted, dtype=dtype), own_errors=False).measurement
+            request = Request(network, seed, fitted, dtype=dtype, weights=weights)
+            measurement = engine.inspect(request, own_errors=False).measurement
             error = max(measurement.largest_error(name) or 0.0 for name in prediction.elements)
         first = prediction.first_broken_layer
         yield SizeResult(size_px, prediction.verdict == "exact", None if first is None else first.name, error)

@@ -87,7 +87,7 @@ class _Recorder(TorchDispatchMode):
     """Numbers the tensors that come from the picture and writes down which operation made each."""
 
     def __init__(self, picture: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's mode has no types
         self.calls: list[Call] = []
         self.steps: list[Step] = [Step("picture")]
         self._kept: list[Tensor] = [picture]  # so that ids stay unique while recording
@@ -197,11 +197,19 @@ def _windows(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[AxisWindow, 
         kind, kernel, stride, padding, dilation = "conv", args[1].shape[-2:], args[3], args[4], _pair(args[5])
     elif func is aten.max_pool2d_with_indices.default:
         kind, kernel, dilation = "max", args[1], _pair(argument(4, "dilation", 1))
-        stride, padding, ceil_mode = argument(2, "stride", ()), argument(3, "padding", 0), argument(5, "ceil_mode", False)
+        stride, padding, ceil_mode = (
+            argument(2, "stride", ()),
+            argument(3, "padding", 0),
+            argument(5, "ceil_mode", False),
+        )
     elif func is aten.avg_pool2d.default:
         counts_padding = argument(5, "count_include_pad", True) and argument(6, "divisor_override", None) is None
         kind, kernel = "padded mean" if counts_padding else "mean", args[1]
-        stride, padding, ceil_mode = argument(2, "stride", ()), argument(3, "padding", 0), argument(4, "ceil_mode", False)
+        stride, padding, ceil_mode = (
+            argument(2, "stride", ()),
+            argument(3, "padding", 0),
+            argument(4, "ceil_mode", False),
+        )
     else:
         return None
     kernels, strides, paddings = _pair(kernel), _pair(stride or kernel), _pair(padding)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from explorer.exactness import LayerTheory, Prediction
 from explorer.grids import BROKEN, EXACT, UNDECIDED
 from explorer.measure import Measurement
+from models.catalog import NetworkSpec
 
 # Relative errors up to these are rounding: seen are 4e-15 and 2e-6 for networks of 136 layers.
 ROUNDING_LEVEL = {"float64": 1e-10, "float32": 3e-5}
@@ -59,9 +60,7 @@ def headline(kind: str, prediction: Prediction) -> str:
     return f"{word} to {what} at {size_text(prediction.height_px, prediction.width_px)}"
 
 
-def reason(
-    kind: str, prediction: Prediction, elements: dict[str, str], *, largest_error: float, dtype: str
-) -> str:
+def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, largest_error: float, dtype: str) -> str:
     """Why, in numbers: the first layer that breaks and how, or what was checked."""
     layer = prediction.first_broken_layer
     if kind == "not equivariant" and layer is not None:
@@ -71,9 +70,8 @@ def reason(
         )
     if kind == "exact":
         logits = "" if prediction.invariant_logits else " The logits are not invariant: the group is not pooled."
-        return (
-            f"Every sampling grid is centred; the largest error, {largest_error:.1e}, is the rounding of {dtype}.{logits}"
-        )
+        rounding = f"the largest error, {largest_error:.1e}, is the rounding of {dtype}"
+        return f"Every sampling grid is centred; {rounding}.{logits}"
     survivors = [name for name, status in elements.items() if status == EXACT]
     still = f" Still exact: {', '.join(survivors)}." if survivors else ""
     if layer is None:
@@ -81,6 +79,48 @@ def reason(
     count = len(prediction.broken_layers)
     others = "" if count == 1 else f" {count} layers break." if count > 2 else " 2 layers break."
     return f"First broken at {layer.name} ({sides_text(layer)}): {grid_text(layer)}.{others}{still}"
+
+
+def explain(
+    network: NetworkSpec, prediction: Prediction, measurement: Measurement, verdict: Verdict
+) -> tuple[str, ...]:
+    """Five sentences on what the page shows, with its own numbers; Markdown."""
+    elements = list(prediction.elements)
+    size = size_text(prediction.height_px, prediction.width_px)
+    first = prediction.first_broken_layer
+    largest = max((measurement.largest_error(name) or 0.0 for name in elements), default=0.0)
+    group = network.point_group.name.upper().replace("SO2", "SO(2)")
+    built = (
+        f"`{network.name}` is a plain network: nothing in it knows of turns or mirrors."
+        if network.group == "z2"
+        else f"`{network.name}` is built so that each layer turns its maps when the picture is turned (group {group})."
+    )
+    where = (
+        f"The first layer that does not is `{first.name}`; {len(prediction.broken_layers)} of {len(prediction.layers)} "
+        f"layers break by themselves, and what follows inherits their error."
+        if first is not None
+        else "No layer breaks this by itself."
+    )
+    return (
+        f"The picture, brought to {size}, runs through the network once upright and once for each of {len(elements)} "
+        f"transforms; {built}",
+        "Undoing the transform on each layer's maps must give the upright maps back; what is left over is the "
+        "*difference*, and its length divided by the maps' own is the *error*.",
+        where,
+        f"Here the largest error is {largest:.1e}, where rounding of {measurement.dtype} stays below "
+        f"{ROUNDING_LEVEL[measurement.dtype]:.0e}: the network is **{verdict.kind}** at this size.",
+        _advice(verdict, prediction),
+    )
+
+
+def _advice(verdict: Verdict, prediction: Prediction) -> str:
+    if verdict.kind == "exact":
+        return "Change the size by one pixel and watch which layers break."
+    sides = [side for side in prediction.exact_heights_px if side is not None]
+    if verdict.kind == "not equivariant" or not sides:
+        return "No size mends this: choose another group to compare."
+    nearest = " or ".join(f"{side} px" for side in sides)
+    return f"At {nearest} every sampling grid is centred and the same weights are exact."
 
 
 def sides_text(layer: LayerTheory) -> str:

@@ -55,16 +55,16 @@ GROUPS: dict[str, Group] = {
 }
 
 
-def _cnn(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:  # noqa: FBT001
+def _cnn(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
     return Cnn(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
 
 
-def _knight(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:  # noqa: FBT001
+def _knight(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
     return Knight(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
 
 
 def _resnet(blocks_per_stage: int, *, large_stem: bool) -> Callable[[Kit, tuple[int, ...], int, bool], nn.Module]:
-    def build(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:  # noqa: FBT001
+    def build(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
         return ResNet(
             kit,
             planes=planes,
@@ -77,7 +77,7 @@ def _resnet(blocks_per_stage: int, *, large_stem: bool) -> Callable[[Kit, tuple[
     return build
 
 
-def _wide_resnet(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:  # noqa: FBT001
+def _wide_resnet(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
     return WideResNet(kit, planes=planes, classes=classes, group_pooling=group_pooling)
 
 
@@ -139,9 +139,12 @@ def build(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
         return family.build(kit, planes, network.classes or family.classes, network.group_pooling).train()
 
 
-def serve(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
-    """The same network as plain torch layers in float64: see `models.export`."""
+def serve(
+    network: NetworkSpec, *, seed: int = 0, prepare: Callable[[nn.Module], None] = lambda network: None
+) -> nn.Module:
+    """The same network as plain torch layers in float64 (see `models.export`), after `prepare`, which loads weights."""
     built = build(network, seed=seed)
+    prepare(built)
     with _BUILDING:
         return export(built, network.point_group)
 

@@ -6,13 +6,14 @@ by more than rounding, so a wrong layer is caught and never repaired.
 """
 
 import copy
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.fields import FieldType, average_kernel
+from models.fields import FieldType, Harmonics, average_kernel
 from models.group_conv import FieldNorm2d, GroupConv2d
 from models.groups import PointGroup
 from models.plain import FieldLength, FieldMaxPool2d, FourierELU, GroupMaxPool, typed
@@ -54,11 +55,15 @@ def _export_module(module: nn.Module, group: PointGroup, name: str) -> nn.Module
         if exporter is not None:
             try:
                 return exporter(module, group)
-            except ExportError as error:
+            except ValueError as error:  # also of types that we do not have
                 raise ExportError(f"{name}: {error}") from None
+    if type(module).__module__.startswith("escnn."):
+        raise ExportError(f"{name}: {type(module).__name__} has no plain equivalent here")
     if not any(module.children()):
         return copy.deepcopy(module)
     container = copy.copy(module)
+    container._parameters = copy.deepcopy(module._parameters)  # else casting the copy would cast the original
+    container._buffers = copy.deepcopy(module._buffers)
     container._modules = {
         child_name: _export_module(child, group, f"{name}.{child_name}".lstrip("."))
         for child_name, child in module.named_children()
@@ -67,16 +72,15 @@ def _export_module(module: nn.Module, group: PointGroup, name: str) -> nn.Module
 
 
 def _exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]:
-    own = {GroupConv2d: _group_conv, FieldNorm2d: _field_norm}
-    return {**own, **_steerable_exporters()}
+    return {GroupConv2d: _group_conv, FieldNorm2d: _field_norm, **_steerable_exporters()}
 
 
 def _steerable_exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]:
-    import sys
-
     if "models.steerable" not in sys.modules:  # no steerable network exists, and escnn takes seconds to import
         return {}
-    from models.steerable import Enter, Leave, escnn_nn
+    from escnn import nn as escnn_nn
+
+    from models.steerable import Enter, Leave
 
     return {
         Enter: lambda module, group: nn.Identity(),
@@ -86,7 +90,9 @@ def _steerable_exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]
         escnn_nn.IIDBatchNorm2d: _as_escnn_exports,
         escnn_nn.ReLU: _as_escnn_exports,
         escnn_nn.PointwiseMaxPool2D: _as_escnn_exports,
-        escnn_nn.GroupPooling: lambda module, group: _retyped(module, GroupMaxPool(module.in_type.representations[0].size)),
+        escnn_nn.GroupPooling: lambda module, group: _retyped(
+            module, GroupMaxPool(module.in_type.representations[0].size)
+        ),
         escnn_nn.NormPool: lambda module, group: _retyped(module, FieldLength(module.in_type.representations[0].size)),
         escnn_nn.NormMaxPool: _steerable_max_pool,
         escnn_nn.FourierELU: _fourier_elu,
@@ -147,6 +153,8 @@ def _steerable_max_pool(module: Any, group: PointGroup) -> nn.Module:
 def _fourier_elu(module: Any, group: PointGroup) -> nn.Module:
     in_type, _ = _our_types(module)
     representation = in_type.runs[0][0]
+    if not isinstance(representation, Harmonics):
+        raise ExportError(f"FourierELU on {representation.name} fields is not supported")
     elu = FourierELU(representation, samples=module.A.shape[0])
     difference = float((elu.to_samples - module.A).abs().max())
     if elu.to_samples.shape != module.A.shape or difference > ROUNDING:
@@ -155,7 +163,10 @@ def _fourier_elu(module: Any, group: PointGroup) -> nn.Module:
 
 
 def _as_escnn_exports(module: Any, group: PointGroup) -> nn.Module:
-    return _retyped(module, module.export())
+    training = module.training
+    plain = module.export()  # which puts the module itself into eval mode
+    module.train(training)
+    return _retyped(module, plain)
 
 
 def _retyped(module: Any, plain: nn.Module) -> nn.Module:

@@ -4,6 +4,7 @@ Every type stores its channels field after field, and within a field element aft
 frequency), so that one action serves all networks.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -15,7 +16,7 @@ from torch import Tensor
 from models.groups import Element, PointGroup, move_pixels
 
 
-class Representation(Protocol):
+class Representation(Hashable, Protocol):
     """How the channels of one field mix under an element; orthogonal."""
 
     @property

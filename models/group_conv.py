@@ -36,6 +36,8 @@ class GroupConv2d(nn.Module):
         self.in_type, self.out_type = in_type, out_type
         self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
         self.group = _full_filter_group(out_type)
+        if not in_type.is_scalar and _full_filter_group(in_type) != self.group:
+            raise ValueError(f"full filters need scalars or the same group on both sides, not {in_type}")
         in_elements = 1 if in_type.is_scalar else self.group.order
         shape = (out_type.fields, in_type.fields, in_elements, kernel_size, kernel_size)
         self.weight = nn.Parameter(torch.empty(shape))
@@ -59,9 +61,7 @@ class GroupConv2d(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, in channels, H, W) → (B, out channels, h, w)."""
-        return functional.conv2d(
-            features, self.kernel(), self.planar_bias(), self.stride, self.padding, self.dilation
-        )
+        return functional.conv2d(features, self.kernel(), self.planar_bias(), self.stride, self.padding, self.dilation)
 
     def extra_repr(self) -> str:
         """Fields, kernel, stride and padding."""
@@ -84,12 +84,12 @@ class FieldNorm2d(nn.BatchNorm3d):
         return super().forward(fields).flatten(1, 2)
 
 
-def _full_filter_group(out_type: FieldType) -> PointGroup:
-    representations = {representation for representation, _ in out_type.runs}
+def _full_filter_group(field_type: FieldType) -> PointGroup:
+    representations = {representation for representation, _ in field_type.runs}
     if len(representations) == 1:
         (representation,) = representations
         if isinstance(representation, Regular):
             group = representation.group
             if group.pixel_exact_elements == group.elements:
                 return group
-    raise ValueError(f"full filters need regular fields of a group that moves pixels, not {out_type}")
+    raise ValueError(f"full filters need regular fields of a group that moves pixels, not {field_type}")

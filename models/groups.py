@@ -6,6 +6,7 @@ An element mirrors left-right first (if it mirrors at all) and then turns counte
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 import torch
@@ -22,7 +23,7 @@ class Element:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "angle_deg", float(self.angle_deg) % 360.0)
+        object.__setattr__(self, "angle_deg", float(self.angle_deg) % 360.0 % 360.0)  # twice: -1e-20 % 360 is 360
 
     @classmethod
     def parse(cls, name: str) -> "Element":
@@ -37,7 +38,7 @@ class Element:
     @property
     def name(self) -> str:
         """Unique readable name, in the order of application: `mirror_rot90` mirrors first, then turns."""
-        turn = f"rot{self.angle_deg:g}" if self.angle_deg else ""
+        turn = f"rot{Decimal(repr(self.angle_deg)).normalize():f}" if self.angle_deg else ""  # every digit, no exponent
         return "_".join(part for part in ("mirror" if self.mirrored else "", turn) if part) or "identity"
 
     def after(self, first: "Element") -> "Element":

@@ -78,6 +78,8 @@ class FourierELU(nn.Module):
         to_samples = np.stack(waves, axis=1)
         to_samples /= np.linalg.norm(to_samples[0])
         gram = to_samples.T @ to_samples + 1e-8 * np.eye(representation.size)  # the same ridge as escnn's
+        self.to_samples: Tensor  # (samples, size)
+        self.to_frequencies: Tensor  # (size, samples)
         self.register_buffer("to_samples", torch.from_numpy(to_samples))
         self.register_buffer("to_frequencies", torch.from_numpy(np.linalg.solve(gram, to_samples.T)))
 

@@ -73,9 +73,7 @@ class SteerableKit(Kit):
             self.space, len(field_type), self._frequencies, type="regular", N=FOURIER_SAMPLES, inplace=False
         )
 
-    def max_pool(
-        self, field_type: escnn_nn.FieldType, kernel_size: int, *, stride: int, padding: int = 0
-    ) -> nn.Module:
+    def max_pool(self, field_type: escnn_nn.FieldType, kernel_size: int, *, stride: int, padding: int = 0) -> nn.Module:
         pool = escnn_nn.NormMaxPool if self.group == SO2 else escnn_nn.PointwiseMaxPool2D
         return pool(field_type, kernel_size, stride=stride, padding=padding)
 
