@@ -4,7 +4,9 @@ Errors are one line on stderr, with exit status 2 for bad input.
 """
 
 import argparse
+import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +15,27 @@ from typing import Any, NoReturn
 from explorer.engine import DTYPES, Engine, Request, network_spec
 from explorer.errors import ExplorerError, SizeError
 from explorer.images import GALLERY, Picture, fit, load_file, load_gallery
-from explorer.report import measure_document
+from explorer.report import finite, measure_document
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, sweep_sizes
 from explorer.symmetry import Transform, parse
 from explorer.weights import Weights, read_weights
 from models.catalog import NAMES, NetworkSpec, parameters, spec
 
+MAX_SEED = 2**63 - 1  # of torch's generators
+_SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, or 2 for bad input."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without × and → shows ?
     try:
         options = _parser().parse_args(arguments)
         settings = settings_from()
-        return int(options.run(options, settings))
+        status = int(options.run(options, settings))
+        sys.stdout.flush()  # here, so that a reader who has left is noticed by the caller
+        return status
     except ExplorerError as error:
         print(f"explorer: {error}", file=sys.stderr)
         return 2
@@ -36,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        print(f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -74,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random weights (default 0)")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random weights (default 0)")
     command.add_argument("--weights", metavar="FILE", help="a safetensors file instead of random weights")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
     command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
@@ -116,11 +125,13 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
         options.network, group_pooling=not options.no_group_pooling, minimum_width=options.minimum_width
     )
     height_px, width_px = _size(options.size)
+    engine = Engine(settings)
+    engine.check_size(height_px=height_px, width_px=width_px)  # before a picture of that size is made
     picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
     request = Request(
         network, options.seed, picture, _transforms(options.group_elements), options.dtype, weights=_weights(options)
     )
-    inspection = Engine(settings).inspect(request)
+    inspection = engine.inspect(request)
     if options.json:
         return _print_json(measure_document(network, inspection))
     names = list(inspection.measurement.output_error)
@@ -171,14 +182,20 @@ def _size_document(result: SizeResult, *, measured: bool) -> dict[str, Any]:
         "predicted": result.predicted,
         "first_broken_layer": result.first_broken_layer,
     }
-    return {**document, "error": result.error} if measured else document
+    return {**document, "error": finite(result.error)} if measured else document
 
 
 def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not height.isdecimal() or not (width or height).isdecimal() or min(int(height), int(width or height)) < 1:
+    sides = _SIZE.fullmatch(text)
+    if sides is None:
         raise SizeError(f"The size {text!r} cannot be read: give a side in pixels (32) or HEIGHTxWIDTH (30x33).")
-    return int(height), int(width or height)
+    return int(sides["height"]), int(sides["width"] or sides["height"])
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or len(text) > 20 or int(text) > MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give a whole number from 0 to {MAX_SEED}")
+    return int(text)
 
 
 def _picture(name: str) -> Picture:
@@ -204,7 +221,7 @@ def _error(error: float | None) -> str:
 
 
 def _print_json(document: object) -> int:
-    print(json.dumps(document, indent=1))
+    print(json.dumps(document, indent=1, allow_nan=False))
     return 0
 
 

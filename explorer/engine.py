@@ -105,18 +105,27 @@ class Engine:
         """
         key = (network, seed if weights is None else weights.sha256, dtype)
         with self._lock:
+            if key in self._networks:
+                return self._remembered(key)
             building = self._building.setdefault(key, Lock())
         with building:  # the second visitor waits for the first one's network
             with self._lock:
                 if key in self._networks:
-                    self._networks.move_to_end(key)
-                    return self._networks[key]
+                    return self._remembered(key)
             built = self._build(network, seed, dtype, weights)
             with self._lock:
                 self._networks[key] = built
                 self._building.pop(key, None)
                 self._forget()
             return built
+
+    def check_size(self, *, height_px: int, width_px: int) -> None:
+        """Raise SizeError for a picture that is larger than the settings allow."""
+        if max(height_px, width_px) > self.settings.max_size_px:
+            raise SizeError(
+                f"{height_px}×{width_px} px is more than this installation measures: give at most "
+                f"{self.settings.max_size_px} px a side, or raise EXPLORER_MAX_SIZE_PX."
+            )
 
     def inspect(self, request: Request, *, owner: str | None = None, own_errors: bool = True) -> Inspection:
         """Theory, measurement and verdict for `request`.
@@ -126,11 +135,7 @@ class Engine:
         """
         check = self._ticket(owner)
         height_px, width_px = (int(side) for side in request.picture.shape[-2:])
-        if max(height_px, width_px) > self.settings.max_size_px:
-            raise SizeError(
-                f"{height_px}×{width_px} px is more than this installation measures: give at most "
-                f"{self.settings.max_size_px} px a side, or raise EXPLORER_MAX_SIZE_PX."
-            )
+        self.check_size(height_px=height_px, width_px=width_px)
         with self._turn(check):
             served = self.served(request.network, request.seed, request.dtype, request.weights)
             started = time.perf_counter()
@@ -162,20 +167,25 @@ class Engine:
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                _free_memory()
-                if per_pass == 1:
-                    raise DeviceError(
-                        f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
-                        f"choose a smaller size or a narrower network."
-                    ) from None
-                per_pass = max(1, per_pass // 2)
+            _free_memory()  # not sooner: the error's traceback holds the maps
+            if per_pass == 1:
+                raise DeviceError(
+                    f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
+                    f"choose a smaller size or a narrower network."
+                )
+            per_pass = max(1, per_pass // 2)
 
     def _build(self, network: NetworkSpec, seed: int, dtype: str, weights: Weights | None) -> Served:
         plain = serve(network, seed=seed, prepare=lambda built: copy_weights(built, weights) if weights else None)
         structure = Structure(plain, network.point_group)
+        assert structure.smallest_px > 0  # recorded now, by one thread: recording hooks the structure's network
         plain = plain.to(self.device_for(dtype), DTYPES[dtype])
         plain = plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's types
         return Served(plain, structure)
+
+    def _remembered(self, key: _Key) -> Served:
+        self._networks.move_to_end(key)
+        return self._networks[key]
 
     def _forget(self) -> None:
         """Drop the networks that were used longest ago until the rest fits; the newest always stays."""
@@ -231,7 +241,8 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    said = ("DefaultCPUAllocator", "MPS backend out of memory")  # these raise plain RuntimeErrors
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in said)
 
 
 def _free_memory() -> None:

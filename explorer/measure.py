@@ -102,8 +102,8 @@ def measure(
         raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
     recorder = _Recorder(_private_copy(network), picture, grids or {}, maps_of, own_errors, check)
     with torch.inference_mode():
-        for reference, batch in _passes(picture, transforms, transforms_per_pass or len(transforms)):
-            recorder.run(reference, batch)
+        for each in _passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)):
+            recorder.run(each)
     return recorder.result([transform.name for transform in transforms])
 
 
@@ -123,10 +123,20 @@ def _private_copy(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
 
 
-def _passes(
-    picture: Tensor, transforms: Sequence[Transform], per_pass: int
-) -> Iterator[tuple[Tensor | None, list[Transform]]]:
-    """(reference picture, transforms) of each pass; the reference is None where the first pass's maps are reused.
+@dataclass(frozen=True)
+class _Pass:
+    """One run of the network: on `reference` (None: the maps kept from the first pass serve) and on its transforms.
+
+    `own` are the elements whose own errors are measured on the way, from the reference alone.
+    """
+
+    reference: Tensor | None
+    transforms: list[Transform]
+    own: list[Element]
+
+
+def _passes(picture: Tensor, transforms: Sequence[Transform], per_pass: int) -> Iterator[_Pass]:
+    """The passes that `transforms` need, at most `per_pass` transforms each.
 
     Transforms that swap the axes of a non-square picture cannot share a batch with it; resampled ones are compared
     with a picture of their own, masked to the disc.
@@ -135,13 +145,19 @@ def _passes(
     exact = [t for t in transforms if t.moves_pixels and (square or not t.swaps_axes)]
     swapped = [t for t in transforms if t.moves_pixels and not square and t.swaps_axes]
     resampled = [t for t in transforms if not t.moves_pixels]
-    for start in range(0, max(len(exact), 1), per_pass):
-        yield picture, list(exact[start : start + per_pass])
-    for start in range(0, len(swapped), per_pass):
-        yield None, swapped[start : start + per_pass]
     masked = picture * disc_mask(*picture.shape[-2:], device=picture.device)
+    for start in range(0, max(len(exact), 1), per_pass):
+        batch = exact[start : start + per_pass]
+        yield _Pass(picture, batch, _elements([*batch, *swapped] if start == 0 else batch))
+    for start in range(0, len(swapped), per_pass):
+        yield _Pass(None, swapped[start : start + per_pass], [])
     for start in range(0, len(resampled), per_pass):
-        yield masked, resampled[start : start + per_pass]
+        batch = resampled[start : start + per_pass]
+        yield _Pass(masked, batch, _elements(batch))
+
+
+def _elements(transforms: Sequence[Transform]) -> list[Element]:
+    return [transform for transform in transforms if isinstance(transform, Element)]
 
 
 class _Recorder:
@@ -169,58 +185,55 @@ class _Recorder:
             layer.register_forward_hook(self._hook(name or "network"))
             self._out_type = types_of(layer)[1]
 
-    def run(self, reference: Tensor | None, transforms: list[Transform]) -> None:
-        """One pass over `reference` (if given) and its `transforms`."""
-        self._transforms, self._names = transforms, CallNames()
-        self._has_reference = reference is not None
-        self._keep = self._has_reference and self._picture.shape[-1] != self._picture.shape[-2]
-        source = self._picture if reference is None else reference
-        pictures = [transform_picture(source, transform) for transform in transforms]
-        logits = self._network(torch.stack([source, *pictures] if self._has_reference else pictures))
-        if self._has_reference:
+    def run(self, this: _Pass) -> None:
+        """One pass: its pictures through the network, its errors noted by the hooks."""
+        self._pass, self._names = this, CallNames()
+        self._keep = this.reference is not None and self._picture.shape[-1] != self._picture.shape[-2]
+        source = self._picture if this.reference is None else this.reference
+        pictures = [transform_picture(source, transform) for transform in this.transforms]
+        logits = self._network(torch.stack(pictures if this.reference is None else [source, *pictures]))
+        if this.reference is not None:
             self._logits.setdefault("identity", logits[0])
             self._reference_logits = logits[:1]
             logits = logits[1:]
-        for transform, row in zip(transforms, logits, strict=True):
-            self._logits[transform.name] = row
-            acts = self._out_type is not None and (
-                isinstance(transform, Element) and self._out_type.has_action(transform)
-            )
-            self._output_error[transform.name] = _relative(row, self._reference_logits[0]) if acts else None
+        for transform, row in zip(this.transforms, logits.split(1), strict=True):
+            self._logits[transform.name] = row[0]
+            acts = isinstance(transform, Element) and _acts(self._out_type, transform)
+            self._output_error[transform.name] = _relative(row, self._reference_logits) if acts else None
 
     def _hook(self, module_name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
             self._check()
-            call = self._names.next(module_name)
-            if self._has_reference:
-                reference, rows = output[:1], output[1:]
-            else:
+            this, call = self._pass, self._names.next(module_name)
+            if this.reference is None:
                 reference, rows = self._upright[call], output
-            if self._keep and call not in self._upright:
-                self._upright[call] = reference
+            else:
+                reference, rows = output[:1], output[1:]
+            if self._keep:
+                self._upright.setdefault(call, reference)
             layer = self._layers.setdefault(
                 call, _Layer(type(module).__name__, module_name, side_of(inputs[0]), side_of(reference))
             )
             in_type, out_type = types_of(module)
+            expected = {
+                element: transform_fields(reference, out_type, element)  # type: ignore[arg-type]  # see _acts
+                for element in dict.fromkeys((*_elements(this.transforms), *this.own))
+                if _acts(out_type, element)
+            }
             upright = _plain(reference) if self._maps_of == call else None  # one copy for all transforms of the pass
-            for transform, row in zip(self._transforms, rows, strict=True):
-                layer.error[transform.name] = self._error(call, transform, out_type, reference, row[None])
+            for transform, row in zip(this.transforms, rows.split(1), strict=True):
+                if isinstance(transform, Shift):
+                    layer.error[transform.name] = self._shift_error(call, transform, reference, row)
+                elif transform in expected:
+                    mask = _mask(transform, row)
+                    layer.error[transform.name] = _relative(row, expected[transform], mask=mask)
                 if upright is not None:
-                    kept = self._kept_maps(call, transform, out_type, reference, row[None], upright)
+                    kept = self._kept_maps(call, transform, out_type, reference, row, upright)
                     self._maps_type, self._maps[transform.name] = out_type, kept
-            if self._has_reference:
-                self._note_own_errors(module, layer, in_type, out_type, inputs[0][:1], reference)
+            if self._own_errors and in_type is not None:
+                self._note_own_errors(module, layer, in_type, inputs[0][:1], expected)
 
         return hook
-
-    def _error(
-        self, call: str, transform: Transform, out_type: FieldType | None, reference: Tensor, output: Tensor
-    ) -> Tensor | None:
-        if isinstance(transform, Shift):
-            return self._shift_error(call, transform, reference, output)
-        if out_type is None or not out_type.has_action(transform):
-            return None
-        return _relative(output, transform_fields(reference, out_type, transform), mask=_mask(transform, output))
 
     def _shift_error(self, call: str, shift: Shift, reference: Tensor, output: Tensor) -> Tensor | None:
         interior = _interior(shift, self._grids.get(call), output)
@@ -233,25 +246,19 @@ class _Recorder:
         self,
         module: nn.Module,
         layer: _Layer,
-        in_type: FieldType | None,
-        out_type: FieldType | None,
+        in_type: FieldType,
         features: Tensor,
-        reference: Tensor,
+        expected: Mapping[Element, Tensor],
     ) -> None:
         """Errors of the layer alone: its input from the upright picture, transformed exactly."""
-        for transform in self._transforms if self._own_errors else ():
-            layer.own_error[transform.name] = None
-        if in_type is None or out_type is None or not self._own_errors:
-            return
-        elements = [transform for transform in self._transforms if isinstance(transform, Element)]
-        acting = [t for t in elements if in_type.has_action(t) and out_type.has_action(t)]
-        for swaps in (False, True) if features.dim() == 4 and features.shape[-1] != features.shape[-2] else (None,):
-            batch = [t for t in acting if swaps is None or t.swaps_axes == swaps]
+        acting = [element for element in self._pass.own if element in expected and in_type.has_action(element)]
+        square = features.dim() != 4 or features.shape[-1] == features.shape[-2]
+        for swaps in (False, True):
+            batch = [element for element in acting if (element.swaps_axes and not square) == swaps]
             if batch:
-                outputs = module.forward(torch.cat([transform_fields(features, in_type, t) for t in batch]))
+                outputs = module.forward(torch.cat([transform_fields(features, in_type, element) for element in batch]))
                 for element, row in zip(batch, outputs.split(1), strict=True):
-                    expected = transform_fields(reference, out_type, element)
-                    layer.own_error[element.name] = _relative(row, expected, mask=_mask(element, row))
+                    layer.own_error[element.name] = _relative(row, expected[element], mask=_mask(element, row))
 
     def _kept_maps(
         self,
@@ -301,13 +308,17 @@ class _Recorder:
         )
 
 
+def _acts(field_type: FieldType | None, element: Element) -> bool:
+    return field_type is not None and field_type.has_action(element)
+
+
 def _relative(value: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> Tensor:
     """‖value − reference‖₂ / ‖reference‖₂, inside `mask` (H, W); 0 where both vanish, infinite where only one does."""
     difference = value - reference
     if mask is not None:
         difference, reference = difference * mask, reference * mask
-    error, scale = difference.double().norm(), reference.double().norm()
-    return torch.where(error == 0, 0.0, error / scale)
+    error = torch.linalg.vector_norm(difference, dtype=torch.float64)
+    return torch.where(error == 0, 0.0, error / torch.linalg.vector_norm(reference, dtype=torch.float64))
 
 
 def _mask(transform: Transform, maps: Tensor) -> Tensor | None:

@@ -44,6 +44,8 @@ def sweep_sizes(
             f"The range {first_px} to {last_px} px is empty or too long: give a first size, then a last one at "
             f"least as large, at most {MAX_SIZES} sizes."
         )
+    if picture is not None:
+        engine.check_size(height_px=last_px, width_px=last_px)
     return list(_sweep(engine, network, range(first_px, last_px + 1), seed, dtype, weights, picture, how))
 
 

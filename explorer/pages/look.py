@@ -29,7 +29,7 @@ GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
 FILTERS = ("full", "steerable")
 FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
 DTYPES = ("float32", "float64")
-MODES = ("turns and mirrors", "any angle", "shift")
+MODES = ("turns", "angle", "shift")
 MAX_UPLOADS = 50
 _SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
 
@@ -101,11 +101,9 @@ def _controls() -> View:
 
 def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
     """(name in the gallery, None for uploads; the pictures; number of the one to show)."""
-    titles = {picture.name: picture.title for picture in GALLERY}
     name = st.selectbox(
         "Picture",
-        list(titles),
-        format_func=lambda name: titles[name],
+        [picture.name for picture in GALLERY],  # links carry what is shown here: names, not titles
         key="picture",
         bind="query-params",
         help="Real pictures that come with the app. Upload your own below.",
@@ -150,7 +148,6 @@ def _network_controls() -> NetworkSpec:
         "Network",
         list(FAMILIES),
         index=list(FAMILIES).index("resnet18"),
-        format_func=lambda name: FAMILIES[name].title,
         key="family",
         bind="query-params",
         help="The architecture. All are built for every group, with comparable numbers of parameters.",
@@ -180,7 +177,7 @@ def _network_controls() -> NetworkSpec:
     wanted = {"Z2": "plain", "C4": filters, "D4": filters}.get(str(title), "steerable")
     group = next(group for group in GROUPS.values() if group.title == title and group.filters == wanted)
     network = spec(f"{group.name}-{family}")
-    st.caption(f"`{network.name}` · {parameters(network):,} parameters")
+    st.caption(f"{FAMILIES[family].title}: `{network.name}`, {parameters(network):,} parameters")
     return network
 
 
@@ -210,10 +207,11 @@ def _transform_controls(network: NetworkSpec) -> tuple[Transform, ...]:
         required=True,
         key="transform",
         bind="query-params",
-        help="Quarter turns, mirrors and shifts by whole pixels move pixels exactly. Any other angle resamples the "
+        help="Turns: all quarter turns and mirrors; choose one beside the maps. They and shifts by whole pixels move "
+        "pixels exactly. Any other angle resamples the "
         "picture (bilinear, inside a disc), which adds an error of its own.",
     )
-    if mode == "any angle":
+    if mode == "angle":
         angle_deg = st.slider("Angle (°)", 0, 359, 45, key="angle", bind="query-params")
         if angle_deg % 90:
             st.caption("Resampled: compared inside the disc.")

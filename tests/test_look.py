@@ -1,0 +1,225 @@
+"""The Look page: what the server computes and says (AppTest), and what a visitor's browser shows (Playwright)."""
+
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+PAINT_LIMIT_MS = 60_000
+NARROW = {"family": "cnn"}  # the quickest family, for tests that are not about the first screen
+
+
+def open_app(**parameters: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def headline(app: AppTest) -> str:
+    return next(text.value for text in app.markdown if text.value.startswith("### "))
+
+
+def png(height_px: int, width_px: int, seed: int = 0) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_first_view_is_filled_and_names_the_breaking_layer() -> None:
+    app = open_app()
+
+    assert not app.exception
+    assert headline(app) == "### :orange[◐] Approximately equivariant to quarter turns at 32 px"
+    reasons = [text.value for text in app.markdown if text.value.startswith("First broken at")]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("First broken at stage2.block1.conv1 (32 → 16 px): kernel 3, stride 2, padding 1")
+    assert [button.label for button in app.button] == ["25 px: exact", "33 px: exact"]
+
+
+def test_one_pixel_more_makes_the_network_exact_and_back() -> None:
+    app = open_app(**NARROW)
+    assert headline(app).endswith("Exactly equivariant to quarter turns at 32 px")
+
+    app.number_input(key="size").increment().run()
+    assert headline(app).endswith("Approximately equivariant to quarter turns at 33 px")
+
+    app.button(key="exact-size-34").click().run()
+    assert app.number_input(key="size").value == 34
+    assert headline(app).endswith("Exactly equivariant to quarter turns at 34 px")
+
+
+def test_a_link_opens_the_same_view() -> None:
+    app = open_app(family="cnn", group="D4", size="29", picture="cat", seed="3")
+
+    assert headline(app).endswith("Approximately equivariant to quarter turns and mirrors at 29 px")
+    view, _ = app.session_state["shown"]
+    assert (view.network.name, view.gallery, view.seed, view.height_px) == ("p4m-cnn", "cat", 3, 29)
+
+
+@pytest.mark.parametrize(
+    ("group", "network"),
+    [("Z2", "z2-cnn"), ("C4", "p4-cnn"), ("D4", "p4m-cnn"), ("C8", "c8-cnn"), ("SO(2)", "so2-cnn")],
+)
+def test_group_and_filters_choose_the_network(group: str, network: str) -> None:
+    app = open_app(family="cnn", group=group)
+
+    assert app.session_state["shown"][0].network.name == network
+
+
+def test_a_plain_network_is_not_equivariant_at_any_size() -> None:
+    app = open_app(family="cnn", group="Z2")
+
+    assert "Not equivariant to quarter turns and mirrors" in headline(app)
+    assert [button.label for button in app.button] == []
+
+
+def test_a_size_that_is_too_small_is_one_sentence_and_keeps_what_was_shown() -> None:
+    app = open_app(**NARROW)
+
+    app.number_input(key="size").set_value(5).run()
+
+    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+    assert headline(app).endswith("at 32 px")
+    assert not app.exception
+    app.number_input(key="size").set_value(30).run()
+    assert not app.error
+    assert headline(app).endswith("at 30 px")
+
+
+def test_a_file_that_is_no_picture_is_one_sentence_and_the_page_goes_on() -> None:
+    app = open_app(**NARROW)
+
+    app.file_uploader(key="uploads").upload("notes.png", b"these are words", "image/png").run()
+
+    assert len(app.error) == 1
+    assert "notes" in app.error[0].value
+    assert headline(app).endswith("at 32 px")
+    assert not app.exception
+
+
+def test_an_uploaded_photograph_is_measured() -> None:
+    app = open_app(**NARROW)
+
+    app.file_uploader(key="uploads").upload("mine.png", png(50, 70), "image/png").run()
+
+    view, inspection = app.session_state["shown"]
+    assert view.gallery is None
+    assert view.picture.name == "mine.png"
+    assert inspection.verdict.kind == "exact"
+    assert "--picture PICTURE" in app.code[0].value
+
+
+def test_several_uploads_are_paged_and_tabled() -> None:
+    app = open_app(**NARROW, size="33")
+
+    uploader = app.file_uploader(key="uploads")
+    uploader.set_value([(f"{number}.png", png(40, 40, number), "image/png") for number in range(3)]).run()
+    app.number_input(key="picture_number").set_value(3).run()
+
+    assert app.session_state["shown"][0].picture.name == "2.png"
+    table = app.dataframe[0].value
+    assert list(table["picture"]) == ["0.png", "1.png", "2.png"]
+    assert (table["largest error"] > 1e-2).all()
+    assert table["flip rate"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"family": "cnn"},
+        {
+            "family": "cnn",
+            "size": "29",
+            "oblong": "true",
+            "width": "30",
+            "picture": "retina",
+            "fit": "crop",
+            "seed": "2",
+        },
+        {"family": "cnn", "group": "C8", "transform": "angle", "angle": "45", "dtype": "float64", "pool": "false"},
+        {"family": "cnn", "transform": "shift", "down": "2", "right": "-4", "fit": "pad"},
+    ],
+    ids=["default", "oblong", "angle", "shift"],
+)
+def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -> None:
+    app = open_app(**parameters)
+    shown = app.session_state["shown"][1]
+
+    command = shlex.split(app.code[0].value)
+    assert command[:4] == ["python", "-m", "explorer", "measure"]
+    run = subprocess.run([sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    document = json.loads(run.stdout)
+    assert document["verdict"] == shown.verdict.kind
+    for layer, printed in zip(shown.measurement.layers, document["layers"], strict=True):
+        assert printed["name"] == layer.name
+        assert printed["error"] == {
+            name: None if error is None else pytest.approx(error, rel=1e-3, abs=1e-5)
+            for name, error in layer.error.items()
+        }
+
+
+def test_every_control_has_an_explanation() -> None:
+    app = open_app(**NARROW)
+    widgets = [*app.selectbox, *app.number_input, *app.toggle, *app.segmented_control, *app.file_uploader]
+
+    assert len(widgets) >= 10
+    assert [widget.label for widget in widgets if not widget.help] == []
+
+
+# ------------------------------------------------------------------------------------------------------------- browser
+
+
+def expect_headline(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", name=re.compile(text))).to_be_visible(timeout=PAINT_LIMIT_MS)
+
+
+def test_a_visitor_sees_32_px_break_and_33_px_mend_it(open_page: Callable[..., Page]) -> None:
+    page = open_page(width_px=1440, height_px=900)
+    expect_headline(page, "Approximately equivariant to quarter turns at 32 px")
+    tiles = page.get_by_role("option")
+    expect(tiles.filter(has_text="").first).to_be_attached()
+    broken = page.locator('[aria-label*="breaks by itself"]')
+    expect(broken.first).to_be_attached()
+
+    page.get_by_role("button", name="33 px: exact").click()
+
+    expect_headline(page, "Exactly equivariant to quarter turns at 33 px")
+    expect(broken).to_have_count(0)
+    assert "size=33" in page.url
+
+
+def test_an_uploaded_photograph_appears(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    photograph = tmp_path / "holiday.png"
+    photograph.write_bytes(png(90, 120))
+    page = open_page("/?family=cnn")
+    expect_headline(page, "Exactly equivariant")
+
+    page.locator('input[type="file"]').set_input_files(photograph)
+
+    expect(page.get_by_text("holiday.png").first).to_be_visible(timeout=PAINT_LIMIT_MS)
+    expect_headline(page, "Exactly equivariant to quarter turns at 32 px")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page], dark: bool) -> None:
+    page = open_page("/?family=cnn", width_px=390, height_px=844, dark=dark)
+    expect_headline(page, "Exactly equivariant")
+    page.wait_for_timeout(1000)
+
+    widest = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+
+    assert widest <= 390
