@@ -58,22 +58,38 @@ class AxisSampling:
     @cached_property
     def commutes_with_reversal(self) -> bool:
         """Whether reversing the axis first equals reversing it afterwards, for all weights that do so themselves."""
-        if self.displacement_px == 0:
+        one_sided = self.pad_before != self.pad_after
+        cropped = min(self.pad_before, self.pad_after) < self.window.pad
+        if self.displacement_px == 0 and not (one_sided and (cropped or self.window.kind != "conv")):
             return True
+        if self.window.kind == "conv" and not cropped:  # a real tap meets its mirror image only where δ = 0
+            return not any(self._reads(j)[0] for j in range(self.out_side))
         windows = [self._reads(j) for j in range(self.out_side)]
-        if self.window.kind == "conv":  # a real tap meets its mirror image only where δ = 0
-            return not any(real for real, _ in windows)
-        mirrored = [(frozenset(self.side - 1 - at for at in real), divisor) for real, divisor in reversed(windows)]
+        if self.window.kind == "conv":
+            at_mirrored = {(j, t): at for j, (real, _) in enumerate(windows) for t, at in self._taps(j) if at in real}
+            last_j, last_t, last_at = self.out_side - 1, self.window.kernel - 1, self.side - 1
+            return all(at_mirrored.get((last_j - j, last_t - t)) == last_at - at for (j, t), at in at_mirrored.items())
+        mirrored = [(frozenset(self.side - 1 - at for at in real), padded) for real, padded in reversed(windows)]
         return windows == mirrored
 
-    def _reads(self, j: int) -> tuple[frozenset[int], int]:
-        """The real pixels that out pixel j reads, and how many padded ones a mean counts among its divisor."""
+    def _taps(self, j: int) -> list[tuple[int, int]]:
+        """(tap, place) of out pixel j; places are pixels of the axis before any padding."""
         w = self.window
         start = j * w.stride - self.pad_before
-        real = frozenset(at for at in range(start, start + w.dilation * w.kernel, w.dilation) if 0 <= at < self.side)
-        if w.kind != "padded mean":
-            return real, 0
-        return real, min(start + w.kernel, self.side + self.pad_after) - start
+        return [(tap, start + tap * w.dilation) for tap in range(w.kernel)]
+
+    def _reads(self, j: int) -> tuple[frozenset[int], int]:
+        """The real pixels that out pixel j reads, and what padding does to it: its share of a mean, or of a maximum."""
+        w = self.window
+        places = [at for _, at in self._taps(j)]
+        low, high = w.pad - self.pad_before, self.side + self.pad_after - w.pad  # what was padded or cropped before
+        given = [at for at in places if low <= at < high]
+        real = frozenset(at for at in given if 0 <= at < self.side)
+        if w.kind == "padded mean":
+            return real, min(places[0] + w.kernel, self.side + self.pad_after) - places[0]
+        if w.kind == "mean":
+            return real, len(given)
+        return real, int(len(given) > len(real))  # whether a zero takes part in the maximum
 
 
 @dataclass(frozen=True)
@@ -163,6 +179,11 @@ def _through_window(before: AxisState, window: AxisWindow, call: str) -> AxisSte
         window, before.side - pad_before - pad_after, out_side, window.pad + pad_before, window.pad + pad_after
     )
     commutes, one_sided = sampling.commutes_with_reversal, pad_before != pad_after
+    reach = window.dilation * (window.kernel - 1)
+    keeps_all = window.stride == 1 and min(sampling.pad_before, sampling.pad_after) >= reach  # a mean may still mend it
+    doubtful = (
+        one_sided and not commutes and (keeps_all or window.kind == "max")
+    )  # padded zeros may lose to real values
     after = replace(
         before,
         side=out_side,
@@ -171,31 +192,48 @@ def _through_window(before: AxisState, window: AxisWindow, call: str) -> AxisSte
         stride=before.stride * window.stride,
         pending=(0, 0),
         broken_by=before.broken_by if commutes else (*before.broken_by, call),
-        undecided=before.undecided or (one_sided and window.kind == "max"),  # padded zeros compete with real values
+        undecided=before.undecided or doubtful,
     )
     return AxisStep(after, sampling, UNDECIDED if one_sided else EXACT if commutes else BROKEN)
 
 
 def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
     first = states[0]
+    one_sided = first.pending[0] != first.pending[1]
     if step.kind == "pad":
         before, after = step.pads[axis]
         pending = (first.pending[0] + before, first.pending[1] + after)
-        return replace(first, side=first.side + before + after, pending=pending)
+        refilled = any(old < 0 < new for old, new in zip(first.pending, (before, after), strict=True))
+        undecided = first.undecided or (refilled and (one_sided or before != after))  # zeros took the place of pixels
+        return replace(first, side=first.side + before + after, pending=pending, undecided=undecided)
     if step.kind == "mean":
-        return replace(first, side=1, extent=first.extent + (first.side - 1) * first.stride)
+        side = first.side - sum(first.pending)
+        lost = one_sided and min(first.pending) < 0  # the mean takes padding from any side, but not cropping
+        whole = replace(first, side=1, extent=first.extent + (side - 1) * first.stride, pending=(0, 0))
+        return replace(whole, mixed=first.mixed or lost, broken_by=(*first.broken_by, *[step.call][: int(lost)]))
     if step.kind == "resize":
         side = (
             step.sides[axis] if step.sides else round(first.side * step.factors[axis]) if step.factors else first.side
         )
         stride = first.stride * first.side / side
-        resized = replace(first, side=side, stride=stride, extent=first.extent + stride + first.stride)
+        resized = replace(
+            first,
+            side=side,
+            stride=stride,
+            extent=first.extent + stride + first.stride,
+            pending=(0, 0),
+            undecided=first.undecided or one_sided,
+        )
         return replace(resized, start=resized.start + first.displacement_px - resized.displacement_px)
+    padded = any(state.pending[0] != state.pending[1] for state in states)
+    displaced_apart = len({state.displacement_px for state in states}) > 1
     broken_by = tuple(dict.fromkeys(name for state in states for name in state.broken_by))
-    mixed = any(state.mixed for state in states) or len({state.displacement_px for state in states}) > 1
-    if not step.linear and first.pending[0] != first.pending[1]:  # what a one-sided border became stays there
-        broken_by, mixed = (*broken_by, step.call or "padding"), True
-    start = min(state.start for state in states)
-    end = max(state.start + state.extent for state in states)
-    undecided = any(state.undecided for state in states)
-    return replace(first, start=start, extent=end - start, broken_by=broken_by, mixed=mixed, undecided=undecided)
+    return replace(
+        first,
+        start=min(state.start for state in states),
+        extent=max(state.start + state.extent for state in states) - min(state.start for state in states),
+        broken_by=broken_by,
+        mixed=any(state.mixed for state in states) or (displaced_apart and bool(broken_by)),
+        # a one-sided border that is no longer zero, or not that of all, may or may not be dropped later
+        undecided=any(state.undecided for state in states) or (padded and (displaced_apart or not step.linear)),
+    )

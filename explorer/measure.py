@@ -196,7 +196,7 @@ class _Recorder:
             self._logits.setdefault("identity", logits[0])
             self._reference_logits = logits[:1]
             logits = logits[1:]
-        for transform, row in zip(this.transforms, logits.split(1), strict=True):
+        for transform, row in zip(this.transforms, _rows(logits), strict=True):
             self._logits[transform.name] = row[0]
             acts = isinstance(transform, Element) and _acts(self._out_type, transform)
             self._output_error[transform.name] = _relative(row, self._reference_logits) if acts else None
@@ -221,7 +221,7 @@ class _Recorder:
                 if _acts(out_type, element)
             }
             upright = _plain(reference) if self._maps_of == call else None  # one copy for all transforms of the pass
-            for transform, row in zip(this.transforms, rows.split(1), strict=True):
+            for transform, row in zip(this.transforms, _rows(rows), strict=True):
                 if isinstance(transform, Shift):
                     layer.error[transform.name] = self._shift_error(call, transform, reference, row)
                 elif transform in expected:
@@ -308,6 +308,11 @@ class _Recorder:
         )
 
 
+def _rows(batch: Tensor) -> list[Tensor]:
+    """Each picture's maps, (1, …); of an empty batch none, where `split` gives one that is empty."""
+    return [batch[at : at + 1] for at in range(len(batch))]
+
+
 def _acts(field_type: FieldType | None, element: Element) -> bool:
     return field_type is not None and field_type.has_action(element)
 
@@ -339,10 +344,11 @@ def _interior(
             return None
         steps = int(shift_px / state.stride)
         low, high = max(shift_px, 0), state.picture_side + min(shift_px, 0)
+        first = state.start - state.pending[0] * state.stride
         inside = [
             j
-            for j in range(state.side)
-            if low <= state.start + j * state.stride and state.start + j * state.stride + state.extent <= high
+            for j in range(max(steps, 0), state.side + min(steps, 0))
+            if low <= first + j * state.stride and first + j * state.stride + state.extent <= high
         ]
         if not inside:
             return None

@@ -7,7 +7,8 @@
 Maps are float32, little-endian, (C, H, W) or (C,) row by row; pictures are uint8, (H, W, 3). The header:
 
     view, nonce, layer, current, group, tolerance
-    layers      [{name, kind, in_hw, out_hw, kernel, stride, padding, remainder, displacement_px, status, error, own}]
+    layers      [{name, kind, in_hw, out_hw, kernel, stride, padding, remainder, displacement_px, weight_error,
+                  status, error, own}]
                 pairs as [height, width] or null; the last three by transform name; not finite: "Infinity" or "NaN"
     transforms  [{name, label, turn_deg, mirrored, shift_px}]   shift_px [down, right] or null; turn counterclockwise
     picture     {upright: {hw, offset}, transformed: {name: {hw, offset}}}   the latter where pixels do not just move
@@ -35,7 +36,7 @@ from torch import Tensor
 
 from explorer.exactness import LayerTheory, Prediction
 from explorer.measure import LayerMaps, LayerMeasurement, Measurement, TransformedMaps
-from explorer.symmetry import Shift, Transform, disc_mask, transform_picture
+from explorer.symmetry import Shift, Transform, disc_mask, transform_label, transform_picture
 from models.fields import FieldType, Harmonics, Regular, Representation, scalars
 from models.groups import Element
 
@@ -125,15 +126,6 @@ def pack_view(view: View, *, values_per_payload: int = VALUES_PER_PAYLOAD) -> by
     return b"".join((len(text).to_bytes(4, "little"), text, *buffers.parts))
 
 
-def transform_label(transform: Transform) -> str:
-    """Short name of a transform for a button: ⟲ 90°, mirror, mirror ⟲ 90°, shift ↓ 2 → 0."""
-    if isinstance(transform, Shift):
-        down, right = transform.down_px, transform.right_px
-        return f"shift {'↑' if down < 0 else '↓'} {abs(down)} {'←' if right < 0 else '→'} {abs(right)}"
-    turn = f"⟲ {transform.angle_deg:g}°" if transform.angle_deg or not transform.mirrored else ""
-    return " ".join(filter(None, ["mirror" if transform.mirrored else "", turn]))
-
-
 def column_labels(representation: Representation) -> list[str]:
     """What to write above the channels of one field: e, r, r², …, m, mr, …; 0, 1c, 1s, …; nothing for one channel."""
     if isinstance(representation, Regular):
@@ -166,6 +158,7 @@ def _layer(measured: LayerMeasurement, theory: LayerTheory | None, names: list[s
         "in_hw": measured.in_hw,
         "out_hw": measured.out_hw,
         **{what: getattr(theory, what, None) for what in sampling},
+        "weight_error": 0.0 if theory is None else _number(theory.weight_error),
         "status": {} if theory is None else {name: theory.elements[name] for name in names if name in theory.elements},
         "error": _errors(measured.error, names),
         "own": _errors(measured.own_error, names),
@@ -186,14 +179,10 @@ def _number(value: float | None) -> float | str | None:
 
 
 def _transform(transform: Transform) -> dict[str, Any]:
-    shift = isinstance(transform, Shift)
-    return {
-        "name": transform.name,
-        "label": transform_label(transform),
-        "turn_deg": 0.0 if isinstance(transform, Shift) else transform.angle_deg,
-        "mirrored": not shift and transform.mirrored,
-        "shift_px": [transform.down_px, transform.right_px] if isinstance(transform, Shift) else None,
-    }
+    said = {"name": transform.name, "label": transform_label(transform)}
+    if isinstance(transform, Shift):
+        return said | {"turn_deg": 0.0, "mirrored": False, "shift_px": [transform.down_px, transform.right_px]}
+    return said | {"turn_deg": transform.angle_deg, "mirrored": transform.mirrored, "shift_px": None}
 
 
 def _pictures(picture: Tensor, transforms: Sequence[Transform], buffers: _Buffers) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The documents that `--json` prints: the contract that scripts rely on."""
 
+import math
 from typing import Any
 
 from explorer.engine import Inspection
@@ -9,7 +10,10 @@ from models.catalog import NetworkSpec
 
 
 def measure_document(network: NetworkSpec, inspection: Inspection) -> dict[str, Any]:
-    """The document of `measure --json`. Pairs are [height, width]; null where something does not apply."""
+    """The document of `measure --json`. Pairs are [height, width]; null where something does not apply.
+
+    Numbers that are not finite are null as well: JSON has no word for them.
+    """
     prediction, measurement, verdict = inspection.prediction, inspection.measurement, inspection.verdict
     theory = {layer.name: layer for layer in prediction.layers}
     elements = dict(verdict.elements)
@@ -33,8 +37,8 @@ def measure_document(network: NetworkSpec, inspection: Inspection) -> dict[str, 
             "width": list(prediction.exact_widths_px),
         },
         "layers": [_layer(layer, theory.get(layer.name)) for layer in measurement.layers],
-        "output_error": measurement.output_error,
-        "logits": {name: list(values) for name, values in measurement.logits.items()},
+        "output_error": _all_finite(measurement.output_error),
+        "logits": {name: [finite(value) for value in values] for name, values in measurement.logits.items()},
         "disagreements": list(verdict.disagreements),
     }
 
@@ -49,5 +53,14 @@ def _layer(measured: LayerMeasurement, theory: LayerTheory | None) -> dict[str, 
     for key in ("kernel", "stride", "padding", "remainder", "displacement_px"):
         pair = None if theory is None else getattr(theory, key)
         document[key] = None if pair is None else list(pair)
-    document["error"], document["own_error"] = measured.error, measured.own_error
+    document["error"], document["own_error"] = _all_finite(measured.error), _all_finite(measured.own_error)
     return document
+
+
+def finite(number: float | None) -> float | None:
+    """`number`, or None where it is infinite or not a number."""
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _all_finite(errors: dict[str, float | None]) -> dict[str, float | None]:
+    return {name: finite(error) for name, error in errors.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from explorer.errors import SettingError
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+_MAX_DIGITS = 20  # int() refuses thousands of them with an error of its own
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,6 @@ def _whole_number(given: Mapping[str, str], field: str, smallest: int, largest: 
     value = given.get(key)
     if value is None:
         return int(getattr(Settings, field))
-    if not value.isdecimal() or not smallest <= int(value) <= largest:
+    if not value.isdecimal() or len(value) > _MAX_DIGITS or not smallest <= int(value) <= largest:
         raise SettingError(f"{key} is {value!r}: use a whole number from {smallest} to {largest}.")
     return int(value)

@@ -56,6 +56,15 @@ def parse(name: str) -> Transform:
         raise TransformError(f"The transform {name!r} is not known: use {ACCEPTED}.") from None
 
 
+def transform_label(transform: Transform) -> str:
+    """Short name of a transform for a button: ⟲ 90°, mirror, mirror ⟲ 90°, shift ↓ 2 → 0."""
+    if isinstance(transform, Shift):
+        down, right = transform.down_px, transform.right_px
+        return f"shift {'↑' if down < 0 else '↓'} {abs(down)} {'←' if right < 0 else '→'} {abs(right)}"
+    turn = f"⟲ {transform.angle_deg:g}°" if transform.angle_deg or not transform.mirrored else ""
+    return " ".join(filter(None, ["mirror" if transform.mirrored else "", turn]))
+
+
 def elements_to_measure(group: PointGroup) -> tuple[Element, ...]:
     """The pixel-exact elements of `group` but the identity; those of D4 for a group of translations alone."""
     measured = group if len(group.pixel_exact_elements) > 1 else D4

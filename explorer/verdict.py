@@ -1,5 +1,6 @@
 """The verdict: theory's word, confirmed or contradicted by measurement, in sentences that say numbers."""
 
+import math
 from dataclasses import dataclass
 
 from explorer.exactness import LayerTheory, Prediction
@@ -30,7 +31,8 @@ class Verdict:
 def judge(prediction: Prediction, measurement: Measurement) -> Verdict:
     """Theory decides; measurement settles what theory leaves undecided and is compared with the rest."""
     level = ROUNDING_LEVEL[measurement.dtype]
-    measured = {name: _is_rounding(measurement, name, prediction, level) for name in prediction.elements}
+    compared = {name: _compared_errors(measurement, name, prediction) for name in prediction.elements}
+    measured = {name: all(error <= level for error in errors) if errors else None for name, errors in compared.items()}
     elements = {
         name: (EXACT if measured[name] is not False else BROKEN) if status == UNDECIDED else status
         for name, status in prediction.elements.items()
@@ -40,7 +42,7 @@ def judge(prediction: Prediction, measurement: Measurement) -> Verdict:
         name for name, status in prediction.elements.items() if status == EXACT and measured[name] is False
     )
     unseen = tuple(name for name, status in prediction.elements.items() if status == BROKEN and measured[name])
-    largest = max((measurement.largest_error(name) or 0.0 for name in prediction.elements), default=0.0)
+    largest = _largest([error for errors in compared.values() for error in errors])
     return Verdict(
         kind,
         headline(kind, prediction),
@@ -70,8 +72,11 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
         )
     if kind == "exact":
         logits = "" if prediction.invariant_logits else " The logits are not invariant: the group is not pooled."
-        rounding = f"the largest error, {largest_error:.1e}, is the rounding of {dtype}"
-        return f"Every sampling grid is centred; {rounding}.{logits}"
+        if not largest_error <= ROUNDING_LEVEL[dtype]:  # not a number is no rounding either
+            found = f"the measurement finds errors up to {largest_error:.1e}, more than rounding of {dtype}"
+            return f"Theory finds every sampling grid centred, yet {found}.{logits}"
+        theory = "Theory cannot decide" if prediction.verdict == UNDECIDED else "Every sampling grid is centred"
+        return f"{theory}; the largest error, {largest_error:.1e}, is the rounding of {dtype}.{logits}"
     survivors = [name for name, status in elements.items() if status == EXACT]
     still = f" Still exact: {', '.join(survivors)}." if survivors else ""
     if layer is None:
@@ -88,16 +93,18 @@ def explain(
     elements = list(prediction.elements)
     size = size_text(prediction.height_px, prediction.width_px)
     first = prediction.first_broken_layer
-    largest = max((measurement.largest_error(name) or 0.0 for name in elements), default=0.0)
+    largest = _largest([error for name in elements for error in _compared_errors(measurement, name, prediction)])
     group = network.point_group.name.upper().replace("SO2", "SO(2)")
     built = (
         f"`{network.name}` is a plain network: nothing in it knows of turns or mirrors."
         if network.group == "z2"
         else f"`{network.name}` is built so that each layer turns its maps when the picture is turned (group {group})."
     )
+    count = len(prediction.broken_layers)
+    breaks, inherits = ("breaks by itself", "its") if count == 1 else ("break by themselves", "their")
     where = (
-        f"The first layer that does not is `{first.name}`; {len(prediction.broken_layers)} of {len(prediction.layers)} "
-        f"layers break by themselves, and what follows inherits their error."
+        f"The first layer that does not is `{first.name}`; {count} of {len(prediction.layers)} layers {breaks}, and "
+        f"what follows inherits {inherits} error."
         if first is not None
         else "No layer breaks this by itself."
     )
@@ -154,15 +161,19 @@ def _pair(values: tuple[object, ...]) -> str:
     return str(values[0]) if len(set(values)) == 1 else f"{values[0]} (height) and {values[1]} (width)"
 
 
-def _is_rounding(measurement: Measurement, name: str, prediction: Prediction, level: float) -> bool | None:
-    """Whether all errors under an element are rounding; None where nothing could be compared.
+def _compared_errors(measurement: Measurement, name: str, prediction: Prediction) -> list[float]:
+    """All errors under an element; none where nothing could be compared.
 
     Layers whose one-sided padding merges with the next layer's are left out: on their own they look displaced.
     """
     merging = {layer.name for layer in prediction.layers if layer.elements.get(name) == UNDECIDED}
     errors = [layer.error[name] for layer in measurement.layers if layer.name not in merging]
-    compared = [error for error in (*errors, measurement.output_error[name]) if error is not None]
-    return all(error <= level for error in compared) if compared else None
+    return [error for error in (*errors, measurement.output_error[name]) if error is not None]
+
+
+def _largest(errors: list[float]) -> float:
+    """The largest, or not a number where one of them is not; 0 of none."""
+    return max(errors, key=lambda error: (math.isnan(error), error), default=0.0)
 
 
 def _kind(prediction: Prediction, elements: dict[str, str]) -> str:

@@ -174,12 +174,12 @@ def regular(group: PointGroup, count: int) -> FieldType:
 
 
 def transformed_kernel(weight: Tensor, element: Element, *, in_type: FieldType, out_type: FieldType) -> Tensor:
-    """ρ_out(g) · (g moves the pixels of W) · ρ_in(g)⁻¹: (C_out, C_in, k, k), equal to W iff the layer commutes with g."""
+    """ρ_out(g) · (g moves the pixels of W) · ρ_in(g)⁻¹: (C_out, C_in, k, k), W itself iff the layer commutes with g."""
     return out_type.act(in_type.act(move_pixels(weight, element), element, dim=1), element, dim=0)
 
 
 def average_kernel(weight: Tensor, group: PointGroup, *, in_type: FieldType, out_type: FieldType) -> Tensor:
-    """The nearest kernel that commutes with the pixel-exact elements of `group`: the mean over them (C_out, C_in, k, k).
+    """The nearest kernel that commutes with the pixel-exact elements of `group`: their mean, (C_out, C_in, k, k).
 
     The subgroup is a product of up to three halves, so the mean is up to three means of two kernels.
     """

@@ -21,8 +21,8 @@ with warnings.catch_warnings():
 MAXIMUM_FREQUENCY = 3  # of the fields of SO(2)
 FOURIER_SAMPLES = 16  # a multiple of 4, so that quarter turns permute the samples
 
-# Fields that stand in for one plane of the plain network, so that the numbers of parameters are comparable: a pair of
-# fields with a 3×3 filter has 24 weights for C4, 48 for D4 and C8, 96 for D8 and 36 for SO(2), against 9 of a plain one.
+# Fields for one plane of the plain network, so that the numbers of parameters are comparable: a pair of
+# fields with a 3×3 filter has 24 weights for C4, 48 for D4 and C8, 96 for D8, 36 for SO(2), and 9 of a plain one.
 _FIELDS_PER_PLANE = {"c4": 0.61, "d4": 0.43, "c8": 0.43, "d8": 0.31, "so2": 0.5}
 
 

@@ -52,7 +52,9 @@ def naive_average(weight: Tensor, group: PointGroup, in_type: FieldType, out_typ
 def test_action_on_regular_fields_is_escnn_s_for_every_element(group: PointGroup) -> None:
     fiber_group = SteerableKit(group).space.fibergroup
     for element, theirs in zip(group.elements, fiber_group.elements, strict=True):
-        np.testing.assert_allclose(Regular(group).matrix(element), fiber_group.regular_representation(theirs), atol=ROUNDING)
+        np.testing.assert_allclose(
+            Regular(group).matrix(element), fiber_group.regular_representation(theirs), atol=ROUNDING
+        )
 
 
 @pytest.mark.parametrize("angle_deg", ANGLES_DEG)
@@ -220,5 +222,3 @@ def test_transformed_kernel_is_the_action_on_both_sides_of_a_convolution() -> No
         around = out_type.act(move_pixels(conv(back, weight), g), g)
         moved = transformed_kernel(weight, g, in_type=in_type, out_type=out_type)
         torch.testing.assert_close(conv(features, moved), around, atol=1e3 * ROUNDING, rtol=0)
-
-

@@ -35,7 +35,9 @@ def transformed(features: Tensor, field_type: FieldType, element: object) -> Ten
 
 
 @torch.no_grad()
-def commutation_error(layer: nn.Module, features: Tensor, in_type: FieldType, out_type: FieldType, element: object) -> float:
+def commutation_error(
+    layer: nn.Module, features: Tensor, in_type: FieldType, out_type: FieldType, element: object
+) -> float:
     """Largest difference of L(g·h) and g·L(h), in units of the output's largest value."""
     upright = layer(features)
     difference = layer(transformed(features, in_type, element)) - transformed(upright, out_type, element)
@@ -164,7 +166,9 @@ def test_weights_have_he_s_variance() -> None:
         torch.manual_seed(0)
         conv = GroupConv2d(regular(C4, 20), regular(C4, 20), 3)
     expected = math.sqrt(2 / (20 * 4 * 9))
-    assert float(conv.weight.detach().std()) == pytest.approx(expected, rel=4 / math.sqrt(2 * conv.weight.numel()))  # 4 σ
+    assert float(conv.weight.detach().std()) == pytest.approx(
+        expected, rel=4 / math.sqrt(2 * conv.weight.numel())
+    )  # 4 σ
     assert not conv.bias.any()
 
 
@@ -186,7 +190,12 @@ def test_types_without_full_filters_are_refused(out_type: FieldType) -> None:
 
 @pytest.mark.parametrize(
     "in_type",
-    [regular(D4, 1), regular(C8, 2), FieldType(((Harmonics(3), 1),)), FieldType((*regular(C4, 1).runs, *scalars(1).runs))],
+    [
+        regular(D4, 1),
+        regular(C8, 2),
+        FieldType(((Harmonics(3), 1),)),
+        FieldType((*regular(C4, 1).runs, *scalars(1).runs)),
+    ],
     ids=["D4", "C8", "harmonics", "mixed"],
 )
 def test_input_that_is_neither_scalar_nor_regular_of_the_same_group_is_refused(in_type: FieldType) -> None:

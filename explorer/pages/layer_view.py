@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 _FOLDER = Path(__file__).parent
+_SCRIPTS = ("layer_view.js", "layer_strip.js", "layer_controls.js", "layer_maps.js")
 _component = st.components.v2.component(
     "layer_view",
     html='<div class="layer-view"></div>',
     css=(_FOLDER / "layer_view.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "layer_view.js").read_text(encoding="utf-8"),
+    js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
 )
 
 
@@ -54,7 +55,7 @@ def layer_view(
     on_page_change: Callable[[], None] = _nothing,
     on_enlarge_change: Callable[[], None] = _nothing,
 ) -> Enlarge | None:
-    """Draw `payload` (see `explorer.packing.pack_view`); what is to be opened large, in the run after the click only."""
+    """What is to be opened large, in the run after the click only. Draws `payload`, made by `packing.pack_view`."""
     result = _component(
         data=payload,
         key=key,
@@ -62,8 +63,7 @@ def layer_view(
         on_page_change=on_page_change,
         on_enlarge_change=on_enlarge_change,
     )
-    value = result.enlarge
-    match value:
+    match result.enlarge:
         case {"layer": str(layer), "channel": int(channel), "transform": str(transform)}:
             return Enlarge(layer, channel, transform)
     return None

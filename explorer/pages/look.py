@@ -373,6 +373,7 @@ def _payload(key: tuple[object, ...], first_field: int, _view: View, _inspection
             current=current,
             tolerance=ROUNDING_LEVEL[measured.dtype],
             first_field=first_field,
+            group=GROUPS[_view.network.group].title,
         )
     )
 

@@ -1,0 +1,90 @@
+"""Sweeps over sizes: theory's exact sizes, measured, and ranges that are refused."""
+
+import dataclasses
+
+import pytest
+
+from explorer.engine import Engine
+from explorer.errors import SizeError
+from explorer.images import GALLERY, Picture, load_gallery
+from explorer.settings import Settings
+from explorer.sweep import MAX_SIZES, SizeResult, sweep_sizes
+from explorer.verdict import ROUNDING_LEVEL
+from models.catalog import spec
+
+NETWORK = spec("p4-resnet18", minimum_width=True)
+CNN = spec("p4-cnn", minimum_width=True)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(Settings(device="cpu", max_size_px=64))
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    return load_gallery(GALLERY[0].name)
+
+
+@pytest.fixture(scope="module")
+def results(engine: Engine, picture: Picture) -> list[SizeResult]:
+    return sweep_sizes(engine, NETWORK, 24, 40, seed=0, dtype="float64", picture=picture)
+
+
+def test_there_is_one_result_for_every_size_in_order(results: list[SizeResult]) -> None:
+    assert [result.size_px for result in results] == list(range(24, 41))
+
+
+def test_exactly_25_and_33_px_are_predicted_exact(results: list[SizeResult]) -> None:
+    # Three strides of 2, kernel 3, padding 1: a side n stays centred if n is odd, (n + 1) / 2 is odd, and once more.
+    expected = [side for side in range(24, 41) if side % 8 == 1]
+    assert [result.size_px for result in results if result.predicted] == expected == [25, 33]
+
+
+def test_measured_errors_are_rounding_where_predicted_and_far_above_elsewhere(results: list[SizeResult]) -> None:
+    for result in results:
+        assert result.error is not None
+        assert result.error < ROUNDING_LEVEL["float64"] if result.predicted else result.error > 1e-4, result
+
+
+def test_first_broken_layer_is_the_first_stride_that_meets_an_even_side(results: list[SizeResult]) -> None:
+    first = {result.size_px: result.first_broken_layer for result in results}
+
+    assert first[32] == "stage2.block1.conv1"  # 32 is even
+    assert first[31] == "stage3.block1.conv1"  # 31 → 16
+    assert first[29] == "stage4.block1.conv1"  # 29 → 15 → 8
+    assert first[33] is None
+
+
+def test_without_a_picture_nothing_is_measured(engine: Engine, results: list[SizeResult]) -> None:
+    predicted = sweep_sizes(engine, NETWORK, 24, 40, seed=0, dtype="float64", picture=None)
+    assert predicted == [dataclasses.replace(result, error=None) for result in results]
+
+
+def test_one_size_is_a_range(engine: Engine, picture: Picture) -> None:
+    (result,) = sweep_sizes(engine, CNN, 28, 28, seed=0, dtype="float64", picture=picture)
+    assert (result.size_px, result.predicted, result.first_broken_layer) == (28, True, None)
+
+
+@pytest.mark.parametrize(("first_px", "last_px"), [(33, 32), (0, 8), (-4, 8), (8, 8 + MAX_SIZES)])
+def test_empty_or_overlong_range_names_the_range_and_the_bound(engine: Engine, first_px: int, last_px: int) -> None:
+    with pytest.raises(SizeError, match=rf"The range {first_px} to {last_px} px .* at most {MAX_SIZES} sizes\.$"):
+        sweep_sizes(engine, CNN, first_px, last_px, seed=0, dtype="float32", picture=None)
+
+
+def test_longest_range_is_accepted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.sweep.MAX_SIZES", 5)
+    assert len(sweep_sizes(engine, CNN, 8, 12, seed=0, dtype="float32", picture=None)) == 5
+
+
+def test_size_below_the_smallest_names_the_smallest(engine: Engine) -> None:
+    with pytest.raises(SizeError, match=r"cannot take 7×7 px: give at least 8 px a side\.$"):
+        sweep_sizes(engine, CNN, 7, 9, seed=0, dtype="float32", picture=None)
+
+
+def test_size_above_the_maximum_is_refused_before_anything_is_measured(
+    engine: Engine, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "inspect", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(SizeError, match=r"65×65 px is more .* at most 64 px a side, or raise EXPLORER_MAX_SIZE_PX\.$"):
+        sweep_sizes(engine, CNN, 60, 65, seed=0, dtype="float32", picture=picture)
