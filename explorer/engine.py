@@ -22,6 +22,7 @@ from models.catalog import NAMES, NetworkSpec, serve, spec
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _Key = tuple[NetworkSpec, int | str, str]  # network, seed or SHA-256 of weights, dtype
+_KEPT_OWNERS = 10_000
 _WAIT_S = 0.05  # between looks at whether a waiting measurement has been superseded
 
 
@@ -85,7 +86,7 @@ class Engine:
         self._lock = Lock()
         self._free = settings.concurrent_measurements
         self._freed = Condition()
-        self._latest: dict[str, int] = {}
+        self._latest: OrderedDict[str, int] = OrderedDict()  # number of each owner's latest request
 
     def device_for(self, dtype: str) -> torch.device:
         """The device that runs `dtype`: the CPU for float64 where the device has none."""
@@ -178,7 +179,6 @@ class Engine:
     def _build(self, network: NetworkSpec, seed: int, dtype: str, weights: Weights | None) -> Served:
         plain = serve(network, seed=seed, prepare=lambda built: copy_weights(built, weights) if weights else None)
         structure = Structure(plain, network.point_group)
-        assert structure.smallest_px > 0  # recorded now, by one thread: recording hooks the structure's network
         plain = plain.to(self.device_for(dtype), DTYPES[dtype])
         plain = plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's types
         return Served(plain, structure)
@@ -198,18 +198,15 @@ class Engine:
         if owner is None:
             return lambda: None
         with self._lock:
-            number = self._latest[owner] = self._latest.get(owner, 0) + 1
+            number = self._latest[owner] = self._latest.pop(owner, 0) + 1
+            while len(self._latest) > _KEPT_OWNERS:
+                self._latest.popitem(last=False)
 
         def check() -> None:
             if self._latest.get(owner, number) != number:
                 raise Superseded
 
         return check
-
-    def forget_owner(self, owner: str) -> None:
-        """Drop what is kept for a visitor who has left."""
-        with self._lock:
-            self._latest.pop(owner, None)
 
     @contextmanager
     def _turn(self, check: Callable[[], None]) -> Iterator[None]:

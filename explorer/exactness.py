@@ -9,7 +9,7 @@ network's own modules as they are called, and weights are compared with their tr
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
+from threading import RLock
 
 import torch
 from torch import Tensor, nn
@@ -94,12 +94,12 @@ class Structure:
         self.types = {name: types_of(layer) for name, layer in layers_of(network)}
         self.weight_errors = weight_errors(network, self.elements)
         self._blank = blank_copy(network)
-        self._recording = Lock()
+        self._recording = RLock()  # recording hooks the shared copy
         self._traces: OrderedDict[Pair, Trace] = OrderedDict()
 
     def trace(self, *, height_px: int, width_px: int) -> Trace:
         """The recorded pass for height × width; raises SizeError where the network cannot take it."""
-        with self._recording:  # recording hooks the shared copy
+        with self._recording:
             if (height_px, width_px) not in self._traces:
                 self._traces[height_px, width_px] = self._record(height_px, width_px)
             while len(self._traces) > KEPT_TRACES:
@@ -130,8 +130,12 @@ class Structure:
 
     @cached_property
     def smallest_px(self) -> int:
-        """The smallest side at which every layer has at least one pixel to give; at least 2."""
-        steps = trace(self._blank, height_px=_PROBE_SIDE, width_px=_PROBE_SIDE).steps
+        """The smallest side at which every layer has at least one pixel to give; at least 2, also where unknown."""
+        with self._recording:
+            try:
+                steps = trace(self._blank, height_px=_PROBE_SIDE, width_px=_PROBE_SIDE).steps
+            except (RuntimeError, ValueError):  # it takes one side alone: none is too small
+                return 2
         return next((side for side in range(2, _PROBE_SIDE) if _fits(evaluate(steps, 0, side))), _PROBE_SIDE)
 
 
@@ -154,6 +158,7 @@ def predict(structure: Structure, *, height_px: int, width_px: int) -> Predictio
     )
 
 
+@torch.no_grad()
 def weight_errors(network: nn.Module, elements: tuple[Element, ...]) -> dict[str, dict[str, float]]:
     """{layer: {element: relative difference}} for layers whose weights or channels do not commute with an element.
 
@@ -187,20 +192,22 @@ def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
 
 def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_type: FieldType) -> float:
     if isinstance(layer, nn.Conv2d):
-        bias = torch.zeros(1) if layer.bias is None else layer.bias.detach()
-        bias_error = 0.0 if layer.bias is None else _relative(out_type.act(bias, element, dim=0), bias)
         if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
             return 1.0  # the transposed kernel has another shape
         kernel = _dense_kernel(layer)
         moved = transformed_kernel(kernel, element, in_type=in_type, out_type=out_type)
-        return max(_relative(moved, kernel), bias_error)
+        return max(_relative(moved, kernel), _bias_error(layer, element, out_type))
     if isinstance(layer, nn.Linear):
         weight = layer.weight.detach()
         moved = out_type.act(in_type.act(weight, element, dim=1), element, dim=0)
-        return _relative(moved, weight)
+        return max(_relative(moved, weight), _bias_error(layer, element, out_type))
     probe = _probe(layer, in_type)
     output = layer.forward(probe)
     return _relative(layer.forward(in_type.act(probe, element)), out_type.act(output, element))
+
+
+def _bias_error(layer: nn.Conv2d | nn.Linear, element: Element, out_type: FieldType) -> float:
+    return 0.0 if layer.bias is None else _relative(out_type.act(layer.bias, element, dim=0), layer.bias)
 
 
 def _dense_kernel(conv: nn.Conv2d) -> Tensor:

@@ -146,6 +146,8 @@ class _Recorder(TorchDispatchMode):
             return Step("window", numbers[:1], self._note_window(func, inputs[0], output), windows)
         if func is aten.constant_pad_nd.default and not any(args[1][4:]):
             padding = [*args[1], 0, 0][:4]
+            if any(args[2:]) and (padding[0], padding[2]) != (padding[1], padding[3]):
+                return Step("unknown", numbers, call)  # a one-sided border that is not zero is not merged with others
             return Step("pad", numbers, call, pads=((padding[2], padding[3]), (padding[0], padding[1])))
         if func in _ADAPTIVE:
             return Step("resize", numbers, call, sides=side_of(output))

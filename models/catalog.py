@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -132,11 +132,10 @@ def spec(name: str, *, group_pooling: bool = True, minimum_width: bool = False) 
 def build(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
     """The network in training mode with random weights drawn from `seed` (the global generator is left as it was)."""
     group, family = GROUPS[network.group], FAMILIES[network.family]
-    planes = tuple(MINIMUM_PLANES for _ in family.planes) if network.minimum_width else family.planes
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         kit = _kit(group)
-        return family.build(kit, planes, network.classes or family.classes, network.group_pooling).train()
+        return family.build(kit, _planes(network), network.classes or family.classes, network.group_pooling).train()
 
 
 def serve(
@@ -151,8 +150,19 @@ def serve(
 
 @lru_cache(maxsize=len(NAMES))
 def parameters(network: NetworkSpec) -> int:
-    """Number of trainable parameters."""
-    return sum(parameter.numel() for parameter in build(network).parameters())
+    """Number of trainable parameters, counted on a network that uses one module for all layers that are alike."""
+    group, family = GROUPS[network.group], FAMILIES[network.family]
+    kit = _kit(group)
+    for method in ("conv", "norm", "activation", "max_pool", "group_pool"):
+        setattr(kit, method, cache(getattr(kit, method)))
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        shared = family.build(kit, _planes(network), network.classes or family.classes, network.group_pooling)
+    return sum(parameter.numel() for _, parameter in shared.named_parameters(remove_duplicate=False))
+
+
+def _planes(network: NetworkSpec) -> tuple[int, ...]:
+    planes = FAMILIES[network.family].planes
+    return tuple(MINIMUM_PLANES for _ in planes) if network.minimum_width else planes
 
 
 def _kit(group: Group) -> Kit:

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine import Inspection, Request
 from explorer.errors import PictureError
-from explorer.exactness import predict
+from explorer.exactness import Prediction, predict
 from explorer.figures import error_per_layer, label_of, large_map, logits_bars
 from explorer.images import GALLERY, Fit, Picture, decode, fit, load_gallery
 from explorer.measure import LayerMaps
@@ -57,7 +58,7 @@ class View:
 
 def page() -> None:
     """The whole page, top to bottom."""
-    view = _controls()
+    view, near_size = _controls()
     with expected_errors():
         st.session_state["shown"] = (view, _inspect(view))
     if "shown" not in st.session_state:
@@ -66,10 +67,11 @@ def page() -> None:
     if shown[0] is not view:
         st.caption(f"Below: the last view that worked, {size_text(shown[0].height_px, shown[0].width_px)}.")
     view, inspection = shown
+    near_size.caption(_exact_sizes(inspection.prediction))
     _verdict(view, inspection)
     _layers(view, inspection)
     _charts(inspection)
-    _explanation(view, inspection)
+    _links(view)
     if len(view.pictures) > 1:
         _table(view)
 
@@ -77,12 +79,14 @@ def page() -> None:
 # ---------------------------------------------------------------------------------------------------------- controls
 
 
-def _controls() -> View:
+def _controls() -> tuple[View, DeltaGenerator]:
+    """The view, and the place under the size for what theory says of it."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
         gallery, pictures, number = _picture_controls()
         network = _network_controls()
         height_px, width_px = _size_controls()
+        near_size = st.empty()
         how = st.segmented_control(
             "Fit",
             FITS,
@@ -96,7 +100,8 @@ def _controls() -> View:
         extra = _transform_controls(network)
         seed, dtype, pooling = _further_controls()
     network = spec(network.name, group_pooling=pooling)
-    return View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra)
+    view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra)
+    return view, near_size
 
 
 def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
@@ -318,6 +323,9 @@ def _verdict(view: View, inspection: Inspection) -> None:
             st.info(f"This picture does not show the break under {shown}: it may be symmetric itself. Try another one.")
         with st.container(horizontal=True, vertical_alignment="center"):
             _size_buttons(view, inspection)
+            with st.popover("What am I looking at?", icon=":material/help:"):
+                for sentence in explain(view.network, inspection.prediction, inspection.measurement, verdict):
+                    st.markdown(sentence)
             st.space("stretch")
             measured = f"{inspection.measurement.dtype} · {inspection.elapsed_s * 1000:.0f} ms"
             st.caption(f"{inspection.device} · {measured}", width="content")
@@ -338,6 +346,16 @@ def _size_buttons(view: View, inspection: Inspection) -> None:
                 args=(key, side),
                 help="The nearest size at which every sampling grid is centred.",
             )
+
+
+def _exact_sizes(prediction: Prediction) -> str:
+    """Which sizes near this one are exact, with a dot as sign."""
+    if prediction.verdict == "not equivariant":
+        return "No size is exact for this network."
+    below_px, above_px = prediction.exact_heights_px
+    this = [prediction.height_px] if prediction.verdict == "exact" else []
+    sides = [side for side in (below_px, *this, above_px) if side is not None]
+    return "Exact: " + ", ".join(f"● {side}" for side in sides) + " px" if sides else "No exact size near."
 
 
 def _set(key: str, value: object) -> None:
@@ -428,11 +446,8 @@ def _charts(inspection: Inspection) -> None:
         st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
 
 
-def _explanation(view: View, inspection: Inspection) -> None:
+def _links(view: View) -> None:
     with st.container(horizontal=True):
-        with st.popover("What am I looking at?", icon=":material/help:"):
-            for sentence in explain(view.network, inspection.prediction, inspection.measurement, inspection.verdict):
-                st.markdown(sentence)
         with st.popover("Copy as command", icon=":material/terminal:"):
             st.caption("The same numbers in a terminal:")
             st.code(command(view), language="bash", wrap_lines=True)
