@@ -58,38 +58,31 @@ class AxisSampling:
     @cached_property
     def commutes_with_reversal(self) -> bool:
         """Whether reversing the axis first equals reversing it afterwards, for all weights that do so themselves."""
-        one_sided = self.pad_before != self.pad_after
-        cropped = min(self.pad_before, self.pad_after) < self.window.pad
-        if self.displacement_px == 0 and not (one_sided and (cropped or self.window.kind != "conv")):
+        if self.displacement_px == 0 and self.pad_before == self.pad_after:
             return True
-        if self.window.kind == "conv" and not cropped:  # a real tap meets its mirror image only where δ = 0
-            return not any(self._reads(j)[0] for j in range(self.out_side))
-        windows = [self._reads(j) for j in range(self.out_side)]
-        if self.window.kind == "conv":
-            at_mirrored = {(j, t): at for j, (real, _) in enumerate(windows) for t, at in self._taps(j) if at in real}
-            last_j, last_t, last_at = self.out_side - 1, self.window.kernel - 1, self.side - 1
-            return all(at_mirrored.get((last_j - j, last_t - t)) == last_at - at for (j, t), at in at_mirrored.items())
-        mirrored = [(frozenset(self.side - 1 - at for at in real), padded) for real, padded in reversed(windows)]
-        return windows == mirrored
+        last = self.out_side - 1
+        return all(self._reads(j) == self._mirrored(self._reads(last - j)) for j in range(self.out_side))
 
-    def _taps(self, j: int) -> list[tuple[int, int]]:
-        """(tap, place) of out pixel j; places are pixels of the axis before any padding."""
+    def _reads(self, j: int) -> tuple[frozenset[tuple[int, int]], int]:
+        """The real pixels that out pixel j reads, and what padding does to it: its share of a mean, or of a maximum.
+
+        Pixels are (tap, place): a convolution weighs each tap by itself, to a pool all are tap 0.
+        """
         w = self.window
         start = j * w.stride - self.pad_before
-        return [(tap, start + tap * w.dilation) for tap in range(w.kernel)]
-
-    def _reads(self, j: int) -> tuple[frozenset[int], int]:
-        """The real pixels that out pixel j reads, and what padding does to it: its share of a mean, or of a maximum."""
-        w = self.window
-        places = [at for _, at in self._taps(j)]
         low, high = w.pad - self.pad_before, self.side + self.pad_after - w.pad  # what was padded or cropped before
-        given = [at for at in places if low <= at < high]
-        real = frozenset(at for at in given if 0 <= at < self.side)
+        given = [(t, start + t * w.dilation) for t in range(w.kernel) if low <= start + t * w.dilation < high]
+        real = frozenset((t if w.kind == "conv" else 0, at) for t, at in given if 0 <= at < self.side)
         if w.kind == "padded mean":
-            return real, min(places[0] + w.kernel, self.side + self.pad_after) - places[0]
+            return real, min(start + w.kernel, self.side + self.pad_after) - start
         if w.kind == "mean":
             return real, len(given)
-        return real, int(len(given) > len(real))  # whether a zero takes part in the maximum
+        return real, int(w.kind == "max" and len(given) > len(real))  # whether a zero takes part in the maximum
+
+    def _mirrored(self, reads: tuple[frozenset[tuple[int, int]], int]) -> tuple[frozenset[tuple[int, int]], int]:
+        real, padded = reads
+        last_tap = self.window.kernel - 1 if self.window.kind == "conv" else 0
+        return frozenset((last_tap - t, self.side - 1 - at) for t, at in real), padded
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """A running app and a Chromium for the tests that need a browser."""
 
 import os
+
+# Small tensors: one thread each is faster than two that wait for each other, also in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import socket
 import subprocess

@@ -278,15 +278,14 @@ def test_request_of_another_owner_stops_nothing(gate: Gate, owners: tuple[str | 
         assert later.result(LIMIT_S).measurement.height_px == 26
 
 
-def test_owner_who_has_left_is_forgotten() -> None:
+def test_owners_seen_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.engine._KEPT_OWNERS", 2)
     engine = cpu_engine()
-    engine.inspect(request(KNIGHT), owner="a")
-    assert "a" in engine._latest
 
-    engine.forget_owner("a")
-    engine.forget_owner("never seen")
-    assert engine._latest == {}
-    assert engine.inspect(request(KNIGHT), owner="a").measurement.height_px == 28
+    for owner in ("a", "b", "a", "c"):
+        engine.inspect(request(KNIGHT), owner=owner)
+
+    assert dict(engine._latest) == {"a": 2, "c": 1}
 
 
 def test_number_of_measurements_at_once_is_bounded(gate: Gate) -> None:
