@@ -2,6 +2,7 @@
 
 One batched pass runs the network on the picture and all its transforms. A hook compares each layer's output with the
 transformed output of the upright picture and lets it go, so that no more than one layer's maps are held at a time.
+(A picture that is not square needs a second pass for the elements that swap its axes; the upright maps wait for it.)
 
     ε_l(g; x)  = ‖Φ_l(g·x) − ρ_l(g) Φ_l(x)‖₂ / ‖Φ_l(x)‖₂          inherited: everything after a break looks broken
     own_l(g; x) = ‖L(ρ_in(g) h) − ρ_out(g) L(h)‖₂ / ‖L(h)‖₂        the layer's own, h its input from the upright picture
