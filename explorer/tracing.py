@@ -69,7 +69,7 @@ def trace(blank: nn.Module, *, height_px: int, width_px: int, channels: int = 3)
     dtype = next((p.dtype for p in blank.parameters() if p.is_floating_point()), torch.float32)
     picture = torch.zeros(1, channels, height_px, width_px, device="meta", dtype=dtype)
     recorder = _Recorder(picture)
-    with torch.no_grad(), recorder.watch(blank), recorder:
+    with torch.device("meta"), torch.no_grad(), recorder.watch(blank), recorder:  # also for tensors that it makes
         output = blank(picture)
     return Trace(height_px, width_px, tuple(recorder.calls), tuple(recorder.steps), recorder.step_of(output))
 

@@ -16,7 +16,7 @@ from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 from models.resnet import ResNet
 from models.wide_resnet import WideResNet
 
-MINIMUM_PLANES = 4  # of the networks that tests use: one or two fields
+MINIMUM_PLANES = 6  # of the networks that tests use: two to four fields; a single one is often zero everywhere
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def parameters(network: NetworkSpec) -> int:
 
 def _planes(network: NetworkSpec) -> tuple[int, ...]:
     planes = FAMILIES[network.family].planes
-    return tuple(MINIMUM_PLANES for _ in planes) if network.minimum_width else planes
+    return tuple(min(MINIMUM_PLANES, width) for width in planes) if network.minimum_width else planes
 
 
 def _kit(group: Group) -> Kit:

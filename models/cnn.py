@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from models.blocks import Kit
-from models.plain import Grey
+from models.fields import scalars
+from models.plain import Grey, typed
 
 
 class Cnn(nn.Module):
@@ -41,7 +42,7 @@ class Knight(nn.Module):
     def __init__(self, kit: Kit, *, planes: int, classes: int, group_pooling: bool) -> None:
         super().__init__()
         picture, hidden = kit.picture(1), kit.hidden(planes)
-        self.grey = Grey()
+        self.grey = typed(Grey(), scalars(3), scalars(1))
         self.enter = kit.enter(picture)
         self.conv = kit.conv(picture, hidden, 3, stride=2, padding=1, bias=True)
         self.activation = kit.activation(hidden)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from explorer.symmetry import elements_to_measure
 from models import catalog
 from models.blocks import FullKit
 from models.export import export
-from models.fields import Harmonics, FieldType, regular, scalars
+from models.fields import FieldType, Harmonics, regular, scalars
 from models.groups import C4, D4, SO2, PointGroup
 from models.plain import typed
 
@@ -35,7 +35,7 @@ CONDITION: dict[str, Callable[[int], bool]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def structure(name: str) -> Structure:
     network = catalog.spec(name, minimum_width=True)
     return Structure(catalog.serve(network), network.point_group)
@@ -259,12 +259,22 @@ def test_reused_layers_are_counted_call_by_call() -> None:
         (lambda x: functional.avg_pool2d(x, 2), "avg_pool2d", lambda side: side % 2 == 0),
         (lambda x: functional.max_pool2d(x, 3, 2, 1), "max_pool2d_with_indices", lambda side: side % 2 == 1),
         (lambda x: functional.max_pool2d(x, 2, ceil_mode=True), "max_pool2d_with_indices", lambda side: side % 2 == 0),
-        (lambda x: functional.max_pool2d(x, 3, 2, ceil_mode=True), "max_pool2d_with_indices", lambda side: side % 2 == 1),
-        (lambda x: functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False), "avg_pool2d", lambda side: side % 2 == 1),
+        (
+            lambda x: functional.max_pool2d(x, 3, 2, ceil_mode=True),
+            "max_pool2d_with_indices",
+            lambda side: side % 2 == 1,
+        ),
+        (
+            lambda x: functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+            "avg_pool2d",
+            lambda side: side % 2 == 1,
+        ),
     ],
     ids=["max 2", "mean 2", "max 3", "max 2 ceil", "max 3 ceil", "mean 3"],
 )
-def test_functional_pools_are_seen_and_named(pool: Callable[[Tensor], Tensor], kind: str, exact: Callable[[int], bool]) -> None:
+def test_functional_pools_are_seen_and_named(
+    pool: Callable[[Tensor], Tensor], kind: str, exact: Callable[[int], bool]
+) -> None:
     net = Net(lambda net, picture: pool(net.first(picture)), first=lift())
     assert exact_sides(net, range(8, 30)) == [side for side in range(8, 30) if exact(side)]
     broken = predict(theory(net), height_px=16 + exact(16), width_px=16 + exact(16))
@@ -412,15 +422,15 @@ def test_bias_of_one_channel_is_named(layer: str) -> None:
 
 
 def prelu() -> nn.Module:
-    activation = nn.PReLU(8, dtype=torch.float64)
-    activation.weight.data.copy_(torch.linspace(0, 1, 8))
+    activation = nn.PReLU(12, dtype=torch.float64)
+    activation.weight.data.copy_(torch.linspace(0, 1, 12))
     return activation
 
 
 @pytest.mark.parametrize("activation", [prelu, FirstChannelAlone, nn.Tanh], ids=["prelu", "elu", "tanh"])
 def test_activation_is_judged_by_what_it_does_to_the_group(activation: Callable[[], nn.Module]) -> None:
     network = served_cnn()
-    network.layer4.activation = typed(activation(), regular(C4, 2), regular(C4, 2))
+    network.layer4.activation = typed(activation(), regular(C4, 3), regular(C4, 3))
     fine = isinstance(network.layer4.activation, nn.Tanh)
     assert verdict_of(network) == (("exact", []) if fine else ("not equivariant", ["layer4.activation"]))
 
@@ -428,7 +438,7 @@ def test_activation_is_judged_by_what_it_does_to_the_group(activation: Callable[
 @pytest.mark.parametrize(("activation", "broken"), [(nn.ReLU, True), (nn.Identity, False)])
 def test_relu_on_harmonics_is_named(activation: type[nn.Module], broken: bool) -> None:
     network = catalog.serve(catalog.spec("so2-cnn", minimum_width=True))
-    network.layer1.activation = typed(activation(), *[FieldType(((Harmonics(3), 2),))] * 2)
+    network.layer1.activation = typed(activation(), *[FieldType(((Harmonics(3), 3),))] * 2)
     assert verdict_of(network, SO2) == (("not equivariant", ["layer1.activation"]) if broken else ("exact", []))
 
 
