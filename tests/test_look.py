@@ -65,7 +65,7 @@ def test_a_link_opens_the_same_view() -> None:
     app = open_app(family="cnn", group="D4", size="29", picture="cat", seed="3")
 
     assert headline(app).endswith("Approximately equivariant to quarter turns and mirrors at 29 px")
-    view, _ = app.session_state["shown"]
+    view = app.session_state["shown"].view
     assert (view.network.name, view.gallery, view.seed, view.height_px) == ("p4m-cnn", "cat", 3, 29)
 
 
@@ -76,7 +76,7 @@ def test_a_link_opens_the_same_view() -> None:
 def test_group_and_filters_choose_the_network(group: str, network: str) -> None:
     app = open_app(family="cnn", group=group)
 
-    assert app.session_state["shown"][0].network.name == network
+    assert app.session_state["shown"].view.network.name == network
 
 
 def test_a_plain_network_is_not_equivariant_at_any_size() -> None:
@@ -115,7 +115,7 @@ def test_an_uploaded_photograph_is_measured() -> None:
 
     app.file_uploader(key="uploads").upload("mine.png", png(50, 70), "image/png").run()
 
-    view, inspection = app.session_state["shown"]
+    view, inspection = app.session_state["shown"].view, app.session_state["shown"].inspection
     assert view.gallery is None
     assert view.picture.name == "mine.png"
     assert inspection.verdict.kind == "exact"
@@ -129,7 +129,7 @@ def test_several_uploads_are_paged_and_tabled() -> None:
     uploader.set_value([(f"{number}.png", png(40, 40, number), "image/png") for number in range(3)]).run()
     app.number_input(key="picture_number").set_value(3).run()
 
-    assert app.session_state["shown"][0].picture.name == "2.png"
+    assert app.session_state["shown"].view.picture.name == "2.png"
     table = app.dataframe[0].value
     assert list(table["picture"]) == ["0.png", "1.png", "2.png"]
     assert (table["largest error"] > 1e-2).all()
@@ -156,7 +156,7 @@ def test_several_uploads_are_paged_and_tabled() -> None:
 )
 def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -> None:
     app = open_app(**parameters)
-    shown = app.session_state["shown"][1]
+    shown = app.session_state["shown"].inspection
 
     command = shlex.split(app.code[0].value)
     assert command[:4] == ["python", "-m", "explorer", "measure"]
@@ -170,6 +170,15 @@ def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -
             name: None if error is None else pytest.approx(error, rel=1e-3, abs=1e-5)
             for name, error in layer.error.items()
         }
+
+
+def test_no_maps_are_kept_for_a_view_beyond_its_payload() -> None:
+    app = open_app(**NARROW)
+
+    shown = app.session_state["shown"]
+
+    assert shown.inspection.measurement.maps is None
+    assert len(shown.payload) < 16 * 2**20
 
 
 def test_every_control_has_an_explanation() -> None:
@@ -198,6 +207,17 @@ def test_a_visitor_sees_32_px_break_and_33_px_mend_it(open_page: Callable[..., P
     expect_headline(page, "Exactly equivariant to quarter turns at 33 px")
     expect(broken).to_have_count(0)
     assert "size=33" in page.url
+
+
+def test_a_map_opens_large(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?family=cnn")
+    expect_headline(page, "Exactly equivariant")
+
+    page.get_by_role("button", name="Open large").click()
+
+    expect(page.get_by_role("dialog")).to_contain_text("channel 0, ⟲ 90°. Colours run from", timeout=PAINT_LIMIT_MS)
+    page.get_by_role("dialog").get_by_text("difference", exact=True).click()
+    expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible()
 
 
 def test_an_uploaded_photograph_appears(open_page: Callable[..., Page], tmp_path: Path) -> None:

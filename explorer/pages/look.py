@@ -4,281 +4,82 @@ import csv
 import hashlib
 import io
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
 
-from explorer.engine import Inspection, Request
-from explorer.errors import PictureError
+from explorer.engine import Inspection
 from explorer.exactness import Prediction, predict
 from explorer.figures import error_per_layer, label_of, large_map, logits_bars
-from explorer.images import GALLERY, Fit, Picture, decode, fit, load_gallery
-from explorer.measure import LayerMaps
+from explorer.images import Picture
 from explorer.packing import View as PackedView
 from explorer.packing import pack_view
 from explorer.pages.layer_view import Enlarge, layer_view, requested
-from explorer.pages.shared import engine, expected_errors, plain, visitor
-from explorer.symmetry import Shift, Transform, elements_to_measure, parse
+from explorer.pages.look_controls import View, controls, request_for
+from explorer.pages.shared import engine, expected_errors, visitor
+from explorer.symmetry import parse
 from explorer.verdict import ROUNDING_LEVEL, explain, size_text
-from models.catalog import FAMILIES, GROUPS, NetworkSpec, parameters, spec
+from models.catalog import GROUPS
 from models.groups import Element
 
-GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
-FILTERS = ("full", "steerable")
-FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
-DTYPES = ("float32", "float64")
-MODES = ("turns", "angle", "shift")
-MAX_UPLOADS = 50
 _SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
-
-
-@dataclass(frozen=True)
-class View:
-    """Everything that the controls choose."""
-
-    network: NetworkSpec
-    seed: int
-    dtype: str
-    gallery: str | None
-    pictures: tuple[Picture, ...]
-    picture_number: int
-    height_px: int
-    width_px: int
-    how: Fit
-    extra: tuple[Transform, ...]
-
-    @property
-    def picture(self) -> Picture:
-        """The picture that is shown."""
-        return self.pictures[self.picture_number]
 
 
 def page() -> None:
     """The whole page, top to bottom."""
-    view, near_size = _controls()
-    with expected_errors():
-        st.session_state["shown"] = (view, _inspect(view))
-    if "shown" not in st.session_state:
+    view, near_size = controls()
+    size = size_text(view.height_px, view.width_px)
+    with expected_errors(), near_size, st.spinner(f"Measuring at {size}: any change stops it.", show_time=True):
+        st.session_state["shown"] = _show(view)
+    shown: Shown | None = st.session_state.get("shown")
+    if shown is None:
         return
-    shown: tuple[View, Inspection] = st.session_state["shown"]
-    if shown[0] is not view:
-        st.caption(f"Below: the last view that worked, {size_text(shown[0].height_px, shown[0].width_px)}.")
-    view, inspection = shown
-    near_size.caption(_exact_sizes(inspection.prediction))
-    _verdict(view, inspection)
-    _layers(view, inspection)
-    _charts(inspection)
-    _links(view)
-    if len(view.pictures) > 1:
-        _table(view)
-
-
-# ---------------------------------------------------------------------------------------------------------- controls
-
-
-def _controls() -> tuple[View, DeltaGenerator]:
-    """The view, and the place under the size for what theory says of it."""
-    with st.sidebar:
-        st.markdown("#### ◐ Equivariance Explorer")
-        gallery, pictures, number = _picture_controls()
-        network = _network_controls()
-        height_px, width_px = _size_controls()
-        near_size = st.empty()
-        how = st.segmented_control(
-            "Fit",
-            FITS,
-            default="resize",
-            required=True,
-            key="fit",
-            bind="query-params",
-            help="How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop "
-            "takes the pixels of the centre as they are; pad scales the whole picture and fills up with black.",
-        )
-        extra = _transform_controls(network)
-        seed, dtype, pooling = _further_controls()
-    network = spec(network.name, group_pooling=pooling)
-    view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra)
-    return view, near_size
-
-
-def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
-    """(name in the gallery, None for uploads; the pictures; number of the one to show)."""
-    name = st.selectbox(
-        "Picture",
-        [picture.name for picture in GALLERY],  # links carry what is shown here: names, not titles
-        key="picture",
-        bind="query-params",
-        help="Real pictures that come with the app. Upload your own below.",
-    )
-    files = st.file_uploader(
-        "Upload pictures",
-        type=["png", "jpg", "jpeg", "webp"],
-        accept_multiple_files=True,
-        key="uploads",
-        help="PNG, JPEG or WebP, up to 20 MB each. They stay in this session's memory and are seen by nobody else.",
-    )
-    uploaded = _decoded(files or [])
-    if not uploaded:
-        return name, (load_gallery(name),), 0
-    if len(uploaded) == 1:
-        return None, uploaded, 0
-    number = st.number_input(f"Picture 1 to {len(uploaded)}", 1, len(uploaded), key="picture_number")
-    st.caption(plain(uploaded[int(number) - 1].name))
-    return None, uploaded, int(number) - 1
-
-
-def _decoded(files: list) -> tuple[Picture, ...]:  # type: ignore[type-arg]  # UploadedFile is not exported
-    """The uploads that are pictures, decoded once each; one sentence for every other."""
-    kept: dict[str, Picture | str] = st.session_state.setdefault("decoded", {})
-    for gone in set(kept) - {file.file_id for file in files}:
-        del kept[gone]
-    if len(files) > MAX_UPLOADS:
-        st.warning(f"Only the first {MAX_UPLOADS} of {len(files)} pictures are used: remove some.")
-    for file in files[:MAX_UPLOADS]:
-        if file.file_id not in kept:
-            try:
-                kept[file.file_id] = decode(file.getvalue(), name=file.name)
-            except PictureError as error:
-                kept[file.file_id] = str(error)
-    for problem in (entry for entry in kept.values() if isinstance(entry, str)):
-        st.error(plain(problem), icon=":material/error:")
-    return tuple(entry for entry in kept.values() if isinstance(entry, Picture))
-
-
-def _network_controls() -> NetworkSpec:
-    family = st.selectbox(
-        "Network",
-        list(FAMILIES),
-        index=list(FAMILIES).index("resnet18"),
-        key="family",
-        bind="query-params",
-        help="The architecture. All are built for every group, with comparable numbers of parameters.",
-    )
-    title = st.segmented_control(
-        "Group",
-        GROUP_TITLES,
-        default="C4",
-        required=True,
-        key="group",
-        bind="query-params",
-        help="The symmetry built into the network: Z2 shifts only (a plain CNN), C4 quarter turns, D4 also mirrors, C8 "
-        "and D8 eighth turns, SO(2) all turns.",
-    )
-    has_choice = title in ("C4", "D4")
-    filters = st.segmented_control(
-        "Filters",
-        FILTERS,
-        default="full",
-        required=True,
-        key="filters",
-        bind="query-params",
-        disabled=not has_choice,
-        help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
-        "smooth, band-limited filters of escnn. Z2 is always plain; C8, D8 and SO(2) are always steerable.",
-    )
-    wanted = {"Z2": "plain", "C4": filters, "D4": filters}.get(str(title), "steerable")
-    group = next(group for group in GROUPS.values() if group.title == title and group.filters == wanted)
-    network = spec(f"{group.name}-{family}")
-    st.caption(f"{FAMILIES[family].title}: `{network.name}`, {parameters(network):,} parameters")
-    return network
-
-
-def _size_controls() -> tuple[int, int]:
-    largest = engine().settings.max_size_px
-    size_px = st.number_input(
-        "Size (px)",
-        2,
-        largest,
-        value=32,
-        step=1,
-        key="size",
-        bind="query-params",
-        help="Side of the picture that the network gets. One pixel more or less can make the network exact.",
-    )
-    width_px = size_px
-    if st.toggle("Not square", key="oblong", bind="query-params", help="Give the picture a width of its own."):
-        width_px = st.number_input("Width (px)", 2, largest, value=33, step=1, key="width", bind="query-params")
-    return int(size_px), int(width_px)
-
-
-def _transform_controls(network: NetworkSpec) -> tuple[Transform, ...]:
-    mode = st.segmented_control(
-        "Transform",
-        MODES,
-        default=MODES[0],
-        required=True,
-        key="transform",
-        bind="query-params",
-        help="Turns: all quarter turns and mirrors; choose one beside the maps. They and shifts by whole pixels move "
-        "pixels exactly. Any other angle resamples the "
-        "picture (bilinear, inside a disc), which adds an error of its own.",
-    )
-    if mode == "angle":
-        angle_deg = st.slider("Angle (°)", 0, 359, 45, key="angle", bind="query-params")
-        if angle_deg % 90:
-            st.caption("Resampled: compared inside the disc.")
-        return (Element(float(angle_deg)),) if angle_deg else ()
-    if mode == "shift":
-        columns = st.columns(2)
-        down = columns[0].number_input("Down (px)", -64, 64, 0, key="down", bind="query-params")
-        right = columns[1].number_input("Right (px)", -64, 64, 8, key="right", bind="query-params")
-        return (Shift(int(down), int(right)),) if down or right else ()
-    mirror = Element(mirrored=True)
-    return () if mirror in elements_to_measure(network.point_group) else (mirror,)
-
-
-def _further_controls() -> tuple[int, str, bool]:
-    seed = st.number_input(
-        "Weights: random, seed",
-        0,
-        9999,
-        key="seed",
-        bind="query-params",
-        help="The network is untrained: its weights are drawn from this seed. Exactness does not depend on it.",
-    )
-    with st.expander("More"):
-        dtype = st.segmented_control(
-            "Precision",
-            DTYPES,
-            default=DTYPES[0],
-            required=True,
-            key="dtype",
-            bind="query-params",
-            help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
-        )
-        pooling = st.toggle(
-            "Pool the group",
-            value=True,
-            key="pool",
-            bind="query-params",
-            help="Take the largest value over the group before the classifier. Without it the logits are not "
-            "invariant, even of an exactly equivariant network.",
-        )
-    return int(seed), str(dtype), bool(pooling)
+    if shown.view is not view:
+        st.caption(f"Below: the last view that worked, {size_text(shown.view.height_px, shown.view.width_px)}.")
+    near_size.caption(_exact_sizes(shown.inspection.prediction))
+    _verdict(shown.view, shown.inspection)
+    _layers(shown)
+    _charts(shown.inspection)
+    _links(shown.view)
+    if len(shown.view.pictures) > 1:
+        _table(shown.view)
 
 
 # -------------------------------------------------------------------------------------------------------- measurement
 
 
-def _inspect(view: View) -> Inspection:
-    picture = fit(view.picture, height_px=view.height_px, width_px=view.width_px, how=view.how)
+@dataclass(frozen=True)
+class Shown:
+    """What a view shows: the numbers, and the maps of one layer as the browser takes them."""
+
+    view: View
+    inspection: Inspection
+    layer: str
+    payload: bytes
+
+
+def _show(view: View) -> Shown:
     served = engine().served(view.network, view.seed, view.dtype)
     recorded = served.structure.trace(height_px=view.height_px, width_px=view.width_px)
-    names = [call.name for call in recorded.calls]
-    layer = _chosen_layer(names, view)
-    request = Request(view.network, view.seed, picture, view.extra, view.dtype, maps_of=layer)
-    return _inspection(_key(view, layer), request)
+    layer = _chosen_layer([call.name for call in recorded.calls], view)
+    asked = requested("layers")
+    first_field = asked.first_field if asked.layer == layer else 0
+    inspection, payload = _inspection(_key(view), layer, first_field, view)
+    return Shown(view, inspection, layer, payload)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _inspection(key: tuple[object, ...], _request: Request) -> Inspection:
-    return engine().inspect(_request, owner=visitor())
+def _inspection(key: tuple[object, ...], layer: str, first_field: int, _view: View) -> tuple[Inspection, bytes]:
+    """The inspection without the maps of `layer`, which may be many times as large as the payload made of them."""
+    inspection = engine().inspect(request_for(_view, maps_of=layer), owner=visitor())
+    payload = _payload(key, first_field, _view, inspection)
+    return replace(inspection, measurement=replace(inspection.measurement, maps=None)), payload
 
 
-def _key(view: View, layer: str | None) -> tuple[object, ...]:
+def _key(view: View) -> tuple[object, ...]:
     names = tuple(transform.name for transform in view.extra)
     return (
         repr(view.network),
@@ -289,7 +90,6 @@ def _key(view: View, layer: str | None) -> tuple[object, ...]:
         view.width_px,
         view.how,
         names,
-        layer,
     )
 
 
@@ -362,51 +162,41 @@ def _set(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
-def _layers(view: View, inspection: Inspection) -> None:
-    maps = inspection.measurement.maps
-    if maps is None:
-        return
-    asked = requested("layers")
-    first_field = asked.first_field if asked.layer == maps.name else 0
-    wanted = layer_view(_payload(_key(view, maps.name), first_field, view, inspection), key="layers")
+def _layers(shown: Shown) -> None:
+    wanted = layer_view(shown.payload, key="layers")
     if wanted is not None:
-        _enlarged(maps, wanted)
+        _enlarged(shown.view, wanted)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _payload(key: tuple[object, ...], first_field: int, _view: View, _inspection: Inspection) -> bytes:
-    measured = _inspection.measurement
+def _payload(key: tuple[object, ...], first_field: int, view: View, inspection: Inspection) -> bytes:
+    measured = inspection.measurement
     transforms = tuple(parse(name) for name in measured.output_error)
-    picture = fit(_view.picture, height_px=_view.height_px, width_px=_view.width_px, how=_view.how)
-    current = (_view.extra[0] if _view.extra and _view.extra[0].name not in ("mirror",) else transforms[0]).name
-    digest = hashlib.sha256(repr((key[:-1], current)).encode()).hexdigest()
+    extra = next((each.name for each in view.extra if each != Element(mirrored=True)), transforms[0].name)
     return pack_view(
         PackedView(
             measured,
-            _inspection.prediction,
+            inspection.prediction,
             transforms,
-            picture,
-            key=digest,
+            request_for(view).picture,
+            key=hashlib.sha256(repr((key, extra)).encode()).hexdigest(),
             nonce=secrets.token_hex(8),
-            current=current,
+            current=extra,
             tolerance=ROUNDING_LEVEL[measured.dtype],
             first_field=first_field,
-            group=GROUPS[_view.network.group].title,
+            group=GROUPS[view.network.group].title,
         )
     )
 
 
 @st.dialog("One map", width="large")
-def _enlarged(maps: LayerMaps, wanted: Enlarge) -> None:
+def _enlarged(view: View, wanted: Enlarge) -> None:
     """One channel of the shown layer in Plotly: upright, transformed, realigned and the difference."""
-    kept, channel = maps.transforms.get(wanted.transform), wanted.channel
-    if kept is None or not 0 <= channel < len(kept.upright) or kept.upright.dim() != 3:
+    shown: dict[str, Tensor] = {}
+    with expected_errors():
+        shown = _channel(_key(view), wanted, view)
+    if not shown:
         st.write("This map is not there any more: close this and choose it again.")
         return
-    shown = {"Φ(x)": kept.upright[channel], "Φ(g·x)": kept.transformed[channel]}
-    if kept.realigned is not None:
-        shown["g⁻¹Φ(g·x)"] = kept.realigned[channel]
-        shown["difference"] = kept.realigned[channel] - kept.upright[channel]
     choice = st.segmented_control("Map", list(shown), default="Φ(x)", required=True, key="enlarged")
     limit = max(float(values.abs().max()) for name, values in shown.items() if name != "difference") or 1.0
     chosen = shown[str(choice)]
@@ -414,11 +204,24 @@ def _enlarged(maps: LayerMaps, wanted: Enlarge) -> None:
     st.plotly_chart(
         large_map(chosen, limit=limit),
         key="enlarged-map",
-        alt=f"Channel {channel} of {maps.name}: {choice}, {chosen.shape[0]}×{chosen.shape[1]} px.",
+        alt=f"Channel {wanted.channel} of {wanted.layer}: {choice}, {chosen.shape[0]}×{chosen.shape[1]} px.",
     )
-    st.caption(
-        f"`{maps.name}`, channel {channel}, {label_of(wanted.transform)}. Colours run from −{limit:.2g} to {limit:.2g}."
-    )
+    where = f"`{wanted.layer}`, channel {wanted.channel}, {label_of(wanted.transform)}"
+    st.caption(f"{where}. Colours run from −{limit:.2g} to {limit:.2g}.")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _channel(key: tuple[object, ...], wanted: Enlarge, _view: View) -> dict[str, Tensor]:
+    """The maps (H, W) of one channel by what they are, measured anew; empty where there is no such map."""
+    maps = engine().inspect(request_for(_view, maps_of=wanted.layer), own_errors=False).measurement.maps
+    kept = None if maps is None else maps.transforms.get(wanted.transform)
+    if kept is None or kept.upright.dim() != 3 or not 0 <= wanted.channel < len(kept.upright):
+        return {}
+    shown = {"Φ(x)": kept.upright[wanted.channel], "Φ(g·x)": kept.transformed[wanted.channel]}
+    if kept.realigned is not None:
+        shown["g⁻¹Φ(g·x)"] = kept.realigned[wanted.channel]
+        shown["difference"] = kept.realigned[wanted.channel] - kept.upright[wanted.channel]
+    return {name: values.clone() for name, values in shown.items()}  # the other channels may go
 
 
 def _charts(inspection: Inspection) -> None:
@@ -490,13 +293,12 @@ def _table(view: View) -> None:
 
 
 def _row(view: View, picture: Picture) -> dict[str, object]:
-    return _table_row((*_key(view, None), picture.sha256), view, picture)
+    return _table_row((_key(view), picture.sha256), view, picture)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _table_row(key: tuple[object, ...], _view: View, _picture: Picture) -> dict[str, object]:
-    fitted = fit(_picture, height_px=_view.height_px, width_px=_view.width_px, how=_view.how)
-    request = Request(_view.network, _view.seed, fitted, _view.extra, _view.dtype)
+    request = request_for(_view, picture=_picture)
     inspection = engine().inspect(request, own_errors=False)
     measured = inspection.measurement
     answers = {name: int(np.argmax(values)) for name, values in measured.logits.items()}
