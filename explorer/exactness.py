@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import SizeError
-from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, evaluate
+from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
 from explorer.symmetry import elements_to_measure
 from explorer.tracing import Call, Trace, blank_copy, trace
 from models.export import layers_of, types_of
@@ -279,9 +279,11 @@ def _grid_status(element: Element, call: Call, axes: Axes, recorded: Trace) -> s
     statuses = [EXACT]
     for number in call.windows:
         statuses += [axes[axis][number].status for axis in (0, 1) if element.reversed_axes[axis]]
-        if element.swaps_axes and not _axes_alike(recorded, number):
-            statuses.append(BROKEN)
+        if element.swaps_axes:
+            statuses.append(_axes_status(recorded.steps[number]))
     if call.out_step is not None:
+        if element.swaps_axes:
+            statuses.append(_axes_status(recorded.steps[call.out_step]))
         for axis in (0, 1):
             state = axes[axis][call.out_step].state
             if element.reversed_axes[axis] and (state is None or state.pending[0] != state.pending[1]):
@@ -289,9 +291,15 @@ def _grid_status(element: Element, call: Call, axes: Axes, recorded: Trace) -> s
     return _worst(statuses)
 
 
-def _axes_alike(recorded: Trace, number: int) -> bool:
-    windows = recorded.steps[number].windows
-    return windows is None or windows[0] == windows[1]
+def _axes_status(step: Step) -> str:
+    """Whether a step treats height and width alike; what does not breaks every element that swaps them.
+
+    Unlike padding may still be dropped, and unlike factors may come from one fixed side: these are undecided.
+    """
+    if step.windows is not None and step.windows[0] != step.windows[1]:
+        return BROKEN
+    pairs = (step.pads, step.sides or (0, 0), step.factors or (1.0, 1.0))
+    return UNDECIDED if any(height != width for height, width in pairs) else EXACT
 
 
 def _network_status(
@@ -301,10 +309,10 @@ def _network_status(
     layers: tuple[LayerTheory, ...],
 ) -> str:
     weights_break = any(layer.elements[element.name] == BROKEN and layer.weight_error for layer in layers)
-    axes_differ = element.swaps_axes and not all(_axes_alike(recorded, n) for n in range(len(recorded.steps)))
-    if weights_break or axes_differ:
+    axes_status = _worst([_axes_status(step) for step in recorded.steps]) if element.swaps_axes else EXACT
+    if weights_break or axes_status == BROKEN:
         return BROKEN
-    if recorded.out_step is None:
+    if recorded.out_step is None or axes_status == UNDECIDED:
         return UNDECIDED
     states = [axes[axis][recorded.out_step].state for axis in (0, 1)]
     if None in states:

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from explorer.errors import TransformError
 from explorer.grids import AxisState
@@ -102,10 +103,13 @@ def measure(
     if any(isinstance(transform, Shift) for transform in transforms) and grids is None:
         raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
     recorder = _Recorder(_private_copy(network), picture, grids or {}, maps_of, own_errors, check)
-    with torch.inference_mode():
-        for each in _passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)):
-            recorder.run(each)
-    return recorder.result([transform.name for transform in transforms])
+    try:
+        with torch.inference_mode():
+            for each in _passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)):
+                recorder.run(each)
+        return recorder.result([transform.name for transform in transforms])
+    finally:
+        recorder.release()
 
 
 @dataclass
@@ -175,6 +179,7 @@ class _Recorder:
     ) -> None:
         self._network, self._picture, self._grids = network, picture, grids
         self._maps_of, self._own_errors, self._check = maps_of, own_errors, check
+        self._handles: list[RemovableHandle] = []
         self._layers: dict[str, _Layer] = {}
         self._upright: dict[str, Tensor] = {}  # kept for a non-square picture only
         self._logits: dict[str, Tensor] = {}
@@ -183,7 +188,7 @@ class _Recorder:
         self._maps: dict[str, TransformedMaps] = {}
         self._maps_type: FieldType | None = None
         for name, layer in layers_of(network):
-            layer.register_forward_hook(self._hook(name or "network"))
+            self._handles.append(layer.register_forward_hook(self._hook(name or "network")))
             self._out_type = types_of(layer)[1]
 
     def run(self, this: _Pass) -> None:
@@ -281,7 +286,14 @@ class _Recorder:
             realigned = transform_fields(output, out_type, transform.inverse)
             mask = _mask(transform, realigned)
             realigned = realigned if mask is None else torch.where(mask, realigned, reference)
+            realigned = realigned if realigned.shape == reference.shape else None
         return TransformedMaps(upright, _plain(output), None if realigned is None else _plain(realigned))
+
+    def release(self) -> None:
+        """Cut the circle of network, hooks and recorder, so that all maps are freed now and not some time later."""
+        for handle in self._handles:
+            handle.remove()
+        self._upright.clear()
 
     def result(self, names: list[str]) -> Measurement:
         """Everything measured, as numbers."""
@@ -319,7 +331,12 @@ def _acts(field_type: FieldType | None, element: Element) -> bool:
 
 
 def _relative(value: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> Tensor:
-    """‖value − reference‖₂ / ‖reference‖₂, inside `mask` (H, W); 0 where both vanish, infinite where only one does."""
+    """‖value − reference‖₂ / ‖reference‖₂, inside `mask` (H, W); 0 where both vanish, infinite where only one does.
+
+    Infinite, too, where the shapes differ: a layer that treats height and width unlike.
+    """
+    if value.shape != reference.shape:
+        return torch.full((), torch.inf, dtype=torch.float64)
     difference = value - reference
     if mask is not None:
         difference, reference = difference * mask, reference * mask

@@ -160,6 +160,7 @@ def test_nearest_exact_sides_below_and_above(family: str, side: int, neighbours:
 def test_picture_of_30_by_33_keeps_the_quarter_turn_that_reverses_the_width() -> None:
     prediction = predict(structure("p4-resnet18"), height_px=30, width_px=33)
     assert prediction.elements == {"rot90": EXACT, "rot180": BROKEN, "rot270": BROKEN}
+    assert prediction.first_broken_layer.elements == prediction.elements
     assert prediction.verdict == "approximate"
     turned = predict(structure("p4-resnet18"), height_px=33, width_px=30)
     assert turned.elements == {"rot90": BROKEN, "rot180": BROKEN, "rot270": EXACT}
@@ -181,6 +182,25 @@ def test_kernels_of_unlike_axes_break_whatever_swaps_them() -> None:
     typed(net[0], scalars(3), regular(C4, 2))
     prediction = predict(Structure(net.double(), C4), height_px=9, width_px=9)
     assert prediction.elements == {"rot90": BROKEN, "rot180": EXACT, "rot270": BROKEN}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [nn.ZeroPad2d((1, 1, 0, 0)), nn.AdaptiveAvgPool2d((3, 5)), nn.Upsample(scale_factor=(2, 1), mode="bilinear")],
+    ids=["padding", "pooling", "resizing"],
+)
+def test_unlike_treatment_of_the_axes_is_not_called_exact_for_what_swaps_them(first: nn.Module) -> None:
+    net = Net(lambda net, x: net.second(net.first(x)), first=typed(first, scalars(3), scalars(3)), second=lift())
+    prediction = predict(theory(net), height_px=8, width_px=8)
+    assert prediction.elements == {"rot90": UNDECIDED, "rot180": EXACT, "rot270": UNDECIDED}
+    assert prediction.layers[0].elements == prediction.elements
+
+
+def test_padding_of_one_axis_is_undecided_for_what_reverses_it_or_swaps_it() -> None:
+    pad = typed(nn.ZeroPad2d((0, 1, 0, 0)), scalars(3), scalars(3))
+    net = Net(lambda net, x: net.first(net.pad(x)), D4, pad=pad, first=conv(scalars(3), 3, 1, 0, D4))
+    elements = predict(theory(net), height_px=8, width_px=8).layers[0].elements
+    assert {name for name, status in elements.items() if status == EXACT} == {"mirror_rot180"}  # it reverses the height
 
 
 @pytest.mark.parametrize("family", CONDITION)

@@ -460,12 +460,13 @@ def test_layer_that_knows_where_it_is_does_not_follow_a_shift() -> None:
     assert measured.layers[0].error["shift_0_4"] < 1e-14 and measured.layers[1].error["shift_0_4"] > 1e-2
 
 
-def test_padding_that_is_a_layer_of_its_own_is_no_part_of_the_interior() -> None:
+@pytest.mark.parametrize("shift", [Shift(2, 2), Shift(-2, -2)], ids=lambda each: each.name)
+def test_padding_that_is_a_layer_of_its_own_is_no_part_of_the_interior(shift: Shift) -> None:
     network = valid_stack()
     network.insert(0, typed(nn.ZeroPad2d(2), scalars(3), scalars(3)))
     grids = Structure(network, C4).grids(height_px=20, width_px=20)
-    measured = measure(network, picture(20, 20), [Shift(2, 2)], grids=grids)
-    assert [layer.error["shift_2_2"] for layer in measured.layers] == [pytest.approx(0, abs=1e-14)] * 4
+    measured = measure(network, picture(20, 20), [shift], grids=grids)
+    assert [layer.error[shift.name] for layer in measured.layers] == [pytest.approx(0, abs=1e-14)] * 4
 
 
 def test_shift_without_grids_is_refused() -> None:
@@ -513,3 +514,12 @@ def test_angle_is_compared_inside_the_disc_on_a_picture_masked_to_it() -> None:
     maps = measured.maps.transforms["rot45"]
     torch.testing.assert_close(maps.upright, first(masked[None])[0].float())
     assert torch.equal(maps.realigned * ~mask, maps.upright * ~mask)  # nothing is compared outside
+
+
+def test_layer_that_treats_the_axes_unlike_has_an_infinite_error_under_what_swaps_them() -> None:
+    network = nn.Sequential(typed(nn.ZeroPad2d((1, 1, 0, 0)), scalars(3), scalars(3)), valid_stack()[0])
+    measured = measure(network, picture(8, 8), [TURN, HALF_TURN], maps_of="0")
+    assert [layer.error["rot90"] for layer in measured.layers] == [math.inf, math.inf]
+    assert measured.layers[0].own_error["rot90"] == math.inf
+    assert measured.layers[0].error["rot180"] == measured.layers[0].own_error["rot180"] == 0
+    assert measured.maps.transforms["rot90"].realigned is None
