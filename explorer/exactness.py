@@ -73,6 +73,8 @@ class Prediction:
     exact_heights_px: tuple[int | None, int | None]
     exact_widths_px: tuple[int | None, int | None]
     invariant_logits: bool
+    height_is_exact: bool
+    width_is_exact: bool
 
     @property
     def broken_layers(self) -> tuple[LayerTheory, ...]:
@@ -155,6 +157,8 @@ def predict(structure: Structure, *, height_px: int, width_px: int) -> Predictio
         (None, None) if by_weights else _exact_sides(recorded, 0, height_px, structure.smallest_px),
         (None, None) if by_weights else _exact_sides(recorded, 1, width_px, structure.smallest_px),
         all(out_type is not None for _, out_type in structure.types.values()),
+        not by_weights and is_exact_side(recorded, 0, height_px),
+        not by_weights and is_exact_side(recorded, 1, width_px),
     )
 
 

@@ -70,8 +70,8 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
             f"First broken at {layer.name}: its weights differ from their own transform by up to "
             f"{layer.weight_error:.0%}, so no size makes it equivariant."
         )
+    logits = "" if prediction.invariant_logits else " The logits are not invariant: the group is not pooled."
     if kind == "exact":
-        logits = "" if prediction.invariant_logits else " The logits are not invariant: the group is not pooled."
         if not largest_error <= ROUNDING_LEVEL[dtype]:  # not a number is no rounding either
             found = f"the measurement finds errors up to {largest_error:.1e}, more than rounding of {dtype}"
             return f"Theory finds every sampling grid centred, yet {found}.{logits}"
@@ -83,7 +83,7 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
         return f"Theory cannot decide; the measurement finds errors up to {largest_error:.1e}.{still}"
     count = len(prediction.broken_layers)
     others = "" if count == 1 else f" {count} layers break." if count > 2 else " 2 layers break."
-    return f"First broken at {layer.name} ({sides_text(layer)}): {grid_text(layer)}.{others}{still}"
+    return f"First broken at {layer.name} ({sides_text(layer)}): {grid_text(layer)}.{others}{still}{logits}"
 
 
 def explain(
@@ -109,8 +109,8 @@ def explain(
         else "No layer breaks this by itself."
     )
     return (
-        f"The picture, brought to {size}, runs through the network once upright and once for each of {len(elements)} "
-        f"transforms; {built}",
+        f"The picture, brought to {size}, runs through the network once upright and once for each of "
+        f"{len(measurement.output_error)} transforms; {built}",
         "Undoing the transform on each layer's maps must give the upright maps back; what is left over is the "
         "*difference*, and its length divided by the maps' own is the *error*.",
         where,
@@ -123,11 +123,19 @@ def explain(
 def _advice(verdict: Verdict, prediction: Prediction) -> str:
     if verdict.kind == "exact":
         return "Change the size by one pixel and watch which layers break."
-    sides = [side for side in prediction.exact_heights_px if side is not None]
-    if verdict.kind == "not equivariant" or not sides:
+    if verdict.kind == "not equivariant" or (prediction.height_is_exact and prediction.width_is_exact):
         return "No size mends this: choose another group to compare."
-    nearest = " or ".join(f"{side} px" for side in sides)
-    return f"At {nearest} every sampling grid is centred and the same weights are exact."
+    if prediction.height_px == prediction.width_px:
+        return (
+            f"At {_either(prediction.exact_heights_px)} every sampling grid is centred and the same weights are exact."
+        )
+    heights = "" if prediction.height_is_exact else f"a height of {_either(prediction.exact_heights_px)}"
+    widths = "" if prediction.width_is_exact else f"a width of {_either(prediction.exact_widths_px)}"
+    return f"With {' and '.join(filter(None, (heights, widths)))} the same weights are exact."
+
+
+def _either(sides_px: tuple[int | None, int | None]) -> str:
+    return " or ".join(f"{side} px" for side in sides_px if side is not None) or "no size near"
 
 
 def sides_text(layer: LayerTheory) -> str:

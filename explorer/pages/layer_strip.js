@@ -108,13 +108,12 @@ function fillScale(s) {
   );
 }
 
-/** Names of the elements whose errors the strip shows: all that move pixels to pixels, or the chosen one. */
+/** Names of the elements whose errors the strip shows: all of the group that the verdict is about, or the chosen one. */
 function shownElements(s) {
   if (s.strip === "one") return [s.element];
-  const exact = s.header.transforms.filter(
-    ({ turn_deg: turn, shift_px: shift }) => turn % 90 === 0 && !shift,
-  );
-  return (exact.length ? exact : s.header.transforms).map(({ name }) => name);
+  const judged = new Set(s.header.layers.flatMap((layer) => Object.keys(layer.status)));
+  const shown = s.header.transforms.filter(({ name }) => judged.has(name)); // the verdict is about these alone
+  return (shown.length ? shown : s.header.transforms).map(({ name }) => name);
 }
 
 /** The largest of the shown errors; null where nothing is compared. */

@@ -79,13 +79,14 @@ def _inspection(key: tuple[object, ...], layer: str, first_field: int, _view: Vi
     return replace(inspection, measurement=replace(inspection.measurement, maps=None)), payload
 
 
-def _key(view: View) -> tuple[object, ...]:
+def _key(view: View, picture: Picture | None = None) -> tuple[object, ...]:
+    """What the numbers of a view depend on, for its own picture or another one."""
     names = tuple(transform.name for transform in view.extra)
     return (
         repr(view.network),
         view.seed,
         view.dtype,
-        view.picture.sha256,
+        (picture or view.picture).sha256,
         view.height_px,
         view.width_px,
         view.how,
@@ -132,12 +133,12 @@ def _verdict(view: View, inspection: Inspection) -> None:
 
 
 def _size_buttons(view: View, inspection: Inspection) -> None:
-    prediction = inspection.prediction
-    choices = [("size", side) for side in prediction.exact_heights_px]
-    if view.width_px != view.height_px:
+    prediction, square = inspection.prediction, view.width_px == view.height_px
+    choices = [("size", side) for side in prediction.exact_heights_px if square or not prediction.height_is_exact]
+    if not square and not prediction.width_is_exact:
         choices += [("width", side) for side in prediction.exact_widths_px]
     for key, side in choices:
-        if side is not None:
+        if side is not None and side <= engine().settings.max_size_px:
             axis = "" if view.width_px == view.height_px else (" high" if key == "size" else " wide")
             st.button(
                 f"{side} px{axis}: exact",
@@ -152,10 +153,11 @@ def _exact_sizes(prediction: Prediction) -> str:
     """Which sizes near this one are exact, with a dot as sign."""
     if prediction.verdict == "not equivariant":
         return "No size is exact for this network."
-    below_px, above_px = prediction.exact_heights_px
-    this = [prediction.height_px] if prediction.verdict == "exact" else []
-    sides = [side for side in (below_px, *this, above_px) if side is not None]
-    return "Exact: " + ", ".join(f"● {side}" for side in sides) + " px" if sides else "No exact size near."
+    this = [prediction.height_px] if prediction.height_is_exact else []
+    near = sorted(side for side in (*prediction.exact_heights_px, *this) if side is not None)
+    sides = [side for side in near if side <= engine().settings.max_size_px]
+    axis = "" if prediction.height_px == prediction.width_px else " high"
+    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size near."
 
 
 def _set(key: str, value: object) -> None:
@@ -293,7 +295,7 @@ def _table(view: View) -> None:
 
 
 def _row(view: View, picture: Picture) -> dict[str, object]:
-    return _table_row((_key(view), picture.sha256), view, picture)
+    return _table_row((_key(view, picture), "row"), view, picture)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

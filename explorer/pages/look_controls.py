@@ -81,7 +81,8 @@ def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         [picture.name for picture in GALLERY],  # links carry what is shown here: names, not titles
         key="picture",
         bind="query-params",
-        help="Real pictures that come with the app. Upload your own below.",
+        help="Real pictures that come with the app. Upload your own below; remove the uploads to come back to these.",
+        disabled=bool(st.session_state.get("uploads")),
     )
     files = st.file_uploader(
         "Upload pictures",
@@ -162,7 +163,7 @@ def _size_controls() -> tuple[int, int]:
         "Size (px)",
         2,
         largest,
-        value=32,
+        value=min(32, largest),
         step=1,
         key="size",
         bind="query-params",
@@ -170,7 +171,9 @@ def _size_controls() -> tuple[int, int]:
     )
     width_px = size_px
     if st.toggle("Not square", key="oblong", bind="query-params", help="Give the picture a width of its own."):
-        width_px = st.number_input("Width (px)", 2, largest, value=33, step=1, key="width", bind="query-params")
+        width_px = st.number_input(
+            "Width (px)", 2, largest, value=min(33, largest), step=1, key="width", bind="query-params"
+        )
     return int(size_px), int(width_px)
 
 
