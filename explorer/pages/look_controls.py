@@ -94,11 +94,12 @@ def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
     uploaded = _decoded(files or [])
     if not uploaded:
         return name, (load_gallery(name),), 0
-    if len(uploaded) == 1:
-        return None, uploaded, 0
-    number = st.number_input(f"Picture 1 to {len(uploaded)}", 1, len(uploaded), key="picture_number")
-    st.caption(plain(uploaded[int(number) - 1].name))
-    return None, uploaded, int(number) - 1
+    number = 1
+    if len(uploaded) > 1:
+        number = int(st.number_input(f"Picture 1 to {len(uploaded)}", 1, len(uploaded), key="picture_number"))
+    chosen = uploaded[number - 1]
+    st.caption(plain(" · ".join((chosen.name, *chosen.notes))))
+    return None, uploaded, number - 1
 
 
 def _decoded(files: list) -> tuple[Picture, ...]:  # type: ignore[type-arg]  # UploadedFile is not exported
