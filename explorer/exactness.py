@@ -244,8 +244,9 @@ def _layer(call: Call, axes: Axes, recorded: Trace, structure: Structure) -> Lay
     in_type, out_type = structure.types.get(call.module_name, (None, None))
     elements = {}
     for element in structure.elements:
-        if in_type is None or out_type is None or not (in_type.has_action(element) and out_type.has_action(element)):
-            elements[element.name] = NO_ACTION if call.module_name else _grid_status(element, call, axes, recorded)
+        acts = in_type is not None and in_type.has_action(element) and out_type and out_type.has_action(element)
+        if call.module_name and not acts:  # a call outside any layer has no types, yet its grid is known
+            elements[element.name] = NO_ACTION
         elif element.name in errors:
             elements[element.name] = BROKEN
         else:

@@ -57,7 +57,6 @@ class Shown:
 
     view: View
     inspection: Inspection
-    layer: str
     payload: bytes
 
 
@@ -68,14 +67,15 @@ def _show(view: View) -> Shown:
     asked = requested("layers")
     first_field = asked.first_field if asked.layer == layer else 0
     inspection, payload = _inspection(_key(view), layer, first_field, view)
-    return Shown(view, inspection, layer, payload)
+    return Shown(view, inspection, payload)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _inspection(key: tuple[object, ...], layer: str, first_field: int, _view: View) -> tuple[Inspection, bytes]:
     """The inspection without the maps of `layer`, which may be many times as large as the payload made of them."""
-    inspection = engine().inspect(request_for(_view, maps_of=layer), owner=visitor())
-    payload = _payload(key, first_field, _view, inspection)
+    request = request_for(_view, maps_of=layer)
+    inspection = engine().inspect(request, owner=visitor())
+    payload = _payload(key, first_field, _view, inspection, request.picture)
     return replace(inspection, measurement=replace(inspection.measurement, maps=None)), payload
 
 
@@ -170,7 +170,7 @@ def _layers(shown: Shown) -> None:
         _enlarged(shown.view, wanted)
 
 
-def _payload(key: tuple[object, ...], first_field: int, view: View, inspection: Inspection) -> bytes:
+def _payload(key: tuple[object, ...], first_field: int, view: View, inspection: Inspection, picture: Tensor) -> bytes:
     measured = inspection.measurement
     transforms = tuple(parse(name) for name in measured.output_error)
     extra = next((each.name for each in view.extra if each != Element(mirrored=True)), transforms[0].name)
@@ -179,7 +179,7 @@ def _payload(key: tuple[object, ...], first_field: int, view: View, inspection: 
             measured,
             inspection.prediction,
             transforms,
-            request_for(view).picture,
+            picture,
             key=hashlib.sha256(repr((key, extra)).encode()).hexdigest(),
             nonce=secrets.token_hex(8),
             current=extra,
