@@ -14,13 +14,15 @@ from typing import Any, NoReturn
 
 from explorer.engine import DTYPES, Engine, Request, network_spec
 from explorer.errors import ExplorerError, SizeError
-from explorer.images import GALLERY, Picture, fit, load_file, load_gallery
+from explorer.fitting import fit
+from explorer.images import GALLERY, Picture, load_file, load_gallery
 from explorer.report import finite, measure_document
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, sweep_sizes
-from explorer.symmetry import Transform, parse
+from explorer.transforms import Transform, parse
 from explorer.weights import Weights, read_weights
-from models.catalog import NAMES, NetworkSpec, parameters, spec
+from models.build import parameters
+from models.catalog import NAMES, NetworkSpec, spec
 
 MAX_SEED = 2**63 - 1  # of torch's generators
 _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)

@@ -17,10 +17,11 @@ from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.exactness import Prediction, Structure, predict
 from explorer.measure import Measurement, measure
 from explorer.settings import Settings
-from explorer.symmetry import Shift, Transform
+from explorer.transforms import Shift, Transform
 from explorer.verdict import Verdict, judge
 from explorer.weights import Weights, copy_weights
-from models.catalog import NAMES, NetworkSpec, serve, spec
+from models.build import serve
+from models.catalog import NAMES, NetworkSpec, spec
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _Key = tuple[NetworkSpec, int | str, str]  # network, seed or SHA-256 of weights, dtype

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from explorer.errors import SizeError
 from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
-from explorer.symmetry import elements_to_measure
 from explorer.tracing import Call, Trace, blank_copy, trace
+from explorer.transforms import elements_to_measure
 from models.export import layers_of, types_of
 from models.fields import FieldType, transformed_kernel
 from models.groups import Element, PointGroup

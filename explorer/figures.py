@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.exactness import Prediction
 from explorer.measure import Measurement
-from explorer.symmetry import parse, transform_label
+from explorer.transforms import parse, transform_label
 from explorer.verdict import ROUNDING_LEVEL
 
 FLOOR = 1e-17  # what an error of zero is drawn as in float64; float32 has a floor of its own

@@ -1,4 +1,4 @@
-"""Bytes to picture, safely; then picture to a tensor of the height and width that a network takes.
+"""Bytes to picture, safely.
 
 Whatever the bytes are, `decode` answers with a `Picture` or with a `PictureError` of one sentence. The header is
 checked before any pixel is decoded, and nothing larger than `MAX_SIDE_PX` is kept.
@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from explorer.errors import PictureError, SettingError, SizeError
+from explorer.errors import PictureError, SizeError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
@@ -159,7 +158,7 @@ def _is_costly_jpeg(data: bytes) -> bool:
     return False
 
 
-def _inside(size: tuple[int, int], limits: tuple[int, int]) -> tuple[int, int]:
+def size_inside(size: tuple[int, int], limits: tuple[int, int]) -> tuple[int, int]:
     """Largest (width, height) within the limits with the aspect ratio of `size`, to the nearest pixel, at least 1."""
     (width_px, height_px), (most_width_px, most_height_px) = size, limits
     if width_px * most_height_px >= height_px * most_width_px:
@@ -169,7 +168,7 @@ def _inside(size: tuple[int, int], limits: tuple[int, int]) -> tuple[int, int]:
 
 def _kept_size(size: tuple[int, int]) -> tuple[int, int]:
     """The (width, height) at which a picture of this size is kept: its longer side at most `MAX_SIDE_PX`."""
-    return _inside(size, (MAX_SIDE_PX, MAX_SIDE_PX)) if max(size) > MAX_SIDE_PX else size
+    return size_inside(size, (MAX_SIDE_PX, MAX_SIDE_PX)) if max(size) > MAX_SIDE_PX else size
 
 
 def _check_length(length: int, name: str) -> None:
@@ -320,7 +319,7 @@ def load_gallery(name: str) -> Picture:
     raise PictureError(f"There is no gallery picture '{_display_name(name)}'; choose one of {names}.")
 
 
-def _resample_centre(image: Image.Image, height_px: int, width_px: int) -> Image.Image:
+def resample_centre(image: Image.Image, height_px: int, width_px: int) -> Image.Image:
     """The largest centred part with the aspect ratio of the new size, resampled to it; antialiased bicubic."""
     if image.height * width_px <= image.width * height_px:
         left, top = (image.width - image.height * width_px / height_px) / 2, 0.0
@@ -330,48 +329,10 @@ def _resample_centre(image: Image.Image, height_px: int, width_px: int) -> Image
     return image.resize((width_px, height_px), Image.Resampling.BICUBIC, box=part)
 
 
-def _on_black(image: Image.Image, height_px: int, width_px: int) -> Image.Image:
-    """The centre of the picture, each axis cut or padded with black; an odd pixel is cut or added right and below."""
-    left, top = int((image.width - width_px) / 2), int((image.height - height_px) / 2)  # int() rounds towards zero
-    return image.crop((left, top, left + width_px, top + height_px))
-
-
-def fit(picture: Picture, *, height_px: int, width_px: int, how: Fit) -> torch.Tensor:
-    """The picture at a network's input size: (3, height_px, width_px), float32, 0..1, contiguous.
-
-    resize: the largest centred part with the aspect ratio of the new size, resampled, so that nothing is distorted;
-        what is cut off is the same on both sides, to fractions of a pixel.
-    crop: the centre, without resampling; a side that is too short is padded with black.
-    pad: the whole picture scaled up or down until it just fits in, then padded with black, 0 in each channel.
-
-    Resampling is Pillow's BICUBIC, antialiased where it shrinks; values are rounded to 8 bits and clipped to 0..255.
-    When `crop` or `pad` has an odd number of pixels to cut or to add, the extra one is right or below: the picture's
-    centre then lies half a pixel left of or above the tensor's after padding, right of or below it after cutting.
-
-    Raises SizeError for a height or width below 1, SettingError for another `how`.
-    """
-    if height_px < 1 or width_px < 1:
-        raise SizeError(
-            f"A picture cannot be made {height_px} px high and {width_px} px wide; give at least 1 px each."
-        )
-    image = Image.fromarray(picture.pixels)
-    if how == "resize":
-        fitted = _resample_centre(image, height_px, width_px)
-    elif how == "crop":
-        fitted = _on_black(image, height_px, width_px)
-    elif how == "pad":
-        inside = _inside(image.size, (width_px, height_px))
-        fitted = _on_black(image.resize(inside, Image.Resampling.BICUBIC), height_px, width_px)
-    else:
-        raise SettingError(f"'{how}' is no way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
-    pixels = torch.from_numpy(np.array(fitted))  # (H, W, 3), uint8
-    return pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255  # (3, H, W)
-
-
 def thumbnail_png(picture: Picture, *, side_px: int) -> bytes:
     """A square PNG for a gallery tile, cut and resampled as `fit` does for "resize"; SizeError below 1 px."""
     if side_px < 1:
         raise SizeError(f"A thumbnail cannot have {side_px} px a side; give at least 1 px.")
     buffer = io.BytesIO()
-    _resample_centre(Image.fromarray(picture.pixels), side_px, side_px).save(buffer, "PNG")
+    resample_centre(Image.fromarray(picture.pixels), side_px, side_px).save(buffer, "PNG")
     return buffer.getvalue()

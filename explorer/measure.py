@@ -21,8 +21,9 @@ from torch.utils.hooks import RemovableHandle
 
 from explorer.errors import TransformError
 from explorer.grids import AxisState
-from explorer.symmetry import Shift, Transform, disc_mask, transform_fields, transform_picture
+from explorer.symmetry import disc_mask, transform_fields, transform_picture
 from explorer.tracing import CallNames, side_of
+from explorer.transforms import Shift, Transform
 from models.export import layers_of, types_of
 from models.fields import FieldType
 from models.groups import Element

@@ -36,7 +36,8 @@ from torch import Tensor
 
 from explorer.exactness import LayerTheory, Prediction
 from explorer.measure import LayerMaps, LayerMeasurement, Measurement, TransformedMaps
-from explorer.symmetry import Shift, Transform, disc_mask, transform_label, transform_picture
+from explorer.symmetry import disc_mask, transform_picture
+from explorer.transforms import Shift, Transform, transform_label
 from models.fields import FieldType, Harmonics, Regular, Representation, scalars
 from models.groups import Element
 

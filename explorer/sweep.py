@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from explorer.engine import Engine, Request
 from explorer.errors import SizeError
 from explorer.exactness import predict
-from explorer.images import Fit, Picture, fit
+from explorer.fitting import fit
+from explorer.images import Fit, Picture
 from explorer.weights import Weights
 from models.catalog import NetworkSpec
 

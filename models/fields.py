@@ -13,7 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.groups import Element, PointGroup, move_pixels
+from models.groups import Element, PointGroup
+
+
+def move_pixels(maps: Tensor, element: Element) -> Tensor:
+    """`maps` (..., H, W) with every pixel moved by `element`: (..., H, W), or (..., W, H) where it swaps the axes.
+
+    The centre is the centre of the grid; nothing is resampled or padded. Raises ValueError for other angles.
+    """
+    if not element.moves_pixels:
+        raise ValueError(f"{element.name} does not move pixels to pixels")
+    mirrored = maps.flip(-1) if element.mirrored else maps
+    return torch.rot90(mirrored, round(element.angle_deg / 90.0), (-2, -1))
 
 
 class Representation(Hashable, Protocol):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fields import FieldType, Regular
-from models.groups import PointGroup, move_pixels
+from models.fields import FieldType, Regular, move_pixels
+from models.groups import PointGroup
 
 
 class GroupConv2d(nn.Module):

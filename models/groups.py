@@ -1,4 +1,4 @@
-"""Point groups of the plane, their elements, and the exact moves of pixels.
+"""Point groups of the plane and their elements.
 
 An element mirrors left-right first (if it mirrors at all) and then turns counterclockwise. This is the order of
 `escnn.group.dihedral_group`, whose element (m, k) is the mirror applied m times, then k turns.
@@ -8,9 +8,6 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-
-import torch
-from torch import Tensor
 
 _NAME = re.compile(r"(?:mirror|(?:mirror_)?rot(?P<angle_deg>\d+(?:\.\d+)?))")
 
@@ -124,14 +121,3 @@ D4 = PointGroup("d4", 4, mirrors=True)
 C8 = PointGroup("c8", 8)
 D8 = PointGroup("d8", 8, mirrors=True)
 SO2 = PointGroup("so2", None)
-
-
-def move_pixels(maps: Tensor, element: Element) -> Tensor:
-    """`maps` (..., H, W) with every pixel moved by `element`: (..., H, W), or (..., W, H) where it swaps the axes.
-
-    The centre is the centre of the grid; nothing is resampled or padded. Raises ValueError for other angles.
-    """
-    if not element.moves_pixels:
-        raise ValueError(f"{element.name} does not move pixels to pixels")
-    mirrored = maps.flip(-1) if element.mirrored else maps
-    return torch.rot90(mirrored, round(element.angle_deg / 90.0), (-2, -1))

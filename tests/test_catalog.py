@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from models import catalog
-from models.catalog import FAMILIES, GROUPS, NAMES, build, parameters, serve, spec
+from models.build import build, parameters, serve
+from models.catalog import FAMILIES, GROUPS, NAMES, spec
 from models.export import layers_of, types_of
 from models.groups import C4, C8, D4, D8, SO2, Z2
 from models.plain import FieldLength, GroupMaxPool

@@ -14,7 +14,8 @@ import torch
 
 from explorer.cli import main
 from explorer.engine import Engine, Inspection, Request
-from explorer.images import GALLERY, fit, load_gallery
+from explorer.fitting import fit
+from explorer.images import GALLERY, load_gallery
 from explorer.report import measure_document
 from explorer.settings import Settings
 from explorer.sweep import SizeResult

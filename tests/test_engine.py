@@ -16,7 +16,7 @@ from explorer.engine import Engine, Inspection, Request, choose_device, network_
 from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.measure import Measurement
 from explorer.settings import Settings
-from explorer.symmetry import parse
+from explorer.transforms import parse
 from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import NetworkSpec, spec
 

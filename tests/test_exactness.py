@@ -12,9 +12,10 @@ from torch.nn import functional
 from explorer.errors import SizeError
 from explorer.exactness import Structure, is_exact_side, predict, weight_errors
 from explorer.grids import BROKEN, EXACT, UNDECIDED, evaluate
-from explorer.symmetry import elements_to_measure
+from explorer.transforms import elements_to_measure
 from models import catalog
 from models.blocks import FullKit
+from models.build import serve
 from models.export import export
 from models.fields import FieldType, Harmonics, regular, scalars
 from models.groups import C4, D4, SO2, PointGroup
@@ -38,7 +39,7 @@ CONDITION: dict[str, Callable[[int], bool]] = {
 @cache
 def structure(name: str) -> Structure:
     network = catalog.spec(name, minimum_width=True)
-    return Structure(catalog.serve(network), network.point_group)
+    return Structure(serve(network), network.point_group)
 
 
 class Net(nn.Module):
@@ -219,13 +220,13 @@ def test_recording_of_one_size_gives_the_grids_of_all(family: str) -> None:
 @pytest.mark.parametrize("name", ["p4-resnet18", "c4-cnn", "so2-resnet18-large"])
 def test_recording_does_not_depend_on_the_weights(name: str) -> None:
     network = catalog.spec(name, minimum_width=True)
-    other = Structure(catalog.serve(network, seed=1), network.point_group)
+    other = Structure(serve(network, seed=1), network.point_group)
     assert other.trace(height_px=32, width_px=31) == structure(name).trace(height_px=32, width_px=31)
 
 
 def test_recording_leaves_no_hooks_and_no_weights_behind() -> None:
     network = catalog.spec("p4-cnn", minimum_width=True)
-    served = catalog.serve(network)
+    served = serve(network)
     before = {name: value.clone() for name, value in served.state_dict().items()}
     predict(Structure(served, network.point_group), height_px=28, width_px=28)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in served.modules())
@@ -234,7 +235,7 @@ def test_recording_leaves_no_hooks_and_no_weights_behind() -> None:
 
 def test_two_threads_record_the_same_structure_at_once() -> None:
     network = catalog.spec("p4-resnet18", minimum_width=True)
-    shared = Structure(catalog.serve(network), network.point_group)
+    shared = Structure(serve(network), network.point_group)
     sides = list(range(24, 48))
     with ThreadPoolExecutor(4) as pool:
         at_once = list(pool.map(lambda side: predict(shared, height_px=side, width_px=side), sides))
@@ -380,7 +381,7 @@ def test_size_that_is_too_small_is_refused_with_the_smallest(family: str, smalle
 
 @pytest.mark.parametrize("side", range(2, 12))
 def test_smallest_size_is_where_the_network_itself_begins_to_run(side: int) -> None:
-    served = catalog.serve(catalog.spec("p4-cnn", minimum_width=True))
+    served = serve(catalog.spec("p4-cnn", minimum_width=True))
     picture = torch.zeros(1, 3, side, side, dtype=torch.float64)
     if side < structure("p4-cnn").smallest_px:
         with pytest.raises(RuntimeError):
@@ -398,7 +399,7 @@ def test_network_that_takes_one_size_alone_is_refused_with_torch_s_reason(side: 
 
 
 def served_cnn() -> nn.Module:
-    return catalog.serve(catalog.spec("p4-cnn", minimum_width=True))
+    return serve(catalog.spec("p4-cnn", minimum_width=True))
 
 
 def verdict_of(network: nn.Module, group: PointGroup = C4) -> tuple[str, list[str]]:
@@ -457,7 +458,7 @@ def test_activation_is_judged_by_what_it_does_to_the_group(activation: Callable[
 
 @pytest.mark.parametrize(("activation", "broken"), [(nn.ReLU, True), (nn.Identity, False)])
 def test_relu_on_harmonics_is_named(activation: type[nn.Module], broken: bool) -> None:
-    network = catalog.serve(catalog.spec("so2-cnn", minimum_width=True))
+    network = serve(catalog.spec("so2-cnn", minimum_width=True))
     network.layer1.activation = typed(activation(), *[FieldType(((Harmonics(3), 3),))] * 2)
     assert verdict_of(network, SO2) == (("not equivariant", ["layer1.activation"]) if broken else ("exact", []))
 
@@ -513,7 +514,7 @@ def test_grouped_kernels_are_compared_as_if_dense(groups: int) -> None:
 def test_logits_are_invariant_only_with_group_pooling() -> None:
     for group_pooling in (True, False):
         network = catalog.spec("p4-cnn", group_pooling=group_pooling, minimum_width=True)
-        prediction = predict(Structure(catalog.serve(network), network.point_group), height_px=28, width_px=28)
+        prediction = predict(Structure(serve(network), network.point_group), height_px=28, width_px=28)
         assert prediction.invariant_logits == group_pooling
         assert prediction.verdict == "exact"
 
@@ -533,5 +534,5 @@ def rows(prediction: object) -> Iterator[tuple[str, dict[str, str]]]:
 
 def test_layer_without_an_action_says_so() -> None:
     network = catalog.spec("p4-cnn", group_pooling=False, minimum_width=True)
-    prediction = predict(Structure(catalog.serve(network), C4), height_px=28, width_px=28)
+    prediction = predict(Structure(serve(network), C4), height_px=28, width_px=28)
     assert dict(rows(prediction))["head.classifier"] == dict.fromkeys(ALL_EXACT, "no action")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models import catalog, plain
+from models.build import build, serve
 from models.export import ExportError, export, layers_of, types_of
 from models.fields import Harmonics, average_kernel, regular, scalars
 from models.groups import C4, SO2
@@ -53,7 +54,7 @@ def minimum(name: str, *, group_pooling: bool = True) -> catalog.NetworkSpec:
 @cache
 def pair(name: str) -> tuple[nn.Module, nn.Module]:
     """(original in eval mode, served), with random norms."""
-    original = randomize_norms_and_biases(catalog.build(minimum(name)))
+    original = randomize_norms_and_biases(build(minimum(name)))
     served = export(original, minimum(name).point_group)
     return original.eval(), served
 
@@ -108,7 +109,7 @@ def test_norm_with_two_fields_exchanged_would_show(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-resnet18", "d4-cnn", "so2-cnn"])
 def test_served_network_without_group_pooling_equals_the_original(name: str) -> None:
-    original = randomize_norms_and_biases(catalog.build(minimum(name, group_pooling=False)))
+    original = randomize_norms_and_biases(build(minimum(name, group_pooling=False)))
     served = export(original, minimum(name).point_group)
     picture = torch.rand(2, 3, SIDE, SIDE, generator=generator(1))
     with torch.no_grad():
@@ -161,7 +162,7 @@ def test_served_kernels_and_biases_equal_their_group_average(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["p4-resnet18", "c4-resnet18-large", "d4-cnn", "so2-cnn", "so2-resnet18-large"])
 def test_export_leaves_the_original_as_it_was(name: str) -> None:
-    original = randomize_norms_and_biases(catalog.build(minimum(name)))
+    original = randomize_norms_and_biases(build(minimum(name)))
     before = {key: value.clone() for key, value in original.state_dict().items()}
 
     served = export(original, minimum(name).point_group)
@@ -196,13 +197,13 @@ def test_container_s_own_parameters_are_copied_too() -> None:
 @pytest.mark.parametrize("group", STEERABLE)
 def test_filters_that_escnn_kept_before_new_weights_do_not_matter(group: str) -> None:
     network = minimum(f"{group}-cnn")
-    new = {name: p.detach().clone() for name, p in catalog.build(network, seed=1).named_parameters()}
-    stale = catalog.build(network, seed=0).eval()  # escnn expands and keeps its filters here
+    new = {name: p.detach().clone() for name, p in build(network, seed=1).named_parameters()}
+    stale = build(network, seed=0).eval()  # escnn expands and keeps its filters here
     kept = stale.layer2.conv.filter.clone()
     stale.load_state_dict(new, strict=False)
     assert torch.equal(stale.layer2.conv.filter, kept)  # the trap is real
 
-    served, fresh = export(stale, network.point_group), catalog.serve(network, seed=1)
+    served, fresh = export(stale, network.point_group), serve(network, seed=1)
 
     for name, value in fresh.state_dict().items():
         assert torch.equal(served.state_dict()[name], value), name
@@ -211,7 +212,7 @@ def test_filters_that_escnn_kept_before_new_weights_do_not_matter(group: str) ->
 @pytest.mark.parametrize("group", ["c4", "so2"])
 def test_trained_weights_are_served_as_well_as_fresh_ones(group: str) -> None:
     network = minimum(f"{group}-cnn")
-    original = catalog.build(network)
+    original = build(network)
     optimizer = torch.optim.Adam(original.parameters(), lr=1e-2)
     for step in range(3):
         loss = original(torch.rand(4, 3, SIDE, SIDE, generator=generator(step))).square().mean()
@@ -229,11 +230,11 @@ def test_trained_weights_are_served_as_well_as_fresh_ones(group: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
 def test_casting_a_served_network_leaves_other_networks_alone(dtype: torch.dtype) -> None:
     network = minimum("c4-cnn")
-    other = catalog.build(network, seed=2)
+    other = build(network, seed=2)
     picture = torch.rand(2, 3, SIDE, SIDE, generator=generator(3))
     before = other(picture)
 
-    catalog.serve(network, seed=1).to(dtype)
+    serve(network, seed=1).to(dtype)
 
     assert {t.dtype for t in (*other.parameters(), *other.buffers()) if t.is_floating_point()} == {torch.float32}
     assert torch.equal(other.eval()(picture), copy_of_weights(other, network).eval()(picture))
@@ -242,7 +243,7 @@ def test_casting_a_served_network_leaves_other_networks_alone(dtype: torch.dtype
 
 def copy_of_weights(network: nn.Module, spec: catalog.NetworkSpec) -> nn.Module:
     """A network built anew, with escnn's bases as they are now, and the weights of `network`."""
-    built = catalog.build(spec)
+    built = build(spec)
     built.load_state_dict(network.train().state_dict())
     return built
 
@@ -250,14 +251,14 @@ def copy_of_weights(network: nn.Module, spec: catalog.NetworkSpec) -> nn.Module:
 def test_escnn_shares_its_bases_between_networks() -> None:
     """Why only exported networks may be cast."""
     bases = [
-        {b.data_ptr() for name, b in catalog.build(minimum("c4-cnn"), seed=seed).named_buffers() if "basis" in name}
+        {b.data_ptr() for name, b in build(minimum("c4-cnn"), seed=seed).named_buffers() if "basis" in name}
         for seed in (0, 1)
     ]
     assert bases[0] == bases[1] and bases[0]
 
 
 def test_kernel_turned_the_wrong_way_is_refused_by_name() -> None:
-    original = catalog.build(minimum("c4-resnet18"))
+    original = build(minimum("c4-resnet18"))
     conv = original.stage2.block1.conv2
     kernel, bias = conv.expand_parameters()
     conv.expand_parameters = lambda: (kernel.flip(-1), bias)
@@ -268,7 +269,7 @@ def test_kernel_turned_the_wrong_way_is_refused_by_name() -> None:
 
 
 def test_kernel_slightly_off_is_refused_rather_than_repaired() -> None:
-    original = catalog.build(minimum("d4-cnn"))
+    original = build(minimum("d4-cnn"))
     conv = original.layer3.conv
     kernel, bias = conv.expand_parameters()
     noise = torch.randn(kernel.shape, generator=generator())
@@ -279,7 +280,7 @@ def test_kernel_slightly_off_is_refused_rather_than_repaired() -> None:
 
 @pytest.mark.parametrize("side", ["in_type", "out_type"])
 def test_layer_whose_type_is_not_its_kernel_s_is_refused_by_name(side: str) -> None:
-    original = catalog.build(minimum("c4-cnn"))
+    original = build(minimum("c4-cnn"))
     conv = original.layer4.conv
     space = conv.in_type.gspace
     setattr(conv, side, escnn_nn.FieldType(space, [space.trivial_repr] * conv.in_type.size))
@@ -289,7 +290,7 @@ def test_layer_whose_type_is_not_its_kernel_s_is_refused_by_name(side: str) -> N
 
 def test_wrong_group_is_refused() -> None:
     with pytest.raises(ExportError, match=r"^layer1\.conv: mirror has no action on regular fields"):
-        export(catalog.build(minimum("c4-cnn")), catalog.GROUPS["d4"].point_group)
+        export(build(minimum("c4-cnn")), catalog.GROUPS["d4"].point_group)
 
 
 def hidden_of(group: str) -> escnn_nn.FieldType:

@@ -12,11 +12,12 @@ from models.fields import (
     Representation,
     Scalar,
     average_kernel,
+    move_pixels,
     regular,
     scalars,
     transformed_kernel,
 )
-from models.groups import C4, C8, D4, D8, SO2, Element, PointGroup, move_pixels
+from models.groups import C4, C8, D4, D8, SO2, Element, PointGroup
 from models.steerable import SteerableKit
 
 ANGLES_DEG = (0.0, 12.5, 45.0, 90.0, 135.7, 180.0, 270.0, 359.0)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.fields import FieldType, Harmonics, regular, scalars
+from models.fields import FieldType, Harmonics, move_pixels, regular, scalars
 from models.group_conv import FieldNorm2d, GroupConv2d
-from models.groups import C4, C8, D4, SO2, PointGroup, move_pixels
+from models.groups import C4, C8, D4, SO2, PointGroup
 
 GROUPS = (C4, D4)
 DTYPES = (torch.float32, torch.float64)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.groups import C4, C8, D4, D8, IDENTITY, SO2, Z2, Element, PointGroup, move_pixels
+from models.fields import move_pixels
+from models.groups import C4, C8, D4, D8, IDENTITY, SO2, Z2, Element, PointGroup
 from models.steerable import escnn_nn, gspaces
 
 ESCNN_SPACES = {

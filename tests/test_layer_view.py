@@ -26,8 +26,9 @@ from explorer.exactness import Structure, predict
 from explorer.measure import measure
 from explorer.packing import View, pack_view
 from explorer.pages.layer_view import layer_view, requested
-from explorer.symmetry import elements_to_measure, parse
-from models.catalog import serve, spec
+from explorer.transforms import elements_to_measure, parse
+from models.build import serve
+from models.catalog import spec
 
 chosen = spec("p4-resnet18", minimum_width=True)
 

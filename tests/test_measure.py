@@ -15,8 +15,9 @@ from explorer.errors import TransformError
 from explorer.exactness import Prediction, Structure, predict
 from explorer.grids import BROKEN, EXACT
 from explorer.measure import Measurement, measure
-from explorer.symmetry import Shift, Transform, disc_mask, transform_fields, transform_picture
-from models import catalog
+from explorer.symmetry import disc_mask, transform_fields, transform_picture
+from explorer.transforms import Shift, Transform
+from models import build, catalog
 from models.export import layers_of, types_of
 from models.fields import FieldType, Harmonics, regular, scalars
 from models.groups import C4, SO2, Element
@@ -50,7 +51,7 @@ def picture(height_px: int, width_px: int, *, seed: int = 0, dtype: torch.dtype 
 
 def serve(name: str, *, group_pooling: bool = True, minimum_width: bool = True) -> tuple[nn.Module, Structure]:
     network = catalog.spec(name, minimum_width=minimum_width, group_pooling=group_pooling)
-    served = catalog.serve(network)
+    served = build.serve(network)
     return served, Structure(served, network.point_group)
 
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from explorer.exactness import Structure, predict
 from explorer.measure import TransformedMaps, measure
 from explorer.packing import View, column_labels, pack_view
-from explorer.symmetry import Shift, Transform, elements_to_measure, parse, transform_label
-from models.catalog import serve, spec
+from explorer.transforms import Shift, Transform, elements_to_measure, parse
+from models.build import serve
+from models.catalog import spec
 from models.fields import Harmonics, Regular, Scalar
 from models.groups import C8, D4, Element, PointGroup
 
@@ -212,10 +213,8 @@ def test_a_measurement_without_maps_is_refused() -> None:
         pack_view(view)
 
 
-def test_labels() -> None:
+def test_columns_are_labelled_by_element_or_frequency() -> None:
     assert column_labels(Regular(D4)) == ["e", "r", "r²", "r³", "m", "mr", "mr²", "mr³"]
     assert column_labels(Regular(C8))[-1] == "r⁷"
     assert column_labels(Harmonics(2)) == ["0", "1c", "1s", "2c", "2s"]
     assert column_labels(Scalar()) == [""]
-    names = ("rot90", "mirror", "mirror_rot90", "shift_2_-1")
-    assert [transform_label(parse(name)) for name in names] == ["⟲ 90°", "mirror", "mirror ⟲ 90°", "shift ↓ 2 ← 1"]

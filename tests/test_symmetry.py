@@ -8,16 +8,10 @@ from torch import Tensor
 
 from explorer import symmetry
 from explorer.errors import TransformError
-from explorer.symmetry import (
-    Shift,
-    disc_mask,
-    elements_to_measure,
-    parse,
-    transform_fields,
-    transform_picture,
-)
+from explorer.symmetry import disc_mask, transform_fields, transform_picture
+from explorer.transforms import Shift, parse
 from models.fields import FieldType, Harmonics, Regular, Scalar, regular, scalars
-from models.groups import C4, C8, D4, D8, IDENTITY, SO2, Z2, Element, PointGroup
+from models.groups import C4, C8, D4, D8, IDENTITY, SO2, Element, PointGroup
 from models.steerable import SteerableKit, escnn_nn
 
 GROUPS = (C4, D4, C8, D8)
@@ -183,30 +177,6 @@ def test_disc_mask_holds_the_pixels_whose_centres_are_in_the_disc(height: int, w
     assert disc_mask(height, width).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "transform"),
-    [
-        ("rot22.5", Element(22.5)),
-        ("mirror_rot270", Element(270.0, mirrored=True)),
-        ("shift_3_-4", Shift(3, -4)),
-        ("shift_-1_0", Shift(-1, 0)),
-        ("identity", IDENTITY),
-    ],
-)
-def test_name_of_a_transform_is_read_and_written(name: str, transform: object) -> None:
-    assert parse(name) == transform
-    assert transform.name == name
-
-
-@pytest.mark.parametrize(
-    "name", ["", "rot", "turn90", "rot-90", "shift_1", "shift_1_2_3", "shift_1.5_0", "rot90 ", "ROT90"]
-)
-def test_name_that_cannot_be_read_is_refused_in_one_sentence(name: str) -> None:
-    with pytest.raises(TransformError) as refusal:
-        parse(name)
-    assert repr(name) in str(refusal.value) and symmetry.ACCEPTED in str(refusal.value)
-
-
 @pytest.mark.parametrize("shift", [Shift(5, 0), Shift(-5, 0), Shift(0, 7), Shift(0, -7), Shift(100, 100)], ids=ids)
 def test_shift_that_leaves_nothing_is_refused(shift: Shift) -> None:
     with pytest.raises(TransformError, match="leaves nothing of a picture of 5×7 px"):
@@ -297,9 +267,3 @@ def test_scalars_move_like_a_picture() -> None:
     features = drawn(2, 3, 6, 7)
     for element in (*D4.elements, Element(30.0)):
         assert torch.equal(transform_fields(features, scalars(3), element), transform_picture(features, element))
-
-
-@pytest.mark.parametrize(("group", "elements"), [(Z2, D4), (C4, C4), (D4, D4), (C8, C4), (D8, D4), (SO2, C4)], ids=ids)
-def test_elements_to_measure_move_pixels_and_leave_the_identity_out(group: PointGroup, elements: PointGroup) -> None:
-    assert elements_to_measure(group) == elements.elements[1:]
-    assert all(element.moves_pixels and not element.is_identity for element in elements_to_measure(group))

@@ -7,7 +7,8 @@ import torch
 
 from explorer.errors import WeightsError
 from explorer.weights import copy_weights, read_weights, save_weights, weights_of
-from models.catalog import build, serve, spec
+from models.build import build, serve
+from models.catalog import spec
 
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-resnet18", "d4-cnn", "so2-cnn"])

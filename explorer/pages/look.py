@@ -20,7 +20,7 @@ from explorer.packing import pack_view
 from explorer.pages.layer_view import Enlarge, layer_view, requested
 from explorer.pages.look_controls import View, controls, request_for
 from explorer.pages.shared import engine, expected_errors, visitor
-from explorer.symmetry import parse
+from explorer.transforms import parse
 from explorer.verdict import ROUNDING_LEVEL, explain, size_text
 from models.catalog import GROUPS
 from models.groups import Element

@@ -7,10 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.engine import Request
 from explorer.errors import PictureError
-from explorer.images import GALLERY, Fit, Picture, decode, fit, load_gallery
+from explorer.fitting import fit
+from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
 from explorer.pages.shared import engine, plain
-from explorer.symmetry import Shift, Transform, elements_to_measure
-from models.catalog import FAMILIES, GROUPS, NetworkSpec, parameters, spec
+from explorer.transforms import Shift, Transform, elements_to_measure
+from models.build import parameters
+from models.catalog import FAMILIES, GROUPS, NetworkSpec, spec
 from models.groups import Element
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")

@@ -1,0 +1,100 @@
+"""Builds the networks of the catalog: for training, or as the plain torch layers that are served."""
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import nn
+
+from models.blocks import FullKit, Kit, PlainKit
+from models.catalog import FAMILIES, GROUPS, NAMES, Group, NetworkSpec
+from models.cnn import Cnn, Knight
+from models.export import export
+from models.groups import PointGroup
+from models.resnet import ResNet
+from models.wide_resnet import WideResNet
+
+# escnn shares its (float32) basis buffers between all networks of a process: build one at a time.
+_BUILDING = Lock()
+
+
+def _cnn(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
+    return Cnn(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
+
+
+def _knight(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
+    return Knight(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
+
+
+def _resnet(blocks_per_stage: int, *, large_stem: bool) -> Callable[[Kit, tuple[int, ...], int, bool], nn.Module]:
+    def build(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
+        return ResNet(
+            kit,
+            planes=planes,
+            blocks_per_stage=blocks_per_stage,
+            large_stem=large_stem,
+            classes=classes,
+            group_pooling=group_pooling,
+        )
+
+    return build
+
+
+def _wide_resnet(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
+    return WideResNet(kit, planes=planes, classes=classes, group_pooling=group_pooling)
+
+
+# By family: (kit, planes of the plain network, classes, whether the group is pooled before the classifier) → network.
+_BUILDERS: dict[str, Callable[[Kit, tuple[int, ...], int, bool], nn.Module]] = {
+    "cnn": _cnn,
+    "knight": _knight,
+    "resnet18": _resnet(2, large_stem=False),
+    "resnet44": _resnet(7, large_stem=False),
+    "resnet18-large": _resnet(2, large_stem=True),
+    "wide-resnet-10-4": _wide_resnet,
+}
+
+
+def build(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
+    """The network in training mode with random weights drawn from `seed` (the global generator is left as it was)."""
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _assemble(network, _kit(GROUPS[network.group])).train()
+
+
+def serve(
+    network: NetworkSpec, *, seed: int = 0, prepare: Callable[[nn.Module], None] = lambda network: None
+) -> nn.Module:
+    """The same network as plain torch layers in float64 (see `models.export`), after `prepare`, which loads weights."""
+    built = build(network, seed=seed)
+    prepare(built)
+    with _BUILDING:
+        return export(built, network.point_group)
+
+
+@lru_cache(maxsize=len(NAMES))
+def parameters(network: NetworkSpec) -> int:
+    """Number of trainable parameters, counted on a network that uses one module for all layers that are alike."""
+    kit = _kit(GROUPS[network.group])
+    for method in ("conv", "norm", "activation", "max_pool", "group_pool"):
+        setattr(kit, method, cache(getattr(kit, method)))
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        shared = _assemble(network, kit)
+    return sum(parameter.numel() for _, parameter in shared.named_parameters(remove_duplicate=False))
+
+
+def _assemble(network: NetworkSpec, kit: Kit) -> nn.Module:
+    family = FAMILIES[network.family]
+    classes = network.classes or family.classes
+    return _BUILDERS[network.family](kit, network.planes, classes, network.group_pooling)
+
+
+def _kit(group: Group) -> Kit:
+    kits: dict[str, Callable[[PointGroup], Any]] = {"plain": PlainKit, "full": FullKit}
+    if group.filters == "steerable":
+        from models.steerable import SteerableKit  # escnn takes seconds to import: only where it is needed
+
+        return SteerableKit(group.point_group)
+    return kits[group.filters](group.point_group)
