@@ -1,6 +1,7 @@
 # make app        the app, in the browser
 # make test       the tests (browser tests where a Chromium is found)
 # make test-full  the slow tests at full width
+# make opening    measure the opening view anew and store it
 # make check      linter, formatter, types, import floors
 # make clean      remove the virtual environment, caches and build leftovers
 #
@@ -19,7 +20,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt $(shell find compat -name build -prune -o \( -name '*.py' -o -name '*.toml' \) -print)
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: app test test-full check clean install install-dev
+.PHONY: app test test-full opening check clean install install-dev
 
 app: install
 	$(RUN) -m streamlit run app.py $(OPTIONS)
@@ -29,6 +30,9 @@ test: install-dev
 
 test-full: install-dev
 	$(RUN) -m pytest -q -m full $(OPTIONS)
+
+opening: install
+	$(RUN) -m explorer.pages.opening
 
 check: install-dev
 	$(RUN) -m ruff check .

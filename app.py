@@ -1,11 +1,15 @@
 """Start of the app: `streamlit run app.py`. Lists the pages; everything else is in `explorer.pages`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from explorer.pages.shared import start
 
+PAGES = Path(__file__).resolve().parent / "explorer" / "pages"  # also for a start from another folder
+
 st.set_page_config(page_title="Equivariance Explorer", page_icon="◐", layout="wide")
 start()
 st.navigation(
-    [st.Page("explorer/pages/look.py", title="Look", icon=":material/visibility:", default=True)], position="top"
+    [st.Page(PAGES / "look.py", title="Look", icon=":material/visibility:", default=True)], position="top"
 ).run()

@@ -101,7 +101,8 @@ class Engine:
         device = self.device_for(dtype)
         if device.type == "cuda":
             return f"GPU · {torch.cuda.get_device_name(device)}"
-        return {"mps": "GPU · Apple", "cpu": f"CPU · {torch.get_num_threads()} threads"}[device.type]
+        threads = torch.get_num_threads()
+        return {"mps": "GPU · Apple", "cpu": f"CPU · {threads} thread{'s' * (threads > 1)}"}[device.type]
 
     def served(self, network: NetworkSpec, seed: int, dtype: str = "float32", weights: Weights | None = None) -> Served:
         """The network with `weights`, or random ones drawn from `seed`: cached or built; shared, so never change it.
@@ -132,13 +133,26 @@ class Engine:
                 f"{self.settings.max_size_px} px a side, or raise EXPLORER_MAX_SIZE_PX."
             )
 
-    def inspect(self, request: Request, *, owner: str | None = None, own_errors: bool = True) -> Inspection:
+    def inspect(
+        self,
+        request: Request,
+        *,
+        owner: str | None = None,
+        own_errors: bool = True,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Inspection:
         """Theory, measurement and verdict for `request`.
 
-        A later request of the same `owner` stops this one with Superseded. Raises SizeError for a size that the network
-        or the settings do not take, and DeviceError where even one transform at a time needs too much memory.
+        A later request of the same `owner` stops this one with Superseded; `progress` is told the fraction done, again
+        and again, and may raise to stop it too. Raises SizeError for a size that the network or the settings do not
+        take, and DeviceError where even one transform at a time needs too much memory.
         """
-        check = self._ticket(owner)
+        is_latest = self._ticket(owner)
+
+        def check(fraction: float) -> None:
+            is_latest()
+            progress(fraction)
+
         height_px, width_px = (int(side) for side in request.picture.shape[-2:])
         self.check_size(height_px=height_px, width_px=width_px)
         with self._turn(check):
@@ -153,7 +167,9 @@ class Engine:
         verdict = judge(prediction, measurement)
         return Inspection(prediction, measurement, verdict, self.device_name(request.dtype), elapsed_s)
 
-    def _measure(self, served: Served, request: Request, check: Callable[[], None], *, own_errors: bool) -> Measurement:
+    def _measure(
+        self, served: Served, request: Request, progress: Callable[[float], None], *, own_errors: bool
+    ) -> Measurement:
         transforms = tuple(dict.fromkeys((*served.structure.elements, *request.transforms)))
         height_px, width_px = (int(side) for side in request.picture.shape[-2:])
         has_shift = any(isinstance(transform, Shift) for transform in transforms)
@@ -170,7 +186,7 @@ class Engine:
                     maps_of=request.maps_of,
                     own_errors=own_errors,
                     transforms_per_pass=per_pass,
-                    check=check,
+                    progress=progress,
                 )
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
@@ -216,12 +232,12 @@ class Engine:
         return check
 
     @contextmanager
-    def _turn(self, check: Callable[[], None]) -> Iterator[None]:
+    def _turn(self, check: Callable[[float], None]) -> Iterator[None]:
         """Wait for one of the bounded places, giving up when superseded."""
         with self._freed:
             while self._free == 0:
                 self._freed.wait(_WAIT_S)
-                check()
+                check(0.0)
             self._free -= 1
         try:
             yield

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.exactness import Prediction
 from explorer.measure import Measurement
-from explorer.transforms import parse, transform_label
+from explorer.transforms import label_of
 from explorer.verdict import ROUNDING_LEVEL
 
 FLOOR = 1e-17  # what an error of zero is drawn as in float64; float32 has a floor of its own
@@ -17,11 +17,6 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2p
 # Readable on white and on near-black, and apart for colour-blind readers; the first is the upright picture's.
 _COLOURS = ("#8b929c", "#3b72d5", "#d9782b", "#2a9d8f", "#b0448f", "#c09910", "#6f5bd6", "#5c8a2a", "#a0522d")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "hexagon", "star")
-
-
-def label_of(name: str) -> str:
-    """A short sign for a transform by its name; the picture itself is "upright"."""
-    return "upright" if name == "identity" else transform_label(parse(name))
 
 
 def error_per_layer(measurement: Measurement, prediction: Prediction) -> go.Figure:

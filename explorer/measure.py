@@ -11,6 +11,7 @@ Resampled angles are compared inside the disc, on a picture masked to it; shifts
 """
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,20 +94,29 @@ def measure(
     maps_of: str | None = None,
     own_errors: bool = True,
     transforms_per_pass: int | None = None,
-    check: Callable[[], None] = lambda: None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Measurement:
     """The errors of all layers of `network` for `picture` (C, H, W), on the picture's device and in its dtype.
 
     `network` is a served network (plain layers with field types) on the same device and in the same dtype; it may be
     shared between threads. `grids` (see `exactness.Structure.grids`) are needed for shifts. `maps_of` names a layer
-    call whose maps are kept. `check` is called before each layer and may raise to stop the work.
+    call whose maps are kept. `progress` is called before each layer with the fraction that is done, and may raise to
+    stop the work.
     """
     if any(isinstance(transform, Shift) for transform in transforms) and grids is None:
         raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
-    recorder = _Recorder(_private_copy(network), picture, grids or {}, maps_of, own_errors, check)
+    passes = list(_passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)))
+    own_copy = _private_copy(network)
+    steps = itertools.count()
+    total = len(passes) * len(list(layers_of(own_copy)))  # of a layer that is called twice, less than all
+
+    def check() -> None:
+        progress(min(next(steps) / total, 1.0))
+
+    recorder = _Recorder(own_copy, picture, grids or {}, maps_of, own_errors, check)
     try:
         with torch.inference_mode():
-            for each in _passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)):
+            for each in passes:
                 recorder.run(each)
         return recorder.result([transform.name for transform in transforms])
     finally:

@@ -56,6 +56,11 @@ def transform_label(transform: Transform) -> str:
     return " ".join(filter(None, ["mirror" if transform.mirrored else "", turn]))
 
 
+def label_of(name: str) -> str:
+    """A short sign for a transform by its name; the picture itself is "upright"."""
+    return "upright" if name == "identity" else transform_label(parse(name))
+
+
 def elements_to_measure(group: PointGroup) -> tuple[Element, ...]:
     """The pixel-exact elements of `group` but the identity; those of D4 for a group of translations alone."""
     measured = group if len(group.pixel_exact_elements) > 1 else D4

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from explorer.exactness import LayerTheory, Prediction
 from explorer.grids import BROKEN, EXACT, UNDECIDED
 from explorer.measure import Measurement
+from explorer.transforms import label_of
 from models.catalog import NetworkSpec
 
 # Relative errors up to these are rounding: seen are 4e-15 and 2e-6 for networks of 136 layers.
@@ -78,7 +79,7 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
         theory = "Theory cannot decide" if prediction.verdict == UNDECIDED else "Every sampling grid is centred"
         return f"{theory}; the largest error, {largest_error:.1e}, is the rounding of {dtype}.{logits}"
     survivors = [name for name, status in elements.items() if status == EXACT]
-    still = f" Still exact: {', '.join(survivors)}." if survivors else ""
+    still = f" Still exact: {', '.join(map(label_of, survivors))}." if survivors else ""
     if layer is None:
         return f"Theory cannot decide; the measurement finds errors up to {largest_error:.1e}.{still}"
     count = len(prediction.broken_layers)

@@ -5,41 +5,15 @@ import os
 # Small tensors: one thread each is faster than two that wait for each other, also in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parents[1]
-START_LIMIT_S = 60
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_ARGS = (
-    "--no-sandbox",  # a container's root cannot use it; the only pages opened are our own
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
+from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
+
 APP_LOG = pytest.StashKey[Path]()
-
-
-def find_chromium() -> str | None:
-    """Path of a Chromium: EXPLORER_CHROMIUM, else one on the PATH, else Playwright's own; None without any."""
-    if named := os.environ.get("EXPLORER_CHROMIUM"):
-        return shutil.which(named)
-    if found := next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None):
-        return found
-    with sync_playwright() as playwright:
-        return shutil.which(playwright.chromium.executable_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,40 +46,10 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
     """Address of the app, started once for all tests on a free port, without a slash at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     log = tmp_path_factory.mktemp("app") / "app.log"
     pytestconfig.stash[APP_LOG] = log
-    with log.open("wb") as sink:
-        app = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options], cwd=ROOT, stdout=sink, stderr=sink
-        )
-    try:
-        _wait_until_healthy(app, url)
+    with running_app(ROOT / "app.py", log) as url:
         yield url
-    finally:
-        app.terminate()
-        try:
-            app.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            app.kill()
-            app.wait()
-
-
-def _wait_until_healthy(app: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline:
-        if app.poll() is not None:
-            pytest.fail(f"the app ended at its start with exit status {app.returncode}")
-        try:
-            with urlopen(f"{url}/_stcore/health", timeout=5):
-                return
-        except (URLError, TimeoutError, ConnectionError):
-            time.sleep(0.2)
-    pytest.fail(f"the app did not answer within {START_LIMIT_S} s")
 
 
 @pytest.fixture(scope="module")  # not for the session: Playwright keeps an event loop in this thread while it runs

@@ -68,11 +68,11 @@ class Gate:
         self.inside = self.most_inside = 0
         self._measure = engine_module.measure
 
-    def measure(self, *arguments: Any, check: Callable[[], None], **options: Any) -> Measurement:
+    def measure(self, *arguments: Any, progress: Callable[[float], None], **options: Any) -> Measurement:
         self._enter(1)
         try:
             assert self.opened.wait(LIMIT_S)
-            return self._measure(*arguments, check=check, **options)
+            return self._measure(*arguments, progress=progress, **options)
         finally:
             self._enter(-1)
 
@@ -201,7 +201,7 @@ def test_inspection_measures_the_elements_and_what_was_asked_for_beyond_them(eng
     assert list(inspection.measurement.output_error) == ["rot90", "rot180", "rot270", "rot45", "shift_2_0"]
     assert inspection.measurement.maps is not None and inspection.measurement.maps.name == "layer1.conv"
     assert set(inspection.verdict.elements) == {"rot90", "rot180", "rot270"}
-    assert inspection.device == f"CPU · {torch.get_num_threads()} threads"
+    assert inspection.device == engine.device_name() and inspection.device.startswith("CPU · ")
     assert inspection.elapsed_s > 0
 
 
@@ -376,8 +376,7 @@ def test_memory_too_small_for_one_transform_is_one_sentence(engine: Engine, monk
     with pytest.raises(DeviceError) as caught:
         engine.inspect(request())
     assert str(caught.value) == (
-        f"28×28 px needs more memory than CPU · {torch.get_num_threads()} threads has left: "
-        "choose a smaller size or a narrower network."
+        f"28×28 px needs more memory than {engine.device_name()} has left: choose a smaller size or a narrower network."
     )
 
 

@@ -1,5 +1,6 @@
 """The Look page: what the server computes and says (AppTest), and what a visitor's browser shows (Playwright)."""
 
+import gc
 import io
 import json
 import re
@@ -11,9 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
+from torch import Tensor
+
+from explorer.settings import Settings
+from explorer.transforms import label_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -115,10 +121,10 @@ def test_an_uploaded_photograph_is_measured() -> None:
 
     app.file_uploader(key="uploads").upload("mine.png", png(50, 70), "image/png").run()
 
-    view, inspection = app.session_state["shown"].view, app.session_state["shown"].inspection
-    assert view.gallery is None
-    assert view.picture.name == "mine.png"
-    assert inspection.verdict.kind == "exact"
+    shown = app.session_state["shown"]
+    assert shown.view.gallery is None
+    assert shown.view.picture.name == "mine.png"
+    assert shown.sheet.kind == "exact"
     assert "--picture PICTURE" in app.code[0].value
 
 
@@ -156,29 +162,58 @@ def test_several_uploads_are_paged_and_tabled() -> None:
 )
 def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -> None:
     app = open_app(**parameters)
-    shown = app.session_state["shown"].inspection
+    sheet = app.session_state["shown"].sheet
+    drawn = {line["name"]: dict(line["customdata"]) for line in sheet.errors.figure["data"]}
+    assert drawn
 
     command = shlex.split(app.code[0].value)
     assert command[:4] == ["python", "-m", "explorer", "measure"]
     run = subprocess.run([sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
 
     document = json.loads(run.stdout)
-    assert document["verdict"] == shown.verdict.kind
-    for layer, printed in zip(shown.measurement.layers, document["layers"], strict=True):
-        assert printed["name"] == layer.name
-        assert printed["error"] == {
-            name: None if error is None else pytest.approx(error, rel=1e-3, abs=1e-5)
-            for name, error in layer.error.items()
-        }
+    assert document["verdict"] == sheet.kind
+    for layer in document["layers"]:
+        for name, error in layer["error"].items():
+            expected = None if error is None else pytest.approx(error, rel=1e-3, abs=1e-5)
+            assert drawn.get(label_of(name), {}).get(layer["name"]) == expected
 
 
 def test_no_maps_are_kept_for_a_view_beyond_its_payload() -> None:
-    app = open_app(**NARROW)
+    sheet = open_app(**NARROW).session_state["shown"].sheet
 
-    shown = app.session_state["shown"]
+    kept = [getattr(sheet, field) for field in sheet.__dataclass_fields__]
+    assert not any(isinstance(value, Tensor) for value in kept)
+    assert len(sheet.payload) < 16 * 2**20
 
-    assert shown.inspection.measurement.maps is None
-    assert len(shown.payload) < 16 * 2**20
+
+def test_what_is_there_after_the_first_view_is_frozen() -> None:
+    open_app(**NARROW)
+
+    assert gc.get_freeze_count() > 100_000
+
+
+def test_a_link_to_a_size_that_is_too_small_offers_another_one() -> None:
+    app = open_app(**NARROW, size="5")
+    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+
+    next(button for button in app.button if button.label == "Go to 32 px").click().run()
+
+    assert not app.error
+    assert headline(app).endswith("at 32 px")
+
+
+def test_an_engine_that_cannot_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.pages.shared.settings_from", lambda: Settings(device="mps"))
+    st.cache_resource.clear()
+    try:
+        app = open_app(**NARROW)
+    finally:
+        st.cache_resource.clear()
+
+    assert [error.value for error in app.error] == [
+        "This machine has no mps device: set EXPLORER_DEVICE to auto or cpu."
+    ]
+    assert not app.exception
 
 
 def test_every_control_has_an_explanation() -> None:
@@ -215,7 +250,7 @@ def test_a_map_opens_large(open_page: Callable[..., Page]) -> None:
 
     page.get_by_role("button", name="Open large").click()
 
-    expect(page.get_by_role("dialog")).to_contain_text("channel 0, ⟲ 90°. Colours run from", timeout=PAINT_LIMIT_MS)
+    expect(page.get_by_role("dialog")).to_contain_text("channel 0, ⟲ 90°, 16×16 px. Colours run from", timeout=PAINT_LIMIT_MS)
     page.get_by_role("dialog").get_by_text("difference", exact=True).click()
     expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible()
 

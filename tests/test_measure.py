@@ -346,28 +346,30 @@ def test_no_hooks_and_no_changes_are_left_on_the_network() -> None:
     assert all(torch.equal(value, before[name]) for name, value in served.state_dict().items())
 
 
-def test_check_that_raises_stops_the_pass_before_the_next_layer() -> None:
+def test_progress_that_raises_stops_the_pass_before_the_next_layer() -> None:
     served, structure = serve("p4-cnn")
     calls = []
 
-    def stop() -> None:
-        calls.append(1)
+    def stop(fraction: float) -> None:
+        calls.append(fraction)
         if len(calls) == 5:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        measure(served, picture(12, 12), structure.elements, check=stop)
+        measure(served, picture(12, 12), structure.elements, progress=stop)
 
     assert len(calls) == 5
     assert hooks(served) == 0
     assert measure(served, picture(12, 12), structure.elements).largest_error("rot90") < ROUNDING
 
 
-def test_check_is_called_once_for_every_layer() -> None:
+@pytest.mark.parametrize(("width_px", "passes"), [(12, 1), (14, 2)], ids=["square", "not square"])
+def test_progress_is_told_before_every_layer_of_every_pass(width_px: int, passes: int) -> None:
     served, structure = serve("p4-cnn")
-    calls: list[int] = []
-    measured = measure(served, picture(12, 12), structure.elements, check=lambda: calls.append(1))
-    assert len(calls) == len(measured.layers)
+    told: list[float] = []
+    measured = measure(served, picture(12, width_px), structure.elements, progress=told.append)
+    total = passes * len(measured.layers)
+    assert told == [done / total for done in range(total)]
 
 
 @pytest.mark.parametrize("layer", ["layer1.conv", "pool", "layer5.activation", "head.spatial_mean"])

@@ -136,7 +136,7 @@ def test_picture_that_is_not_square_is_described_side_by_side(inspect: Inspect) 
     assert verdict.reason == (
         "First broken at stage2.block1.conv1 (30×33 → 15×17 px): kernel 3, stride 2, padding 1, "
         "remainder 1 (height) and 0 (width): the grid is ½ (height) and 0 (width) px off centre. "
-        "4 layers break. Still exact: rot90."
+        "4 layers break. Still exact: ⟲ 90°."
     )
 
 
@@ -206,7 +206,7 @@ def test_undecided_is_settled_element_by_element() -> None:
     assert verdict.kind == "approximate"
     assert verdict.elements == {"rot90": "exact", "rot180": "broken", "rot270": "exact"}
     assert verdict.reason == (
-        "Theory cannot decide; the measurement finds errors up to 2.5e-01. Still exact: rot90, rot270."
+        "Theory cannot decide; the measurement finds errors up to 2.5e-01. Still exact: ⟲ 90°, ⟲ 270°."
     )
 
 

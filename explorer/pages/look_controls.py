@@ -1,26 +1,24 @@
 """The controls of the Look page: everything that a visitor chooses, as one `View`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.engine import Request
 from explorer.errors import PictureError
-from explorer.fitting import fit
 from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
-from explorer.pages.shared import engine, plain
+from explorer.pages.shared import plain, settings
 from explorer.transforms import Shift, Transform, elements_to_measure
-from models.build import parameters
 from models.catalog import FAMILIES, GROUPS, NetworkSpec, spec
 from models.groups import Element
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
-FILTERS = ("full", "steerable")
 FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
 DTYPES = ("float32", "float64")
 MODES = ("turns", "angle", "shift")
 MAX_UPLOADS = 50
+DEFAULT_SIZE_PX = 32
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,11 @@ class View:
         """The picture that is shown."""
         return self.pictures[self.picture_number]
 
-
-def request_for(view: View, *, maps_of: str | None = None, picture: Picture | None = None) -> Request:
-    """What to ask the engine for a view: of its own picture, or of another one of its pictures."""
-    chosen = view.picture if picture is None else picture
-    fitted = fit(chosen, height_px=view.height_px, width_px=view.width_px, how=view.how)
-    return Request(view.network, view.seed, fitted, view.extra, view.dtype, maps_of=maps_of)
+    def key(self, picture: Picture | None = None) -> str:
+        """What the numbers depend on, for the view's own picture or another one."""
+        transforms = tuple(transform.name for transform in self.extra)
+        pixels = (picture or self.picture).sha256
+        return repr((self.network, self.seed, self.dtype, pixels, self.height_px, self.width_px, self.how, transforms))
 
 
 def controls() -> tuple[View, DeltaGenerator]:
@@ -98,7 +95,9 @@ def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         return name, (load_gallery(name),), 0
     number = 1
     if len(uploaded) > 1:
-        number = int(st.number_input(f"Picture 1 to {len(uploaded)}", 1, len(uploaded), key="picture_number"))
+        help_text = "Which of your pictures is shown; the table below has all of them."
+        label = f"Picture 1 to {len(uploaded)}"
+        number = int(st.number_input(label, 1, len(uploaded), key="picture_number", help=help_text))
     chosen = uploaded[number - 1]
     st.caption(plain(" · ".join((chosen.name, *chosen.notes))))
     return None, uploaded, number - 1
@@ -141,32 +140,36 @@ def _network_controls() -> NetworkSpec:
         help="The symmetry built into the network: Z2 shifts only (a plain CNN), C4 quarter turns, D4 also mirrors, C8 "
         "and D8 eighth turns, SO(2) all turns.",
     )
-    has_choice = title in ("C4", "D4")
-    filters = st.segmented_control(
-        "Filters",
-        FILTERS,
-        default="full",
-        required=True,
-        key="filters",
-        bind="query-params",
-        disabled=not has_choice,
-        help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
-        "smooth, band-limited filters of escnn. Z2 is always plain; C8, D8 and SO(2) are always steerable.",
-    )
-    wanted = {"Z2": "plain", "C4": filters, "D4": filters}.get(str(title), "steerable")
-    group = next(group for group in GROUPS.values() if group.title == title and group.filters == wanted)
+    filters = _filters_control(str(title))
+    group = next(group for group in GROUPS.values() if group.title == title and group.filters == filters)
     network = spec(f"{group.name}-{family}")
-    st.caption(f"{FAMILIES[family].title}: `{network.name}`, {parameters(network):,} parameters")
     return network
 
 
+def _filters_control(title: str) -> str:
+    """The kind of filter: a choice for C4 and D4, told for the others."""
+    kinds = [group.filters for group in GROUPS.values() if group.title == title]
+    options: dict[str, Any] = {"key": "filters", "bind": "query-params", "persist_state": "session"}
+    chosen = st.segmented_control(
+        "Filters",
+        kinds,
+        default=kinds[0],
+        required=True,
+        disabled=len(kinds) == 1,
+        help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
+        "smooth, band-limited filters of escnn. Z2 is always plain; C8, D8 and SO(2) are always steerable.",
+        **(options if len(kinds) > 1 else {"key": f"filters-{kinds[0]}"}),
+    )
+    return str(chosen)
+
+
 def _size_controls() -> tuple[int, int]:
-    largest = engine().settings.max_size_px
+    largest = settings().max_size_px
     size_px = st.number_input(
         "Size (px)",
         2,
         largest,
-        value=min(32, largest),
+        value=min(DEFAULT_SIZE_PX, largest),
         step=1,
         key="size",
         bind="query-params",
@@ -175,7 +178,14 @@ def _size_controls() -> tuple[int, int]:
     width_px = size_px
     if st.toggle("Not square", key="oblong", bind="query-params", help="Give the picture a width of its own."):
         width_px = st.number_input(
-            "Width (px)", 2, largest, value=min(33, largest), step=1, key="width", bind="query-params"
+            "Width (px)",
+            2,
+            largest,
+            value=min(33, largest),
+            step=1,
+            key="width",
+            bind="query-params",
+            help="Columns of the picture; the size above is then the number of rows.",
         )
     return int(size_px), int(width_px)
 
@@ -193,14 +203,17 @@ def _transform_controls(network: NetworkSpec) -> tuple[Transform, ...]:
         "picture (bilinear, inside a disc), which adds an error of its own.",
     )
     if mode == "angle":
-        angle_deg = st.slider("Angle (°)", 0, 359, 45, key="angle", bind="query-params")
+        angle_deg = st.slider(
+            "Angle (°)", 0, 359, 45, key="angle", bind="query-params", help="Counterclockwise, about the centre."
+        )
         if angle_deg % 90:
             st.caption("Resampled: compared inside the disc.")
         return (Element(float(angle_deg)),) if angle_deg else ()
     if mode == "shift":
         columns = st.columns(2)
-        down = columns[0].number_input("Down (px)", -64, 64, 0, key="down", bind="query-params")
-        right = columns[1].number_input("Right (px)", -64, 64, 8, key="right", bind="query-params")
+        help_text = "Whole pixels; vacated ones are black. A layer is compared where its stride divides the shift."
+        down = columns[0].number_input("Down (px)", -64, 64, 0, key="down", bind="query-params", help=help_text)
+        right = columns[1].number_input("Right (px)", -64, 64, 4, key="right", bind="query-params", help=help_text)
         return (Shift(int(down), int(right)),) if down or right else ()
     mirror = Element(mirrored=True)
     return () if mirror in elements_to_measure(network.point_group) else (mirror,)

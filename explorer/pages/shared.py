@@ -1,35 +1,33 @@
-"""What all pages share: the engine of this process, the visitor, and how expected errors are shown."""
+"""What all pages share without torch: settings, the visitor, and how expected errors are shown."""
 
-import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.engine import Engine
 from explorer.errors import ExplorerError, SettingError, Superseded
-from explorer.settings import settings_from
+from explorer.settings import Settings, check_streamlit, settings_from, unknown_variables
 
 log = logging.getLogger("explorer")
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> Engine:
-    """The one engine of this process; raises SettingError or DeviceError for settings that are not accepted."""
-    made = Engine(settings_from())
-    gc.collect()
-    gc.freeze()  # Streamlit collects garbage after every run: with torch loaded that took 294 ms, frozen 52 ms
-    return made
+def settings() -> Settings:
+    """The settings of this process; raises SettingError for a value that is not accepted, Streamlit's own included."""
+    for sentence in unknown_variables():
+        log.warning(sentence)
+    check_streamlit(st.get_option)
+    return settings_from()
 
 
 def start() -> None:
-    """Make the engine, or say in one sentence which setting stops the app."""
+    """Read the settings, or say in one sentence which of them stops the app."""
     try:
-        engine()
-    except ExplorerError as error:
+        settings()
+    except SettingError as error:
         log.error("%s", error)
-        st.error(str(error) if isinstance(error, SettingError) else f"The app cannot start: {error}")
+        st.error(str(error))
         st.stop()
 
 

@@ -1,0 +1,212 @@
+"""The part of the Look page that computes: views measured, single channels, and rows of the table. Imports torch."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from explorer.engine import Inspection, Request
+from explorer.exactness import Prediction, predict
+from explorer.figures import error_per_layer, large_map, logits_bars
+from explorer.fitting import fit
+from explorer.images import Picture
+from explorer.packing import View as PackedView
+from explorer.packing import pack_view
+from explorer.pages.layer_view import Enlarge, requested
+from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.look_controls import View
+from explorer.pages.look_sheet import Chart, Sheet
+from explorer.pages.shared import visitor
+from explorer.transforms import label_of, parse
+from explorer.verdict import ROUNDING_LEVEL, explain, size_text
+from models.build import parameters
+from models.catalog import FAMILIES, GROUPS
+from models.groups import Element
+
+Progress = Callable[[float], None]
+
+_sheets: Kept[Sheet] = Kept(8)
+_channels: Kept[dict[str, Tensor]] = Kept(16)
+_rows: Kept[dict[str, object]] = Kept(256)
+
+
+def sheet_of(view: View, wanted_layer: str | None, progress: Progress) -> Sheet:
+    """The view measured, with the maps of `wanted_layer` if the network has it; raises ExplorerError, Superseded."""
+    served = engine().served(view.network, view.seed, view.dtype)
+    prediction = predict(served.structure, height_px=view.height_px, width_px=view.width_px)
+    layer = _layer_to_show(prediction, wanted_layer)
+    asked = requested("layers")
+    first_field = asked.first_field if asked.layer == layer else 0
+    sheet = _sheets.get((view.key(), layer, first_field), lambda: _sheet(view, layer, first_field, progress))
+    freeze()
+    return sheet
+
+
+def _sheet(view: View, layer: str, first_field: int, progress: Progress) -> Sheet:
+    """What is drawn; the maps it is made of may be many times as large."""
+    request = _request(view, view.picture, maps_of=layer)
+    inspection = engine().inspect(request, owner=visitor(), progress=progress)
+    return replace(_described(view, inspection), payload=_payload(first_field, view, inspection, request.picture))
+
+
+@dataclass(frozen=True)
+class LargeMap(Chart):
+    """One map of a channel, and the maps there are to choose from."""
+
+    choices: tuple[str, ...]
+
+
+def large_map_of(view: View, wanted: Enlarge, choice: str | None) -> LargeMap | None:
+    """The map called `choice` (default: the first) of one channel, measured anew; None where there is none."""
+    maps = _channels.get((view.key(), wanted), lambda: _channel(view, wanted))
+    if not maps:
+        return None
+    choice = choice if choice in maps else next(iter(maps))
+    shared = max(float(values.abs().max()) for name, values in maps.items() if name != "difference")
+    chosen = maps[choice]
+    limit = (float(chosen.abs().max()) if choice == "difference" else shared) or shared or 1.0
+    words = (
+        f"{choice} of {wanted.layer}, channel {wanted.channel}, {label_of(wanted.transform)}, "
+        f"{chosen.shape[0]}×{chosen.shape[1]} px. Colours run from −{limit:.2g} to {limit:.2g}."
+    )
+    return LargeMap(json.loads(large_map(chosen, limit=limit).to_json()), words, tuple(maps))
+
+
+def _channel(view: View, wanted: Enlarge) -> dict[str, Tensor]:
+    """The maps (H, W) of one channel by what they are; empty where there is no such map."""
+    request = _request(view, view.picture, maps_of=wanted.layer)
+    maps = engine().inspect(request, own_errors=False).measurement.maps
+    kept = None if maps is None else maps.transforms.get(wanted.transform)
+    if kept is None or kept.upright.dim() != 3 or not 0 <= wanted.channel < len(kept.upright):
+        return {}
+    shown = {"Φ(x)": kept.upright[wanted.channel], "Φ(g·x)": kept.transformed[wanted.channel]}
+    if kept.realigned is not None:
+        shown["g⁻¹Φ(g·x)"] = kept.realigned[wanted.channel]
+        shown["difference"] = kept.realigned[wanted.channel] - kept.upright[wanted.channel]
+    return {name: values.clone() for name, values in shown.items()}  # the other channels may go
+
+
+def row_of(view: View, picture: Picture) -> dict[str, object]:
+    """Error and flip rate of one of the view's pictures."""
+    return _rows.get(view.key(picture), lambda: _row(view, picture))
+
+
+def _row(view: View, picture: Picture) -> dict[str, object]:
+    inspection = engine().inspect(_request(view, picture), own_errors=False)
+    measured = inspection.measurement
+    answers = {name: int(np.argmax(values)) for name, values in measured.logits.items()}
+    upright = answers.pop("identity")
+    return {
+        "picture": picture.name,
+        "largest error": max(measured.largest_error(name) or 0.0 for name in inspection.verdict.elements),
+        "logit error": max(measured.output_error[name] or 0.0 for name in inspection.verdict.elements),
+        "flip rate": sum(answer != upright for answer in answers.values()) / len(answers),
+    }
+
+
+def subject_of(view: View) -> str:
+    """Network, parameters and size in one line."""
+    network = view.network
+    return (
+        f"{FAMILIES[network.family].title} · `{network.name}` · {parameters(network):,} parameters · "
+        f"{size_text(view.height_px, view.width_px)}"
+    )
+
+
+def _request(view: View, picture: Picture, *, maps_of: str | None = None) -> Request:
+    fitted = fit(picture, height_px=view.height_px, width_px=view.width_px, how=view.how)
+    return Request(view.network, view.seed, fitted, view.extra, view.dtype, maps_of=maps_of)
+
+
+def _layer_to_show(prediction: Prediction, wanted: str | None) -> str:
+    """The layer that the visitor chose, if the network has it; else the first that breaks, or would at other sizes."""
+    names = [layer.name for layer in prediction.layers]
+    if wanted in names:
+        return str(wanted)
+    strided = (layer for layer in prediction.layers if layer.stride is not None and max(layer.stride) > 1)
+    first = prediction.first_broken_layer or next(strided, None)
+    return names[0] if first is None else first.name
+
+
+def _described(view: View, inspection: Inspection) -> Sheet:
+    prediction, measured, verdict = inspection.prediction, inspection.measurement, inspection.verdict
+    problems = [
+        f"Theory calls {label_of(name)} exact and the measurement finds an error of "
+        f"{measured.largest_error(name):.1e}: a bug or a discovery. Please report it."
+        for name in verdict.disagreements
+    ]
+    unseen = ", ".join(label_of(name) for name in verdict.unseen)
+    remark = f"This picture does not show the break under {unseen}: it may be symmetric itself. Try another one."
+    return Sheet(
+        subject_of(view),
+        verdict.kind,
+        verdict.headline,
+        verdict.reason.replace("#", "\\#"),
+        tuple(problems),
+        (remark,) if unseen else (),
+        _mends(view, prediction),
+        _exact_sizes(prediction),
+        explain(view.network, prediction, measured, verdict),
+        f"{inspection.device} · {measured.dtype} · {_duration(inspection.elapsed_s)}",
+        _errors_chart(inspection),
+        _logits_chart(measured.logits),
+    )
+
+
+def _mends(view: View, prediction: Prediction) -> tuple[tuple[str, int, str], ...]:
+    square = view.width_px == view.height_px
+    sides = [("size", side) for side in prediction.exact_heights_px if square or not prediction.height_is_exact]
+    if not square and not prediction.width_is_exact:
+        sides += [("width", side) for side in prediction.exact_widths_px]
+    axis = {"size": "" if square else " high", "width": " wide"}
+    return tuple((key, side, f"{side} px{axis[key]}: exact") for key, side in sides if side is not None)
+
+
+def _exact_sizes(prediction: Prediction) -> str:
+    """Which sizes near this one are exact, with a dot as sign."""
+    if prediction.verdict == "not equivariant":
+        return "No size is exact for this network."
+    this = [prediction.height_px] if prediction.height_is_exact else []
+    sides = sorted(side for side in (*prediction.exact_heights_px, *this) if side is not None)
+    axis = "" if prediction.height_px == prediction.width_px else " high"
+    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size near."
+
+
+def _duration(elapsed_s: float) -> str:
+    return f"{elapsed_s * 1000:.0f} ms" if elapsed_s < 1 else f"{elapsed_s:.1f} s"
+
+
+def _errors_chart(inspection: Inspection) -> Chart:
+    largest = {name: inspection.measurement.largest_error(name) for name in inspection.measurement.output_error}
+    words = [f"{label_of(name)} at most {error:.1e}" for name, error in largest.items() if error is not None]
+    figure = error_per_layer(inspection.measurement, inspection.prediction)
+    return Chart(json.loads(figure.to_json()), f"Errors: {'; '.join(words)}.")
+
+
+def _logits_chart(logits: dict[str, tuple[float, ...]]) -> Chart:
+    answers = [f"{label_of(name)}: class {int(np.argmax(values))}" for name, values in logits.items()]
+    return Chart(json.loads(logits_bars(logits).to_json()), f"Largest logit: {'; '.join(answers)}.")
+
+
+def _payload(first_field: int, view: View, inspection: Inspection, picture: Tensor) -> bytes:
+    measured = inspection.measurement
+    transforms = tuple(parse(name) for name in measured.output_error)
+    extra = next((each.name for each in view.extra if each != Element(mirrored=True)), transforms[0].name)
+    return pack_view(
+        PackedView(
+            measured,
+            inspection.prediction,
+            transforms,
+            picture,
+            key=hashlib.sha256(f"{view.key()}{extra}".encode()).hexdigest(),
+            nonce=secrets.token_hex(8),
+            current=extra,
+            tolerance=ROUNDING_LEVEL[measured.dtype],
+            first_field=first_field,
+            group=GROUPS[view.network.group].title,
+        )
+    )

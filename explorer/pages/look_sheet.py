@@ -1,0 +1,108 @@
+"""What the Look page shows of a view, as plain values: made by a measurement, or read from the stored opening view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from explorer.pages.look_controls import View
+from explorer.pages.shared import settings
+
+SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
+Figure = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Plotly figure as a dictionary, and what it says in words."""
+
+    figure: Figure = field(repr=False)
+    alt: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All that is drawn of one view. `payload` is what `packing.pack_view` made; texts are Markdown.
+
+    subject: network, parameters and size, in one line.
+    kind, headline, reason: the verdict.
+    problems, remarks: what contradicts the theory; what this picture does not show.
+    mends: (key of the control, side in pixels, label) of each exact size near.
+    exact_sizes: the same in one line, for the place under the size.
+    sentences: the explanation.
+    made: device, precision and time.
+    """
+
+    subject: str
+    kind: str
+    headline: str
+    reason: str
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+    mends: tuple[tuple[str, int, str], ...]
+    exact_sizes: str
+    sentences: tuple[str, ...]
+    made: str
+    errors: Chart
+    logits: Chart
+    payload: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A view and what was found."""
+
+    view: View
+    sheet: Sheet
+
+
+def draw_verdict(sheet: Sheet, *, made: str) -> None:
+    """The card at the top: headline, reason, exact sizes as buttons, explanation."""
+    st.html("<style>.st-key-reason {min-height: 3.2em}</style>")  # two lines, so that what follows stays where it is
+    with st.container(border=True):
+        st.markdown(f"### {SIGNS[sheet.kind]} {sheet.headline}")
+        with st.container(key="reason"):
+            st.markdown(sheet.reason)
+        for problem in sheet.problems:
+            st.error(problem)
+        for remark in sheet.remarks:
+            st.info(remark)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for key, side_px, label in sheet.mends:
+                if side_px <= settings().max_size_px:
+                    st.button(
+                        label,
+                        key=f"exact-{key}-{side_px}",
+                        on_click=set_control,
+                        args=(key, side_px),
+                        help="The nearest size at which every sampling grid is centred.",
+                    )
+            with st.popover(
+                "What am I looking at?", icon=":material/help:", help="This view explained in five sentences."
+            ):
+                for sentence in sheet.sentences:
+                    st.markdown(sentence)
+            st.space("stretch")
+            st.caption(made, width="content")
+
+
+def draw_charts(sheet: Sheet) -> None:
+    """Error per layer, and the logits."""
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown(
+            "**Error per layer**",
+            help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every layer Φ. Dotted lines: layers that break by themselves; "
+            "all that follow inherit it.",
+        )
+        st.plotly_chart(dict(sheet.errors.figure), key="error-per-layer", alt=sheet.errors.alt)
+    with right:
+        st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
+        st.plotly_chart(dict(sheet.logits.figure), key="logits", alt=sheet.logits.alt)
+        st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
+
+
+def set_control(key: str, value: object) -> None:
+    """Give a control another value, from a button."""
+    st.session_state[key] = value
