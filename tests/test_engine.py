@@ -299,6 +299,37 @@ def test_number_of_measurements_at_once_is_bounded(gate: Gate) -> None:
     assert gate.most_inside == 2
 
 
+class GoneError(BaseException):
+    """What stops a visitor's run: not an Exception, as Streamlit's own is not."""
+
+
+def gone(fraction: float) -> None:
+    raise GoneError
+
+
+def test_progress_that_raises_stops_a_measurement_and_gives_its_place_back() -> None:
+    engine = cpu_engine(concurrent_measurements=1)
+
+    with pytest.raises(GoneError):
+        engine.inspect(request(), progress=gone)
+
+    told: list[float] = []
+    engine.inspect(request(), progress=told.append)
+    assert told[0] == 0.0 and told == sorted(told) and 0.8 < told[-1] < 1.0
+
+
+def test_progress_that_raises_stops_one_that_waits_for_a_place(gate: Gate) -> None:
+    engine = cpu_engine(concurrent_measurements=1)
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(engine.inspect, request())
+        gate.wait_for(1)
+
+        with pytest.raises(GoneError):
+            engine.inspect(request(side_px=24), progress=gone)  # while the only place is taken
+        gate.opened.set()
+        assert running.result(LIMIT_S).measurement.height_px == 28
+
+
 def test_failed_measurement_gives_its_place_back() -> None:
     engine = cpu_engine(concurrent_measurements=1)
     with pytest.raises(SizeError):
