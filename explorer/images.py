@@ -6,7 +6,6 @@ checked before any pixel is decoded, and nothing larger than `MAX_SIDE_PX` is ke
 
 import hashlib
 import io
-import re
 import unicodedata
 import warnings
 from dataclasses import dataclass
@@ -17,32 +16,22 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
+from explorer.colour import to_srgb
 from explorer.errors import PictureError, SizeError
+from explorer.filetypes import costly_part, foreign_kind, is_accepted, without_extras
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000
+MAX_WEBP_PIXELS = 20_000_000  # libwebp keeps four copies of 4 bytes a pixel
 MAX_SIDE_PX = 2048
 MIN_SIDE_PX = 8
-MAX_SCANS = 64  # of a JPEG; ten are usual, and each costs a pass over all pixels, however few bytes it has
-MAX_SEGMENTS = 5000  # of a JPEG; Pillow reads each in Python, and four bytes are enough for one
 MAX_NAME_LENGTH = 60
 
-_ADVICE = "choose a PNG, JPEG or WebP picture of at most 20 MiB and 40 million pixels"
+_JOINERS = "\u200c\u200d"
 _PICTURES = Path(__file__).resolve().parent.parent / "assets" / "pictures"
-
-_FOREIGN_KINDS = {
-    "a GIF picture": rb"GIF8",
-    "a BMP picture": rb"BM.{4}\0{4}",
-    "a TIFF picture": rb"II\*\0|MM\0\*",
-    "a HEIC or AVIF picture": rb".{4}ftyp(hei|hev|mif1|msf1|avi)",
-    "an SVG drawing": rb".{0,1000}?<svg\b",
-    "a PDF document": rb"%PDF",
-}
-_OWN_SIGNATURES = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP", re.DOTALL)
-_JPEG_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # all but SOI, TEM, restarts and stuffed bytes
 
 _TURN_OF_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,9 +42,11 @@ _TURN_OF_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_STRIP_ROWS = 64  # of 16-bit greys at once: NumPy makes an index of eight bytes of each
 _EIGHT_BITS_OF_SIXTEEN = ((np.arange(2**16) + 128) // 257).astype(np.uint8)
 
 # Set once for the process, because `warnings.catch_warnings` is not safe between the threads of two visitors.
+warnings.filterwarnings("ignore", module=r"PIL\.")  # one for each damaged tag, up to 65,535 in a picture
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 Fit = Literal["resize", "crop", "pad"]
@@ -76,7 +67,7 @@ class Picture:
     """A picture that can be shown and measured; compare two by their `sha256`.
 
     name: what to call it, without control characters and at most 60 characters when it comes from this module.
-    pixels: (H, W, 3), uint8, 0..255, sRGB as stored; a read-only copy of what was given.
+    pixels: (H, W, 3), uint8, 0..255, sRGB; a read-only copy of what was given.
     notes: one sentence for each thing that was done to the file's own pixels.
     """
 
@@ -128,34 +119,15 @@ GALLERY: tuple[GalleryPicture, ...] = (
 
 
 def _display_name(name: str) -> str:
-    """The name without control, formatting and line-breaking characters, at most 60 characters long."""
-    unseen = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
-    shown = "".join(char for char in name if unicodedata.category(char) not in unseen).strip() or "unnamed picture"
-    return shown if len(shown) <= MAX_NAME_LENGTH else shown[: MAX_NAME_LENGTH - 1] + "…"
+    """The name without control, formatting and line-breaking characters, at most 60 characters long.
 
-
-def _kind(data: bytes) -> str:
-    """What the bytes are, as far as their beginning tells: "a GIF picture"."""
-    for kind, pattern in _FOREIGN_KINDS.items():
-        if re.match(pattern, data, re.DOTALL):
-            return f"{kind}, not a PNG, JPEG or WebP one"
-    return "not a PNG, JPEG or WebP picture"
-
-
-def _is_costly_jpeg(data: bytes) -> bool:
-    """Whether a JPEG has more than `MAX_SCANS` scans or `MAX_SEGMENTS` segments before its end marker.
-
-    Segments are skipped by their lengths, so that a thumbnail in the metadata does not count, nor does a film that a
-    telephone put behind the end marker.
+    Zero-width joiners stay: Persian and Indic words and some emoji need them.
     """
-    scans, segments, position = 0, 0, 2
-    while (segment := _JPEG_SEGMENT.search(data, position)) and segment[1] != b"\xd9":
-        segments += 1
-        scans += segment[1] == b"\xda"
-        if scans > MAX_SCANS or segments > MAX_SEGMENTS:
-            return True
-        position = segment.end() + int.from_bytes(data[segment.end() : segment.end() + 2], "big")
-    return False
+    unseen = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+    shown = "".join(char for char in name if unicodedata.category(char) not in unseen or char in _JOINERS).strip()
+    if not shown.strip(_JOINERS + " "):
+        return "unnamed picture"
+    return shown if len(shown) <= MAX_NAME_LENGTH else shown[: MAX_NAME_LENGTH - 1] + "…"
 
 
 def size_inside(size: tuple[int, int], limits: tuple[int, int]) -> tuple[int, int]:
@@ -174,53 +146,57 @@ def _kept_size(size: tuple[int, int]) -> tuple[int, int]:
 def _check_length(length: int, name: str) -> None:
     """Raise PictureError for no bytes at all or more than `MAX_BYTES`."""
     if length == 0:
-        raise PictureError(f"'{name}' is empty (0 bytes); {_ADVICE}.")
+        raise PictureError(f"'{name}' is empty; choose a PNG, JPEG or WebP picture.")
     if length > MAX_BYTES:
-        raise PictureError(f"'{name}' is too large: it has {length:,} bytes, {MAX_BYTES:,} are accepted; {_ADVICE}.")
+        raise PictureError(f"'{name}' has {length:,} bytes, more than 20 MiB; shrink it, or save it as JPEG.")
 
 
 def _check_bytes(data: bytes, name: str) -> None:
     """Raise PictureError, before the header is read, for data that are empty, too large or costly to read."""
     _check_length(len(data), name)
-    if data.startswith(b"\xff\xd8") and _is_costly_jpeg(data):
-        limits = f"{MAX_SCANS} scans or {MAX_SEGMENTS} segments"
-        raise PictureError(f"'{name}' is a JPEG of more than {limits}; save it again as an ordinary JPEG or PNG.")
+    if costly := costly_part(data):
+        raise PictureError(f"'{name}' is {costly}; save it again as an ordinary PNG or JPEG.")
 
 
 def _check_size(image: Image.Image, name: str) -> None:
     """Raise PictureError, before any pixel is decoded, for a picture that is too large, too small or too narrow."""
-    given = f"it is {image.width} px wide and {image.height} px high"
-    if image.width * image.height > MAX_PIXELS:
-        raise PictureError(f"'{name}' is too large: {given}, more than 40 million pixels; {_ADVICE}.")
+    given = f"'{name}' is {image.width} px wide and {image.height} px high"
+    limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    if image.width * image.height > limit:
+        kind = " for a WebP" if image.format == "WEBP" else ""
+        raise PictureError(f"{given}, too large{kind}; shrink it to at most {limit // 10**6} million pixels.")
     if min(image.size) < MIN_SIDE_PX:
-        raise PictureError(f"'{name}' is too small: {given}; choose a picture of at least {MIN_SIDE_PX} px a side.")
+        raise PictureError(f"{given}, too small; choose a picture of at least {MIN_SIDE_PX} px a side.")
     if min(_kept_size(image.size)) < MIN_SIDE_PX:
-        shrunk = f"less than {MIN_SIDE_PX} px once its longer side is shrunk to {MAX_SIDE_PX} px"
-        raise PictureError(f"'{name}' is too narrow: {given}, {shrunk}; choose a wider picture.")
+        raise PictureError(f"{given}, too narrow to be shrunk to {MAX_SIDE_PX} px; choose a wider picture.")
 
 
 def _sixteen_bit_grey_to_eight(image: Image.Image) -> Image.Image:
     """Mode L, or LA where one grey is declared transparent: 0..65535 divided by 257 and rounded to nearest."""
-    greys = np.clip(np.asarray(image), 0, 2**16 - 1)
-    eight_bits = Image.fromarray(_EIGHT_BITS_OF_SIXTEEN[greys])
-    if "transparency" not in image.info:
-        return eight_bits
-    opaque = greys != image.info["transparency"]
-    return Image.merge("LA", (eight_bits, Image.fromarray(opaque.astype(np.uint8) * np.uint8(255))))
+    clear = image.info.get("transparency")
+    eight_bits = Image.new("L" if clear is None else "LA", image.size)
+    for top in range(0, image.height, _STRIP_ROWS):
+        strip = image.crop((0, top, image.width, min(top + _STRIP_ROWS, image.height)))
+        greys = np.asarray(strip).astype(np.uint16)  # in the machine's own byte order
+        bands = [Image.fromarray(_EIGHT_BITS_OF_SIXTEEN[greys])]
+        if clear is not None:
+            bands.append(Image.fromarray(np.where(greys == clear, 0, 255).astype(np.uint8)))
+        eight_bits.paste(Image.merge(eight_bits.mode, bands), (0, top))
+    return eight_bits
 
 
-def _to_rgb_or_rgba(image: Image.Image) -> Image.Image:
-    """Any mode that the three formats decode to, as RGB, or as RGBA where the picture has transparency."""
-    if image.mode.startswith("I"):
-        image = _sixteen_bit_grey_to_eight(image)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    return image if image.mode == mode else image.convert(mode)  # convert() to the same mode would copy
+def _with_channels(image: Image.Image) -> Image.Image:
+    """The picture in a mode that can be resampled: L, LA, RGB, RGBA or CMYK; with alpha where it has transparency."""
+    if image.mode == "I;16":
+        return _sixteen_bit_grey_to_eight(image)
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("RGBA")
+    return image.convert({"1": "L", "P": "RGB"}[image.mode]) if image.mode in ("1", "P") else image
 
 
-def _over_white(image: Image.Image) -> Image.Image:
-    """An RGBA picture composited over white, as RGB."""
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
+def _on_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:
+    """An RGB picture over white, by its opacity of mode L."""
+    return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
 
 
 def _turn_to_upright(image: Image.Image) -> Image.Transpose | None:
@@ -234,58 +210,63 @@ def _turn_to_upright(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def _resampled(image: Image.Image, kept_size: tuple[int, int]) -> Image.Image:
+    """A loaded file at (width, height) `kept_size`, antialiased bicubic, in a mode with channels; closes the file."""
+    picture = _with_channels(image)
+    if picture is not image:
+        image.close()  # lets go of up to 160 MB, before resampling takes as much again
+    return picture if picture.size == kept_size else picture.resize(kept_size, Image.Resampling.BICUBIC)
+
+
 def _read(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """First frame of an opened file as upright RGB, longer side at most `MAX_SIDE_PX`, with its notes.
 
-    Larger pictures are shrunk with antialiased bicubic interpolation; a JPEG is decoded at 1/2, 1/4 or 1/8 already,
-    where that suffices.
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size already, where that suffices.
     """
     notes = []
-    frames = getattr(image, "n_frames", 1)
-    longer_px, kept_size = max(image.size), _kept_size(image.size)
+    frames, longer_px, kept_size = getattr(image, "n_frames", 1), max(image.size), _kept_size(image.size)
     image.draft(image.mode, kept_size)
     image.load()
-    turn = _turn_to_upright(image)
+    turn, profile = _turn_to_upright(image), image.info.get("icc_profile")
+    picture = _resampled(image, kept_size)
     if frames > 1:
         notes.append(f"Only the first of the {frames} frames in the file is used.")
-    if image.mode == "CMYK":
-        notes.append("Its CMYK colours were converted to RGB without a colour profile.")
-    picture = _to_rgb_or_rgba(image)
     if longer_px > MAX_SIDE_PX:
-        picture = picture.resize(kept_size, Image.Resampling.BICUBIC)
         notes.append(f"Shrunk from {longer_px} to {MAX_SIDE_PX} px on its longer side.")
-    if picture.mode == "RGBA":
-        if np.asarray(picture.getchannel("A")).min() < 255:
-            notes.append("Its transparent parts are shown over white.")
-        picture = _over_white(picture)
-    return picture if turn is None else picture.transpose(turn), tuple(notes)
+    upright, note = to_srgb(picture.convert(picture.mode.removesuffix("A")), profile)
+    notes += [note] if note else []
+    if picture.mode in ("LA", "RGBA") and (alpha := picture.getchannel("A")).getextrema() != (255, 255):
+        notes.append("Its transparent parts are shown over white.")
+        upright = _on_white(upright, alpha)
+    return upright if turn is None else upright.transpose(turn), tuple(notes)
 
 
 def decode(data: bytes, *, name: str) -> Picture:
     """The picture in the bytes of a PNG, JPEG or WebP file, whatever the file is called.
 
-    The first frame of an animation, turned upright as EXIF says, transparency over white, 16-bit greys divided by 257,
-    CMYK converted, shrunk to 2048 px on the longer side; `notes` tells of each but the turn and the greys.
+    The first frame of an animation, turned upright as EXIF says, shrunk to 2048 px on the longer side, 16-bit greys
+    divided by 257, other colours to sRGB, transparency over white; `notes` tells of each but the turn and the greys.
     `name` is what the visitor called it. Raises PictureError, and nothing else, for bytes that are no such picture or
     a damaged one, and for a picture that is too large or too small.
     """
     name = _display_name(name)
     _check_bytes(data, name)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(without_extras(data)), formats=FORMATS) as image:
             _check_size(image, name)
             picture, notes = _read(image)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(f"'{name}' is too large: it has more than 40 million pixels; {_ADVICE}.") from error
+        raise PictureError(f"'{name}' is too large; shrink it to at most 40 million pixels.") from error
     except MemoryError as error:
         raise PictureError(f"'{name}' needs more memory than there is; choose a smaller picture.") from error
     except Exception as error:
         # Damaged data make Pillow raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error and more.
-        if isinstance(error, UnidentifiedImageError) and not _OWN_SIGNATURES.match(data):
-            raise PictureError(f"'{name}' is {_kind(data)}; {_ADVICE}.") from error
-        raise PictureError(f"'{name}' is damaged or cut short; save it again, or {_ADVICE}.") from error
+        if is_accepted(data):
+            raise PictureError(f"'{name}' is damaged or cut short; save it again as PNG, JPEG or WebP.") from error
+        kind = foreign_kind(data) or "not a picture that is known here"
+        raise PictureError(f"'{name}' is {kind}; choose a PNG, JPEG or WebP picture.") from error
     return Picture(name, np.asarray(picture), notes)
 
 

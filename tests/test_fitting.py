@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -12,23 +11,9 @@ from PIL import Image
 from explorer.errors import SettingError, SizeError
 from explorer.fitting import fit
 from explorer.images import Fit, Picture, thumbnail_png
+from tests.file_parts import BLUE, GREEN, RED, WHITE, Pixels, noise, numbered
 
-Pixels = npt.NDArray[np.uint8]
-
-RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 WAYS: tuple[Fit, ...] = ("resize", "crop", "pad")
-
-
-def noise(height_px: int, width_px: int, seed: int = 0) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
-
-
-def numbered(height_px: int, width_px: int) -> Pixels:
-    """Pixels that tell where they come from: red is the row + 1, green the column + 1, blue 255."""
-    pixels = np.full((height_px, width_px, 3), 255, dtype=np.uint8)
-    pixels[..., 0] = np.arange(1, height_px + 1)[:, None]
-    pixels[..., 1] = np.arange(1, width_px + 1)[None, :]
-    return pixels
 
 
 def bytes_of(tensor: torch.Tensor) -> Pixels:

@@ -27,6 +27,8 @@ FLOORS = (
     "grids",
     "fitting",
     "images",
+    "colour",
+    "filetypes",
     "symmetry",
     "transforms",
     "weights",

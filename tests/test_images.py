@@ -1,7 +1,6 @@
 """Pictures: what decodes, to which pixels, and what is refused and how."""
 
 import dataclasses
-import io
 import os
 import re
 import struct
@@ -14,62 +13,32 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFile
 
 from explorer import images
 from explorer.errors import PictureError, SizeError
 from explorer.images import GALLERY, Picture, decode, load_file, load_gallery, thumbnail_png
+from tests.file_parts import (
+    BLACK,
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    Colour,
+    Pixels,
+    declared_png,
+    encode,
+    exif_with,
+    noise,
+    numbered,
+    plain,
+    png,
+    segment,
+    stored_pixels,
+)
 
-Pixels = npt.NDArray[np.uint8]
-Colour = int | tuple[int, ...]
-
-RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 PICTURES = Path(images.__file__).resolve().parent.parent / "assets" / "pictures"
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def plain(mode: str, colour: Colour, size: tuple[int, int] = (16, 12)) -> Image.Image:
-    return Image.new(mode, size, colour)
-
-
-def noise(height_px: int, width_px: int, seed: int = 0) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
-
-
-def numbered(height_px: int, width_px: int) -> Pixels:
-    """Pixels that tell where they come from: red is the row + 1, green the column + 1, blue 255."""
-    pixels = np.full((height_px, width_px, 3), 255, dtype=np.uint8)
-    pixels[..., 0] = np.arange(1, height_px + 1)[:, None]
-    pixels[..., 1] = np.arange(1, width_px + 1)[None, :]
-    return pixels
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def png(width_px: int, height_px: int, *, bits: int, colour_type: int, pixel: bytes, extra: bytes = b"") -> bytes:
-    """A PNG written by hand, every pixel the same."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, bits, colour_type, 0, 0, 0))
-    rows = (b"\0" + pixel * width_px) * height_px
-    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def declared_png(width_px: int, height_px: int) -> bytes:
-    """A PNG whose header declares a size and whose data hold almost nothing."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
-
-
-def segment(marker: int, content: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 def refusal_of(data: bytes, name: str = "holiday.png") -> str:
@@ -150,12 +119,6 @@ def test_16_bit_grey_keeps_every_pixel_in_its_place() -> None:
     greys = np.random.default_rng(1).integers(0, 2**16, (10, 13), dtype=np.uint16)
     pixels = decode(encode(Image.fromarray(greys), "PNG"), name="grey").pixels
     assert np.array_equal(pixels[..., 0], np.round(greys / 257).astype(np.uint8))
-
-
-@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i4"])
-def test_16_bit_grey_is_read_in_every_byte_order_and_width(dtype: str) -> None:
-    image = Image.fromarray(np.array([[0, 257, 65_535]], dtype=dtype))
-    assert np.asarray(images._to_rgb_or_rgba(image))[0, :, 0].tolist() == [0, 1, 255]
 
 
 def test_16_bit_colour_keeps_its_high_bytes() -> None:
@@ -241,37 +204,6 @@ def test_a_jpeg_of_two_pictures_shows_the_first() -> None:
 
 
 # EXIF orientation
-
-# EXIF 2.3, tag 0x0112: which side of the upright picture the stored row 0 and the stored column 0 are.
-STORED_SIDES = {
-    1: ("top", "left"),
-    2: ("top", "right"),
-    3: ("bottom", "right"),
-    4: ("bottom", "left"),
-    5: ("left", "top"),
-    6: ("right", "top"),
-    7: ("right", "bottom"),
-    8: ("left", "bottom"),
-}
-
-
-def stored_pixels(upright: Pixels, orientation: int) -> Pixels:
-    """What a camera stores of an upright picture, pixel by pixel from the table of the standard."""
-    height_px, width_px, _ = upright.shape
-    turned = STORED_SIDES[orientation][0] in ("left", "right")
-    stored = np.empty((width_px, height_px, 3) if turned else upright.shape, dtype=np.uint8)
-    for row, column in np.ndindex(stored.shape[:2]):
-        place = dict(zip(STORED_SIDES[orientation], (row, column), strict=True))
-        y = place["top"] if "top" in place else height_px - 1 - place["bottom"]
-        x = place["left"] if "left" in place else width_px - 1 - place["right"]
-        stored[row, column] = upright[y, x]
-    return stored
-
-
-def exif_with(orientation: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -366,7 +298,7 @@ def test_a_picture_of_2048_px_is_not_changed() -> None:
 @pytest.mark.parametrize("size", [(7, 8), (8, 7), (1, 1), (1, 3000)])
 def test_a_picture_below_8_px_is_too_small(size: tuple[int, int]) -> None:
     message = refusal_of(encode(plain("RGB", RED, size), "PNG"))
-    assert f"too small: it is {size[0]} px wide and {size[1]} px high" in message and "8 px" in message
+    assert f"is {size[0]} px wide and {size[1]} px high, too small" in message and "8 px" in message
 
 
 def test_a_picture_of_8_px_is_accepted() -> None:
@@ -405,11 +337,14 @@ def test_a_declared_huge_jpeg_is_refused_from_its_header(monkeypatch: pytest.Mon
     assert "40 million pixels" in refusal_of(bytes(data))
 
 
-def test_a_declared_huge_webp_is_refused_from_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    extended = b"VP8X" + struct.pack("<IB3x", 10, 2) + (16_000).to_bytes(3, "little") * 2
-    content = b"WEBP" + extended + encode(plain("RGB", RED), "WEBP", lossless=True)[12:]
+@pytest.mark.parametrize(("side_px", "limit"), [(16_000, "40 million"), (4500, "20 million")])
+def test_a_declared_huge_webp_is_refused_from_its_header(
+    monkeypatch: pytest.MonkeyPatch, side_px: int, limit: str
+) -> None:
+    data = bytearray(SAMPLES["animated webp"])
+    data[24:30] = (side_px - 1).to_bytes(3, "little") * 2  # the canvas, in which the small frames lie
     forbid_loading(monkeypatch)
-    assert "40 million pixels" in refusal_of(b"RIFF" + struct.pack("<I", len(content)) + content)
+    assert limit in refusal_of(bytes(data))
 
 
 def test_a_picture_of_exactly_40_million_pixels_passes_the_header() -> None:
@@ -421,14 +356,14 @@ def test_more_than_20_mib_are_refused_and_20_mib_are_not() -> None:
     padded = data + bytes(images.MAX_BYTES - len(data))
     assert decode(padded, name="padded").pixels.shape == (12, 16, 3)
     message = refusal_of(padded + b"\0")
-    assert "too large" in message and "20,971,521 bytes" in message and "20 MiB" in message
+    assert "20,971,521 bytes, more than 20 MiB" in message
 
 
 def test_a_jpeg_of_many_scans_is_refused() -> None:
     data = encode(plain("RGB", RED), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]
     assert decode(data[:-2] + last_scan * 10 + data[-2:], name="some scans").pixels.shape == (12, 16, 3)
-    assert "64 scans" in refusal_of(data[:-2] + last_scan * 64 + data[-2:])
+    assert "32 scans" in refusal_of(data[:-2] + last_scan * 32 + data[-2:])
 
 
 def test_a_jpeg_of_many_segments_is_refused() -> None:
@@ -448,7 +383,7 @@ def test_scans_in_metadata_and_behind_the_picture_do_not_count() -> None:
 
 def test_no_bytes_are_refused() -> None:
     message = refusal_of(b"", name="nothing.png")
-    assert "'nothing.png' is empty (0 bytes)" in message and "PNG, JPEG or WebP" in message
+    assert "'nothing.png' is empty" in message and "PNG, JPEG or WebP" in message
 
 
 @pytest.mark.parametrize(
@@ -457,15 +392,15 @@ def test_no_bytes_are_refused() -> None:
         (encode(plain("RGB", RED), "GIF"), "a GIF picture"),
         (encode(plain("RGB", RED), "BMP"), "a BMP picture"),
         (encode(plain("RGB", RED), "TIFF"), "a TIFF picture"),
-        (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC or AVIF picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC picture"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b"%PDF-1.7\n", "a PDF document"),
-        (b"BMW is a car maker, and this is a text.", "not a PNG, JPEG or WebP picture"),
-        (b"hello", "not a PNG, JPEG or WebP picture"),
-        (b"\0", "not a PNG, JPEG or WebP picture"),
-        (bytes(1000), "not a PNG, JPEG or WebP picture"),
-        (encode(plain("RGB", RED), "PPM"), "not a PNG, JPEG or WebP picture"),
-        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "not a PNG, JPEG or WebP picture"),
+        (b"BMW is a car maker, and this is a text.", "not a picture that is known here"),
+        (b"hello", "not a picture that is known here"),
+        (b"\0", "not a picture that is known here"),
+        (bytes(1000), "not a picture that is known here"),
+        (encode(plain("RGB", RED), "PPM"), "a PPM picture"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "not a picture that is known here"),
     ],
 )
 def test_other_kinds_are_refused_by_name(data: bytes, kind: str) -> None:
@@ -517,7 +452,7 @@ def test_a_file_with_changed_bytes_gives_a_picture_or_a_picture_error(kind: str)
 @pytest.mark.parametrize("kind", ["png", "jpeg", "progressive jpeg", "webp", "lossless webp"])
 def test_half_a_file_is_called_damaged(kind: str) -> None:
     half = SAMPLES[kind][: len(SAMPLES[kind]) // 2]
-    assert "damaged or cut short" in refusal_of(half) and "PNG, JPEG or WebP" in refusal_of(half)
+    assert "damaged or cut short" in refusal_of(half) and "save it again" in refusal_of(half)
 
 
 @pytest.mark.parametrize(
@@ -682,14 +617,14 @@ def test_a_file_above_20_mib_is_refused_unread(tmp_path: Path, monkeypatch: pyte
     path.touch()
     os.truncate(path, images.MAX_BYTES + 1)
     monkeypatch.delattr(Path, "open")
-    assert "too large" in file_refusal(path)
+    assert "more than 20 MiB" in file_refusal(path)
 
 
 def test_an_empty_file_and_a_text_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("hello", encoding="utf-8")
     assert "'empty.png' is empty" in file_refusal(tmp_path / "empty.png")
-    assert "'text.png' is not a PNG" in file_refusal(tmp_path / "text.png")
+    assert "'text.png' is not a picture" in file_refusal(tmp_path / "text.png")
 
 
 def test_the_gallery_lists_every_picture_once() -> None:
