@@ -88,7 +88,7 @@ def _picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         type=["png", "jpg", "jpeg", "webp"],
         accept_multiple_files=True,
         key="uploads",
-        help="PNG, JPEG or WebP, up to 20 MB each. They stay in this session's memory and are seen by nobody else.",
+        help="PNG, JPEG or WebP, up to 20 MiB each. They stay in this session's memory and are seen by nobody else.",
     )
     uploaded = _decoded(files or [])
     if not uploaded:
