@@ -7,35 +7,17 @@ through it. Height and width are independent, so each is evaluated on its own.
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from models.windows import AxisWindow
+
 EXACT, BROKEN, UNDECIDED = "exact", "broken", "undecided"
 
 
 @dataclass(frozen=True)
-class AxisWindow:
-    """The parameters of a convolution or pool along one axis; pad is what the operation adds on each side.
-
-    `kind`: "conv" (each tap has its own weight), "max", "mean", or "padded mean" (padding counts in the divisor).
-    """
-
-    kind: str
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    pad: int = 0
-    ceil_mode: bool = False
-
-    def out_side(self, side: int) -> int:
-        """The side that torch gives: ceil mode adds a window, unless it would start in the padding at the end."""
-        reach = side + 2 * self.pad - self.dilation * (self.kernel - 1) - 1
-        if not self.ceil_mode:
-            return reach // self.stride + 1
-        windows = -(-reach // self.stride) + 1
-        return windows - 1 if (windows - 1) * self.stride >= side + self.pad else windows
-
-
-@dataclass(frozen=True)
 class AxisSampling:
-    """One operation on one axis: out pixel j reads pixels j·stride − pad_before + dilation·t, 0 ≤ t < kernel."""
+    """One operation on one axis: out pixel j reads pixels j·stride − pad_before + dilation·t, 0 ≤ t < kernel.
+
+    Of a centred window, `side` counts the means of neighbours where it takes them.
+    """
 
     window: AxisWindow
     side: int
@@ -47,7 +29,7 @@ class AxisSampling:
     def remainder(self) -> int:
         """Pixels, padding included, that no window reaches; negative where ceil mode adds a window."""
         w = self.window
-        span = w.stride * (self.out_side - 1) + w.dilation * (w.kernel - 1) + 1
+        span = w.stride * (self.out_side - 1) + w.reach + 1
         return self.side + self.pad_before + self.pad_after - span
 
     @property
@@ -165,15 +147,35 @@ def evaluate(steps: tuple[Step, ...], axis: int, picture_side: int) -> list[Axis
     return results
 
 
+def _through_centred_window(before: AxisState, window: AxisWindow) -> AxisStep:
+    """A layer that centres what it reads keeps the displacement that its input has, if any."""
+    centring = window.centring(before.side)
+    side = before.side - centring.averages if before.side > 1 or not centring.averages else 2
+    out_side = window.out_side(before.side)
+    sampling = AxisSampling(window, side, out_side, centring.pad, centring.pad)
+    extent = before.extent + (window.reach + centring.averages) * before.stride
+    after = replace(before, side=out_side, extent=extent, stride=before.stride * window.stride, pending=(0, 0))
+    one_sided = before.pending[0] != before.pending[1]  # the layer takes it for pixels
+    return AxisStep(
+        replace(
+            after, start=after.start + before.displacement_px - after.displacement_px, mixed=before.mixed or one_sided
+        ),
+        sampling,
+    )
+
+
 def _through_window(before: AxisState, window: AxisWindow, call: str) -> AxisStep:
+    if window.centred:
+        return _through_centred_window(before, window)
     out_side = window.out_side(before.side)
     pad_before, pad_after = before.pending
     sampling = AxisSampling(
         window, before.side - pad_before - pad_after, out_side, window.pad + pad_before, window.pad + pad_after
     )
     commutes, one_sided = sampling.commutes_with_reversal, pad_before != pad_after
-    reach = window.dilation * (window.kernel - 1)
-    keeps_all = window.stride == 1 and min(sampling.pad_before, sampling.pad_after) >= reach  # a mean may still mend it
+    keeps_all = (
+        window.stride == 1 and min(sampling.pad_before, sampling.pad_after) >= window.reach
+    )  # a mean may still mend it
     doubtful = (
         one_sided and not commutes and (keeps_all or window.kind == "max")
     )  # padded zeros may lose to real values
@@ -181,7 +183,7 @@ def _through_window(before: AxisState, window: AxisWindow, call: str) -> AxisSte
         before,
         side=out_side,
         start=before.start - sampling.pad_before * before.stride,
-        extent=before.extent + (window.kernel - 1) * window.dilation * before.stride,
+        extent=before.extent + window.reach * before.stride,
         stride=before.stride * window.stride,
         pending=(0, 0),
         broken_by=before.broken_by if commutes else (*before.broken_by, call),

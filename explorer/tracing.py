@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explorer.grids import AxisWindow, Step
+from explorer.grids import Step
 from models.export import layers_of
-from models.plain import FieldMaxPool2d
+from models.subsampling import declared_windows
+from models.windows import AxisWindow
 
 aten = torch.ops.aten
 
@@ -78,6 +79,7 @@ class _OpenCall:
     def __init__(self, name: str, module_name: str, kind: str, in_hw: tuple[int, int]) -> None:
         self.name, self.module_name, self.kind, self.in_hw = name, module_name, kind, in_hw
         self.windows: list[int] = []
+        self.in_step: int | None = None  # of a layer whose steps are not recorded one by one
 
     def close(self, out_hw: tuple[int, int], out_step: int | None) -> Call:
         return Call(self.name, self.kind, self.module_name, self.in_hw, out_hw, tuple(self.windows), out_step)
@@ -114,19 +116,30 @@ class _Recorder(TorchDispatchMode):
 
     def _opener(self, name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            self._open.append(_OpenCall(self._names.next(name), name, type(module).__name__, side_of(inputs[0])))
+            call = _OpenCall(self._names.next(name), name, type(module).__name__, side_of(inputs[0]))
+            call.in_step = self.step_of(inputs[0]) if declared_windows(module) else None
+            self._open.append(call)
 
         return hook
 
     def _close(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         call = self._open.pop()
-        if isinstance(module, FieldMaxPool2d):  # gathers whole fields at the places that pooling their lengths chose
-            self._step_of[id(output)] = call.windows[-1]
-            self._kept.append(output)
+        if call.in_step is not None:
+            for windows in declared_windows(module):
+                inputs = (call.windows[-1] if call.windows else call.in_step,)
+                call.windows.append(len(self.steps))
+                self._note(output, Step("window", inputs, call.name, windows))
         self.calls.append(call.close(side_of(output), self.step_of(output)))
+
+    def _note(self, value: Tensor, step: Step) -> None:
+        self.steps.append(step)
+        self._step_of[id(value)] = len(self.steps) - 1
+        self._kept.append(value)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
+        if self._open and self._open[-1].in_step is not None:
+            return output
         inputs = [value for value in _flat(args) if self.step_of(value) is not None]
         if inputs:
             values = output if isinstance(output, tuple | list) else (output,)

@@ -14,6 +14,7 @@ from models.cnn import Cnn, Knight
 from models.export import export
 from models.groups import PointGroup
 from models.resnet import ResNet
+from models.subsampling import antialiased, symmetric
 from models.wide_resnet import WideResNet
 
 # escnn shares its (float32) basis buffers between all networks of a process: build one at a time.
@@ -67,11 +68,16 @@ def build(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
 def serve(
     network: NetworkSpec, *, seed: int = 0, prepare: Callable[[nn.Module], None] = lambda network: None
 ) -> nn.Module:
-    """The same network as plain torch layers in float64 (see `models.export`), after `prepare`, which loads weights."""
+    """The same network as plain torch layers in float64 (see `models.export`), after `prepare`, which loads weights.
+
+    Its subsampling is changed last: weights are those of the published network.
+    """
     built = build(network, seed=seed)
     prepare(built)
     with _BUILDING:
-        return export(built, network.point_group)
+        served = export(built, network.point_group)
+    change = {"published": None, "symmetric": symmetric, "antialiased": antialiased}[network.subsampling]
+    return served if change is None else change(served, only=network.only or None)
 
 
 @lru_cache(maxsize=len(NAMES))

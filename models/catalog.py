@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 
+SUBSAMPLINGS = ("published", "symmetric", "antialiased")
 MINIMUM_PLANES = 6  # of the networks that tests use: two to four fields; a single one is often zero everywhere
 
 
@@ -57,13 +58,18 @@ FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What to build: a group, a family, and their options."""
+    """What to build: a group, a family, and their options.
+
+    `subsampling` is one of SUBSAMPLINGS, for the layers called `only` (empty: all); see `models.subsampling`.
+    """
 
     group: str
     family: str
     group_pooling: bool = True
     minimum_width: bool = False
     classes: int | None = None
+    subsampling: str = "published"
+    only: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,9 +91,11 @@ class NetworkSpec:
 NAMES: tuple[str, ...] = tuple(f"{group}-{family}" for family in FAMILIES for group in GROUPS)
 
 
-def spec(name: str, *, group_pooling: bool = True, minimum_width: bool = False) -> NetworkSpec:
+def spec(
+    name: str, *, group_pooling: bool = True, minimum_width: bool = False, subsampling: str = "published"
+) -> NetworkSpec:
     """The network called `name`; raises KeyError for a name that is not in `NAMES`."""
     if name not in NAMES:
         raise KeyError(name)
     group, _, family = name.partition("-")
-    return NetworkSpec(group, family, group_pooling, minimum_width)
+    return NetworkSpec(group, family, group_pooling, minimum_width, subsampling=subsampling)

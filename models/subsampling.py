@@ -57,6 +57,17 @@ def windows_of(layer: nn.Module) -> Windows | None:
     return None
 
 
+def declared_windows(layer: nn.Module) -> tuple[Windows, ...]:
+    """The windows of a layer, one after the other, where its operations do not show them; else none."""
+    windows = windows_of(layer)
+    if windows is None or not isinstance(layer, Centred | FieldMaxPool2d):
+        return ()
+    if isinstance(layer, Antialiased):
+        height, width = (AxisWindow("conv", len(BLUR), stride, pad=1) for stride in layer.strides)
+        return windows, (height, width)
+    return (windows,)
+
+
 class Centred(nn.Module):
     """Mixed into the class of a layer: its input is centred on what the layer covers, and the layer pads nothing."""
 

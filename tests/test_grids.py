@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, AxisWindow, Step, evaluate
+from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
+from models.windows import AxisWindow
 
 DRAWN = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 MANY = 150

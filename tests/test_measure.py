@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,9 @@ from models.groups import C4, SO2, Element
 from models.plain import typed
 
 EQUIVARIANT = tuple(name for name in catalog.NAMES if not name.startswith("z2-"))
+# Every kind of filter and of pool without the `full` mark, the others with it.
+QUICK = {"p4-cnn", "p4-resnet18", "p4m-resnet18-large", "c8-wide-resnet-10-4", "so2-cnn", "so2-resnet44", "d4-knight"}
+MOSTLY_FULL = [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in EQUIVARIANT]
 ROUNDING, ROUNDING32, SEEN = 1e-10, 3e-5, 1e-4
 TURN, HALF_TURN = Element(90.0), Element(180.0)
 # Six sides of each family, exact and broken ones, and a picture that is not square and exact along its width.
@@ -49,8 +53,10 @@ def picture(height_px: int, width_px: int, *, seed: int = 0, dtype: torch.dtype 
     return torch.rand(3, height_px, width_px, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-def serve(name: str, *, group_pooling: bool = True, minimum_width: bool = True) -> tuple[nn.Module, Structure]:
-    network = catalog.spec(name, minimum_width=minimum_width, group_pooling=group_pooling)
+def serve(
+    name: str, *, group_pooling: bool = True, minimum_width: bool = True, subsampling: str = "published"
+) -> tuple[nn.Module, Structure]:
+    network = catalog.spec(name, minimum_width=minimum_width, group_pooling=group_pooling, subsampling=subsampling)
     served = build.serve(network)
     return served, Structure(served, network.point_group)
 
@@ -79,7 +85,7 @@ def assert_theory_and_measurement_agree(prediction: Prediction, measured: Measur
                 )
 
 
-def check(name: str, sizes: list[tuple[int, int]], **options: bool) -> list[str]:
+def check(name: str, sizes: list[tuple[int, int]], **options: Any) -> list[str]:
     """Compare theory and measurement at all sizes; gives the verdicts."""
     served, structure = serve(name, **options)
     verdicts = []
@@ -100,6 +106,20 @@ def test_measurement_and_theory_agree_at_every_size(name: str) -> None:
     family = name.partition("-")[2]
     verdicts = check(name, [(side, side) for side in SIZES[family]] + [NOT_SQUARE[family]])
     assert set(verdicts) == {"exact", "approximate"} and verdicts[-1] == "approximate"
+
+
+@pytest.mark.parametrize("name", MOSTLY_FULL)
+def test_mended_network_is_exact_at_every_size(name: str) -> None:
+    family = name.partition("-")[2]
+    sizes = [(side, side) for side in SIZES[family]] + [NOT_SQUARE[family]]
+    assert set(check(name, sizes, subsampling="symmetric")) == {"exact"}
+
+
+@pytest.mark.parametrize("name", MOSTLY_FULL)
+def test_measurement_and_theory_agree_for_blurred_networks(name: str) -> None:
+    family = name.partition("-")[2]
+    sizes = [(side, side) for side in SIZES[family]] + [NOT_SQUARE[family]]
+    assert set(check(name, sizes, subsampling="antialiased")) == {"exact", "approximate"}
 
 
 @pytest.mark.full
