@@ -11,5 +11,9 @@ PAGES = Path(__file__).resolve().parent / "explorer" / "pages"  # also for a sta
 st.set_page_config(page_title="Equivariance Explorer", page_icon="◐", layout="wide")
 start()
 st.navigation(
-    [st.Page(PAGES / "look.py", title="Look", icon=":material/visibility:", default=True)], position="top"
+    [
+        st.Page(PAGES / "look.py", title="Look", icon=":material/visibility:", default=True),
+        st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
+    ],
+    position="top",
 ).run()

@@ -18,11 +18,11 @@ from explorer.fitting import fit
 from explorer.images import GALLERY, Picture, load_file, load_gallery
 from explorer.report import finite, measure_document
 from explorer.settings import Settings, settings_from
-from explorer.sweep import SizeResult, sweep_sizes
+from explorer.sweep import SizeResult, Sweep, sweep_sizes
 from explorer.transforms import Transform, parse
 from explorer.weights import Weights, read_weights
 from models.build import parameters
-from models.catalog import NAMES, NetworkSpec, spec
+from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 
 MAX_SEED = 2**63 - 1  # of torch's generators
 _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
@@ -88,6 +88,14 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random weights (default 0)")
     command.add_argument("--weights", metavar="FILE", help="a safetensors file instead of random weights")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
+    command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
+    command.add_argument(
+        "--subsampling",
+        choices=SUBSAMPLINGS,
+        default=SUBSAMPLINGS[0],
+        help="how layers sample: as published, about the centre (exact at every size), or with a blur",
+    )
+    command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers alone: a,b")
     command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
@@ -123,9 +131,7 @@ def _networks(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _measure(options: argparse.Namespace, settings: Settings) -> int:
-    network = network_spec(
-        options.network, group_pooling=not options.no_group_pooling, minimum_width=options.minimum_width
-    )
+    network = _network(options)
     height_px, width_px = _size(options.size)
     engine = Engine(settings)
     engine.check_size(height_px=height_px, width_px=width_px)  # before a picture of that size is made
@@ -149,20 +155,17 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _sizes(options: argparse.Namespace, settings: Settings) -> int:
-    network = network_spec(
-        options.network, group_pooling=not options.no_group_pooling, minimum_width=options.minimum_width
-    )
-    results = sweep_sizes(
-        Engine(settings),
-        network,
+    sweep = Sweep(
+        _network(options),
         options.first_px,
         options.last_px,
+        picture=_picture(options.picture) if options.measure else None,
+        how=options.fit,
         seed=options.seed,
         dtype=options.dtype,
         weights=_weights(options),
-        picture=_picture(options.picture) if options.measure else None,
-        how=options.fit,
     )
+    results = sweep_sizes(Engine(settings), sweep)
     if options.json:
         return _print_json([_size_document(result, measured=options.measure) for result in results])
     rows = [
@@ -176,6 +179,16 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
     ]
     _print_table(("size px", "predicted", "first broken layer", *(["error"] if options.measure else [])), rows)
     return 0
+
+
+def _network(options: argparse.Namespace) -> NetworkSpec:
+    return network_spec(
+        options.network,
+        group_pooling=not options.no_group_pooling,
+        minimum_width=options.minimum_width,
+        subsampling="symmetric" if options.symmetric_subsampling else options.subsampling,
+        only=tuple(options.only.split(",")) if options.only else (),
+    )
 
 
 def _size_document(result: SizeResult, *, measured: bool) -> dict[str, Any]:

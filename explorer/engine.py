@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition, Lock
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from explorer.verdict import Verdict, judge
 from explorer.weights import Weights, copy_weights
 from models.build import serve
 from models.catalog import NAMES, NetworkSpec, spec
+from models.export import layers_of
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _Key = tuple[NetworkSpec, int | str, str]  # network, seed or SHA-256 of weights, dtype
@@ -68,10 +70,10 @@ class Inspection:
     elapsed_s: float
 
 
-def network_spec(name: str, *, group_pooling: bool = True, minimum_width: bool = False) -> NetworkSpec:
-    """The network called `name`; raises NetworkError with the names nearest to an unknown one."""
+def network_spec(name: str, **options: Any) -> NetworkSpec:
+    """The network called `name`, options as of NetworkSpec; raises NetworkError with the names near an unknown one."""
     try:
-        return spec(name, group_pooling=group_pooling, minimum_width=minimum_width)
+        return spec(name, **options)
     except KeyError:
         near = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.4) or ["p4-resnet18"]
         raise NetworkError(
@@ -201,6 +203,11 @@ class Engine:
 
     def _build(self, network: NetworkSpec, seed: int, dtype: str, weights: Weights | None) -> Served:
         plain = serve(network, seed=seed, prepare=lambda built: copy_weights(built, weights) if weights else None)
+        unknown = set(network.only) - {name for name, _ in layers_of(plain)}
+        if unknown:
+            raise NetworkError(
+                f"{network.name} has no layer {', '.join(sorted(unknown))}: see the first column of `measure`."
+            )
         structure = Structure(plain, network.point_group)
         plain = plain.to(self.device_for(dtype), DTYPES[dtype])
         plain = plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's types

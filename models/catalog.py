@@ -1,6 +1,7 @@
 """The registry of networks, `GROUP-FAMILY`: what there is and what it is called. `models.build` builds them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 
@@ -91,11 +92,9 @@ class NetworkSpec:
 NAMES: tuple[str, ...] = tuple(f"{group}-{family}" for family in FAMILIES for group in GROUPS)
 
 
-def spec(
-    name: str, *, group_pooling: bool = True, minimum_width: bool = False, subsampling: str = "published"
-) -> NetworkSpec:
-    """The network called `name`; raises KeyError for a name that is not in `NAMES`."""
+def spec(name: str, **options: Any) -> NetworkSpec:
+    """The network called `name`, options as of NetworkSpec; raises KeyError for a name that is not in `NAMES`."""
     if name not in NAMES:
         raise KeyError(name)
     group, _, family = name.partition("-")
-    return NetworkSpec(group, family, group_pooling, minimum_width, subsampling=subsampling)
+    return NetworkSpec(group, family, **options)

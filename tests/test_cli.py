@@ -289,7 +289,7 @@ def test_bad_input_to_measure_is_one_line_and_status_2(call: Any, arguments: lis
         (["--from", "33", "--to", "32"], ["33 to 32 px", "empty"]),
         (["--from", "0", "--to", "8"], ["0 to 8 px"]),
         (["--from", "8", "--to", "600"], ["8 to 600 px", "at most 512 sizes"]),
-        (["--from", "7", "--to", "8"], ["7×7 px", "at least 8 px"]),
+        (["--from", "6", "--to", "7"], ["cannot take 7 px", "reaches 8 px"]),
         (["--from", "511", "--to", "513", "--measure"], ["513×513 px", "at most 512 px a side"]),
         (["--from", "100000", "--to", "100001", "--measure"], ["at most 512 px a side"]),
         (["--from", "8", "--to", "ten"], ["--to", "'ten'"]),
@@ -357,7 +357,7 @@ def test_errors_that_are_not_finite_are_null_in_strict_json(call: Any, monkeypat
 
 
 def test_infinite_error_of_a_size_is_null_in_strict_json(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = [SizeResult(28, True, None, float("inf"))]
+    results = [SizeResult(28, True, (), float("inf"))]
     monkeypatch.setattr("explorer.cli.sweep_sizes", lambda *_, **__: results)
     rows = strictly(call("sizes", *CNN, "--from", "28", "--to", "28", "--measure", "--json").out)
     assert rows[0]["error"] is None

@@ -24,6 +24,7 @@ FLOORS = (
     "measure",
     "exactness",
     "tracing",
+    "drawing",
     "grids",
     "fitting",
     "images",
@@ -33,6 +34,7 @@ FLOORS = (
     "transforms",
     "weights",
     "settings",
+    "glossary",
     "errors",
 )
 # Upwards, and why.

@@ -30,15 +30,15 @@ from explorer.transforms import elements_to_measure, parse
 from models.build import serve
 from models.catalog import spec
 
-chosen = spec("p4-resnet18", minimum_width=True)
+chosen = spec(st.query_params.get("network", "p4-resnet18"), minimum_width=True)
 
 @st.cache_resource
-def network():
+def network(name):
     served = serve(chosen).eval()
     structure = Structure(served, chosen.point_group)
     return served.float(), structure
 
-served, structure = network()
+served, structure = network(chosen.name)
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 height_px = int(st.number_input("height", 8, 64, 32))
 budget = int(st.query_params.get("budget", 3_000_000))
@@ -276,6 +276,71 @@ def test_fields_come_in_pages(open_view: Callable[..., Page]) -> None:
     page.get_by_role("button", name="previous fields").click()
     expect(page.locator(".paging")).to_contain_text("fields 1 to 1 of 3")
     expect(run(page)).to_contain_text("RUN 3 ")
+
+
+@pytest.mark.parametrize("width_px", [1280, 390])
+def test_labels_of_sixteen_elements_do_not_run_into_each_other(open_view: Callable[..., Page], width_px: int) -> None:
+    page = open_view("/?network=d8-cnn&layer=pool", width_px=width_px)
+    labels = page.locator(".panel").first.locator(".columns span")
+
+    turns = ["", "r", "r²", "r³", "r⁴", "r⁵", "r⁶", "r⁷"]
+    assert labels.all_inner_texts() == ["e", *turns[1:], *(f"m{turn}" for turn in turns)]
+    assert page.locator(".columns span").evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth)") == []
+
+
+def test_one_field_alone_takes_two_lines_and_the_room(open_view: Callable[..., Page]) -> None:
+    page = open_view("/?budget=1&layer=stage1.block1.conv1")
+    panel = page.locator(".panel").nth(2)
+
+    assert panel.locator(".columns div").all_inner_texts() == ["e\nr", "r²\nr³"]
+    room = panel.locator(".scroll").bounding_box()
+    assert panel.locator("canvas").bounding_box()["height"] > 0.8 * room["height"]
+    point_at(page, 2, channel=1, columns=2, row=36, column=3, side=32)  # 32 rows and the gap above: the second line
+    expect(page.locator(".readout span").first).to_have_text(re.compile(r"field 1, r³, row [345], column 4"))
+
+
+def test_weak_fields_become_visible_with_a_scale_of_their_own(open_view: Callable[..., Page]) -> None:
+    page = open_view("/?network=so2-cnn&layer=pool")
+    strongest_in_one_scale = strongest_pixels(page)
+    scales = page.locator(".scale")
+    expect(scales.first).to_contain_text("one for the three")
+
+    page.locator('.segmented[aria-label="Scale of the colours"] label', has_text="field").click()
+
+    expect(scales.first).to_contain_text("each frequency of a field its own, the same in all three")
+    fields = int(re.search(r"(\d+) fields", title(page).inner_text()).group(1))
+    assert strongest_in_one_scale <= 4  # one value, seen in Φ(x) and turned back
+    assert strongest_pixels(page) >= 4 * fields  # four frequencies each, one of them at least in Φ(x) or Φ(g·x)
+    expect(run(page)).to_contain_text("RUN 1 ")
+
+
+def strongest_pixels(page: Page) -> int:
+    """How many map pixels of Φ(x) and Φ(g·x) have a colour from an end of the palette; a map pixel counts once."""
+    return page.locator(".panel canvas").evaluate_all(
+        """(canvases) => canvases.slice(0, 2).reduce((total, canvas) => {
+          const { width, height } = canvas;
+          const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
+          const ends = new Set([0x8a3b00, 0x16408c].map((rgb) =>
+            ((255 << 24) | ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0));
+          const at = (x, y) => x >= 0 && y >= 0 && ends.has(pixels[y * width + x]);
+          let found = 0;
+          for (let y = 0; y < height; y++)
+            for (let x = 0; x < width; x++) found += at(x, y) && !at(x - 1, y) && !at(x, y - 1);
+          return total + found;
+        }, 0)"""
+    )
+
+
+def test_the_focus_stays_on_the_button_that_turns_pages(open_view: Callable[..., Page]) -> None:
+    page = open_view("/?budget=1&layer=stage1.block1.conv1")
+    following = page.get_by_role("button", name="next fields")
+    following.focus()
+    for fields in ("fields 2 to 2 of 3", "fields 3 to 3 of 3"):
+        page.keyboard.press("Enter")
+        expect(page.locator(".paging")).to_contain_text(fields)
+    page.keyboard.press("Enter")
+    expect(following).to_be_focused()
+    expect(page.locator(".paging")).to_contain_text("fields 3 to 3 of 3")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -8,7 +8,7 @@ from explorer.engine import Engine
 from explorer.errors import SizeError
 from explorer.images import GALLERY, Picture, load_gallery
 from explorer.settings import Settings
-from explorer.sweep import MAX_SIZES, SizeResult, sweep_sizes
+from explorer.sweep import MAX_SIZES, SizeResult, Sweep, sweep_sizes
 from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import spec
 
@@ -28,7 +28,7 @@ def picture() -> Picture:
 
 @pytest.fixture(scope="module")
 def results(engine: Engine, picture: Picture) -> list[SizeResult]:
-    return sweep_sizes(engine, NETWORK, 24, 40, seed=0, dtype="float64", picture=picture)
+    return list(sweep_sizes(engine, Sweep(NETWORK, 24, 40, picture, dtype="float64")))
 
 
 def test_there_is_one_result_for_every_size_in_order(results: list[SizeResult]) -> None:
@@ -57,29 +57,52 @@ def test_first_broken_layer_is_the_first_stride_that_meets_an_even_side(results:
 
 
 def test_without_a_picture_nothing_is_measured(engine: Engine, results: list[SizeResult]) -> None:
-    predicted = sweep_sizes(engine, NETWORK, 24, 40, seed=0, dtype="float64", picture=None)
-    assert predicted == [dataclasses.replace(result, error=None) for result in results]
+    predicted = sweep_sizes(engine, Sweep(NETWORK, 24, 40, dtype="float64"))
+    assert list(predicted) == [dataclasses.replace(result, error=None, layer_errors={}) for result in results]
 
 
 def test_one_size_is_a_range(engine: Engine, picture: Picture) -> None:
-    (result,) = sweep_sizes(engine, CNN, 28, 28, seed=0, dtype="float64", picture=picture)
+    (result,) = sweep_sizes(engine, Sweep(CNN, 28, 28, picture, dtype="float64"))
     assert (result.size_px, result.predicted, result.first_broken_layer) == (28, True, None)
 
 
 @pytest.mark.parametrize(("first_px", "last_px"), [(33, 32), (0, 8), (-4, 8), (8, 8 + MAX_SIZES)])
 def test_empty_or_overlong_range_names_the_range_and_the_bound(engine: Engine, first_px: int, last_px: int) -> None:
     with pytest.raises(SizeError, match=rf"The range {first_px} to {last_px} px .* at most {MAX_SIZES} sizes\.$"):
-        sweep_sizes(engine, CNN, first_px, last_px, seed=0, dtype="float32", picture=None)
+        sweep_sizes(engine, Sweep(CNN, first_px, last_px))
 
 
 def test_longest_range_is_accepted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.sweep.MAX_SIZES", 5)
-    assert len(sweep_sizes(engine, CNN, 8, 12, seed=0, dtype="float32", picture=None)) == 5
+    assert len(list(sweep_sizes(engine, Sweep(CNN, 8, 12)))) == 5
 
 
-def test_size_below_the_smallest_names_the_smallest(engine: Engine) -> None:
-    with pytest.raises(SizeError, match=r"cannot take 7×7 px: give at least 8 px a side\.$"):
-        sweep_sizes(engine, CNN, 7, 9, seed=0, dtype="float32", picture=None)
+def test_sizes_below_the_smallest_are_left_out(engine: Engine) -> None:
+    assert [result.size_px for result in sweep_sizes(engine, Sweep(CNN, 1, 9))] == [8, 9]
+
+
+def test_range_below_the_smallest_names_the_smallest(engine: Engine) -> None:
+    with pytest.raises(SizeError, match=r"cannot take 7 px: give a range that reaches 8 px at least\.$"):
+        sweep_sizes(engine, Sweep(CNN, 3, 7))
+
+
+def test_errors_by_layer_begin_where_theory_says(results: list[SizeResult]) -> None:
+    for result in results:
+        names = list(result.layer_errors)
+        first = names.index(result.broken_layers[0]) if result.broken_layers else len(names)
+        errors = list(result.layer_errors.values())
+        assert all(error < ROUNDING_LEVEL["float64"] for error in errors[:first])
+        assert all(error > 1e-4 for error in errors[first : first + 1])
+
+
+def test_sizes_are_measured_one_after_the_other(engine: Engine, picture: Picture) -> None:
+    told: list[float] = []
+    results = sweep_sizes(engine, Sweep(CNN, 28, 30, picture), progress=told.append)
+    assert told == []
+    next(results)
+    once = len(told)
+    next(results)
+    assert once > 10 and len(told) == 2 * once
 
 
 def test_size_above_the_maximum_is_refused_before_anything_is_measured(
@@ -87,4 +110,4 @@ def test_size_above_the_maximum_is_refused_before_anything_is_measured(
 ) -> None:
     monkeypatch.setattr(Engine, "inspect", lambda *_, **__: pytest.fail("measured"))
     with pytest.raises(SizeError, match=r"65×65 px is more .* at most 64 px a side, or raise EXPLORER_MAX_SIZE_PX\.$"):
-        sweep_sizes(engine, CNN, 60, 65, seed=0, dtype="float32", picture=picture)
+        sweep_sizes(engine, Sweep(CNN, 60, 65, picture))

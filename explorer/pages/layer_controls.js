@@ -1,102 +1,61 @@
-// Colours, and the frame of the viewer: title, pictures, controls, empty panels.
+// The frame of the viewer: title, pictures, controls, empty panels.
 
-// ---- Colours
-
-function readTheme(s) {
-  const style = getComputedStyle(s.root);
-  const read = (name) => style.getPropertyValue(`--st-${name}`).trim();
-  const theme = ["background-color", "text-color", "chart-sequential-colors", "chart-diverging-colors"].map(
-    read,
-  );
-  if (theme.join("|") === s.theme) return false;
-  s.theme = theme.join("|");
-  const [red, green, blue] = rgb(theme[0]);
-  const dark = 0.3 * red + 0.6 * green + 0.1 * blue < 128;
-  s.text = theme[1];
-  s.sequential = theme[2].split(",").map(rgb);
-  const own = theme[3].split(",");
-  own.splice(own.length / 2, 0, dark ? "#1a1d22" : "#f7f7f7"); // the theme gives ten colours and so no middle
-  s.palettes = { "orange–blue": own, ...PALETTES[dark ? "dark" : "light"] };
-  fillPalettes(s);
-  return true;
-}
-
-function rgb(colour) {
-  const hex = colour.trim().replace("#", "");
-  if (/^[0-9a-f]{6}/i.test(hex)) return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return (colour.match(/[\d.]+/g) ?? [128, 128, 128]).slice(0, 3).map(Number);
-}
-
-/** The colour at `t` (0..1) of a list of colours, as [red, green, blue]. */
-function blend(colours, t) {
-  const at = Math.min(Math.max(t, 0), 1) * (colours.length - 1);
-  const low = Math.min(Math.floor(at), colours.length - 2);
-  return colours[low].map((value, i) => Math.round(value + (at - low) * (colours[low + 1][i] - value)));
-}
-
-/** 513 colours for −1..1, each one 32-bit pixel; the last entry is for NaN. */
-function lookup(colours) {
-  const stops = colours.map(rgb);
-  const table = new Uint32Array(514);
-  for (let i = 0; i < 513; i++) {
-    const [red, green, blue] = blend(stops, i / 512);
-    table[i] = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-  }
-  table[513] = 0x00000000;
-  return table;
-}
-
-/** Errors on a log scale: 0 at rounding, 1 at 1. */
-function height(s, error) {
-  const low = Math.log10(s.header.tolerance);
-  return Math.min(Math.max(1 - Math.log10(Math.max(Number(error), 1e-30)) / low, 0), 1);
-}
-
-const errorColour = (s, t) => `rgb(${blend(s.sequential.slice(3, 8), t).join(",")})`;
-
-// ---- The viewer's frame: title, pictures, controls
+const MAPS_HELP =
+  "Each small square is one channel of the layer: a row is a field, a column an element of the group. Φ(x) comes from the " +
+  "picture x, Φ(g·x) from its transform g·x; the third panel turns the second back. If the layer is equivariant, the first " +
+  "and the third agree and the difference is empty. Point at a pixel to read its values; click a map to see it larger.";
+const SCALE_CHOICES = [
+  {
+    value: "layer",
+    content: "layer",
+    help: "One scale of colours for all maps of the layer: strong and weak fields can be compared.",
+  },
+  {
+    value: "field",
+    content: "field",
+    help: "A scale of colours for each field, and for each frequency of it: weak fields become visible too. All three panels still share it.",
+  },
+];
+const PALETTE_HELP = {
+  "orange–blue": "Orange is below zero, blue above; the colour of the page is zero.",
+  "purple–green": "Purple is below zero, green above; the colour of the page is zero.",
+  grey: "Black is the lowest value, white the highest; grey is zero.",
+};
 
 function viewerFrame(s) {
   const { el } = s;
   el.title = h("h3", { "aria-live": "polite" });
   el.facts = h("p", { class: "facts" });
-  el.pictures = [
-    h("canvas", { role: "img", "aria-label": "the picture" }),
-    h("canvas", { role: "img", "aria-label": "the transformed picture" }),
-  ];
+  el.pictures = [h("canvas", { role: "img" }), h("canvas", { role: "img" })];
   const frame = (canvas, text) =>
     h("figure", {}, h("div", { class: "frame" }, canvas), h("figcaption", {}, text));
-  const turn = h(
-    "button",
-    { type: "button", class: "plain", onclick: () => turnPicture(s, true) },
-    "turn the picture",
+  const turn = plainButton("turn the picture", "Plays the transform once more, from x to g·x.", () =>
+    turnPicture(s, true),
   );
   el.elements = h("div", { class: "field" });
   el.paletteField = h("div", { class: "field" });
-  el.paging = h("div", { class: "field paging" });
   const controls = h(
     "div",
     { class: "controls" },
     frame(el.pictures[0], "x"),
     h("span", { class: "arrow" }, "→"),
     frame(el.pictures[1], "g·x"),
-    h("div", { class: "options" }, el.elements, h("div", { class: "row" }, turn, el.paletteField, el.paging)),
+    h("div", { class: "options" }, el.elements, h("div", { class: "row" }, turn, el.paletteField, pagingFrame(s))),
   );
   el.readout = h("div", { class: "readout", "aria-live": "off" });
-  el.vectors = h("div", { class: "vectors" });
   const stage = h(
     "div",
     { class: "stage" },
     panelsFrame(s),
     scalesFrame(s),
-    el.vectors,
+    vectorsFrame(s),
     el.readout,
     largeFrame(s),
   );
   el.viewer = h(
     "section",
     { class: "viewer", "aria-label": "Maps of the chosen layer" },
-    el.title,
+    h("div", { class: "title-row" }, el.title, helpButton(s, "the maps", MAPS_HELP)),
     el.facts,
     controls,
     stage,
@@ -110,7 +69,12 @@ function panelsFrame(s) {
     atlas.columns = h("div", { class: "columns", "aria-hidden": "true" });
     atlas.note = h("span", { class: "note" }, note);
     atlas.message = h("p", { class: "message" });
-    atlas.scroll = h("div", { class: "scroll" }, atlas.sheet, atlas.message);
+    atlas.scroll = h(
+      "div",
+      { class: "scroll", role: "group", "aria-label": `${title}, scrolls with the other panels` },
+      atlas.sheet,
+      atlas.message,
+    );
     atlas.scroll.onscroll = () =>
       s.el.atlases.forEach((other) => (other.scroll.scrollTop = atlas.scroll.scrollTop));
     atlas.box = h(
@@ -123,21 +87,19 @@ function panelsFrame(s) {
   });
   s.el.panels = h(
     "div",
-    {
-      class: "panels",
-      tabindex: "0",
-      role: "group",
-      "aria-label": "Feature maps: arrow keys choose a field and its channel",
-    },
+    { class: "panels", tabindex: "0", role: "group", "aria-label": "Feature maps" },
     s.el.atlases.map((atlas) => atlas.box),
   );
+  explained(s.el.panels, "Arrow keys go up and down the fields, left and right through the channels of one.", {
+    onlyKeys: true,
+  });
   s.el.panels.onkeydown = (event) => atlasKey(s, event);
   return s.el.panels;
 }
 
 /** A canvas with two marks over it: the pixel under the pointer, and the chosen tile. */
 function board(s, panel, locate) {
-  const canvas = h("canvas");
+  const canvas = h("canvas", { role: "img" });
   const [hover, chosen] = [
     h("i", { class: "mark pixel", hidden: "" }),
     h("i", { class: "mark chosen", hidden: "" }),
@@ -158,16 +120,23 @@ function scalesFrame(s) {
   const parts = s.el.scales.map(({ low, ramp, high, text }) =>
     h("div", { class: "scale" }, h("span", { class: "key" }, low, ramp, high), text),
   );
-  const stretch = h("input", { type: "checkbox", onchange: () => ((s.stretch = stretch.checked), draw(s)) });
-  parts[1].append(
-    h(
-      "label",
-      { class: "check", title: "Give the difference a scale of its own, up to its largest value" },
-      stretch,
-      "stretch",
-    ),
-  );
+  parts[0].prepend(h("span", { class: "field" }, "scale", scaleChoice(s)));
+  parts[1].append(stretchChoice(s));
   return h("div", { class: "scales" }, parts);
+}
+
+function scaleChoice(s) {
+  return segmented(s, "scale", "Scale of the colours", SCALE_CHOICES, s.scale, (value) => {
+    s.scale = value;
+    draw(s);
+  });
+}
+
+function stretchChoice(s) {
+  const help = "Gives the difference a scale of its own, up to its largest value: even rounding becomes visible.";
+  const stretch = h("input", { type: "checkbox", onchange: () => ((s.stretch = stretch.checked), draw(s)) });
+  stretch.setAttribute("aria-description", help);
+  return h("label", { class: "check", "data-help": help }, stretch, "stretch");
 }
 
 function largeFrame(s) {
@@ -177,18 +146,25 @@ function largeFrame(s) {
     one.box = h("figure", {}, one.sheet, h("figcaption", {}, title, one.text));
     return one;
   });
-  s.el.largeTitle = h("h4");
+  s.el.largeTitle = h("h4", { "aria-live": "polite" });
   s.el.largeScale = h("span", { class: "note" });
-  const open = h("button", { type: "button", class: "plain", onclick: () => openLarge(s) }, "Open large");
+  const open = plainButton("Open large", "Opens this channel as a chart that fills the window.", () => openLarge(s));
+  const row = h(
+    "div",
+    { class: "large-row", tabindex: "0", role: "group", "aria-label": "Pixels of the chosen channel" },
+    s.el.large.map((one) => one.box),
+  );
+  explained(row, "Arrow keys go from pixel to pixel; the values are read out above.", { onlyKeys: true });
+  row.onkeydown = (event) => pixelKey(s, event);
+  row.onblur = () => {
+    s.el.readout.setAttribute("aria-live", "off");
+    point(s, 0, null);
+  };
   return h(
     "div",
     { class: "large" },
     h("div", { class: "large-head" }, s.el.largeTitle, s.el.largeScale, open),
-    h(
-      "div",
-      { class: "large-row" },
-      s.el.large.map((one) => one.box),
-    ),
+    row,
   );
 }
 
@@ -199,32 +175,38 @@ const openLarge = (s) =>
     transform: s.element,
   });
 
+const elementsKey = (s) => JSON.stringify([s.element, s.header.transforms.map(({ name, label }) => [name, label])]);
+
 function fillElements(s) {
-  const options = s.header.transforms.map(({ name, label }) => [name, label]);
-  const known = `${options}|${s.element}`;
-  if (s.options !== known)
+  const options = s.header.transforms.map(({ name, label }) => ({
+    value: name,
+    content: label,
+    help: `Compares the maps of the picture with those of its transform ${label}; ⟲ is counterclockwise.`,
+  }));
+  if (s.options !== elementsKey(s))
     s.el.elements.replaceChildren(
       "g",
       segmented(s, "element", "Element", options, s.element, (name) => chooseElement(s, name)),
     );
-  s.options = known; // else the buttons stay, and with them the focus
+  s.options = elementsKey(s); // else the buttons stay, and with them the focus
   turnPicture(s, false);
 }
 
 function chooseElement(s, name) {
   s.element = name;
-  s.options = `${s.header.transforms.map((transform) => [transform.name, transform.label])}|${name}`;
+  s.options = elementsKey(s);
   if (s.strip === "one") buildStrip(s);
   turnPicture(s, false);
   if (s.entry) draw(s);
 }
 
 function fillPalettes(s) {
-  const options = Object.entries(s.palettes).map(([name, colours]) => [
-    name,
-    h("i", { class: "swatch", style: `background:linear-gradient(90deg,${colours.join(",")})` }),
-    name,
-  ]);
+  const options = Object.entries(s.palettes).map(([name, colours]) => ({
+    value: name,
+    content: h("i", { class: "swatch", style: `background:linear-gradient(90deg,${colours.join(",")})` }),
+    said: name,
+    help: PALETTE_HELP[name],
+  }));
   s.el.paletteField.replaceChildren(
     "colours",
     segmented(s, "palette", "Colours", options, s.palette, (name) => {
@@ -234,54 +216,29 @@ function fillPalettes(s) {
   );
 }
 
-function fillPaging(s) {
-  const { fields, total_fields: total, page } = s.entry.maps;
-  const all = fields[0] === 0 && fields[1] === total - 1;
-  const button = (text, first, enabled) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "plain",
-        disabled: enabled ? null : "",
-        onclick: () => chooseLayer(s, s.layer, { first }),
-      },
-      text,
-    );
-  const parts = [
-    button("previous fields", Math.max(fields[0] - page, 0), fields[0] > 0),
-    `fields ${fields[0] + 1} to ${fields[1] + 1} of ${total}`,
-    button("next fields", fields[1] + 1, fields[1] < total - 1),
+/** The buttons stay while pages change, and with them the focus. */
+function pagingFrame(s) {
+  const turnPage = (direction) => {
+    const { fields, page } = s.entry.maps;
+    const first = direction < 0 ? Math.max(fields[0] - page, 0) : fields[1] + 1;
+    if (s.el.pages[direction < 0 ? 0 : 1].ariaDisabled !== "true") chooseLayer(s, s.layer, { first });
+  };
+  const why = "The layer is too large to be sent at once.";
+  s.el.pages = [
+    plainButton("previous fields", `Shows the fields before these. ${why}`, () => turnPage(-1)),
+    plainButton("next fields", `Shows the fields after these. ${why}`, () => turnPage(1)),
   ];
-  s.el.paging.replaceChildren(...(all ? [] : parts));
+  s.el.pagesShown = h("span");
+  s.el.paging = h("div", { class: "field paging" }, s.el.pages[0], s.el.pagesShown, s.el.pages[1]);
+  return s.el.paging;
 }
 
-function writeTitle(s) {
-  const layer = s.header.layers.find(({ name }) => name === s.layer);
-  const errors = `own error ${number(layer.own[s.element])}, inherited ${number(layer.error[s.element])}`;
-  s.el.title.replaceChildren(
-    h("code", {}, layer.name),
-    ` — ${kindOf(layer)}, ${sizeText(layer)}, ${fieldsText(s.entry)}${errors}`,
-  );
-  s.el.facts.textContent =
-    [reason(layer, layer.status[s.element]), samplingText(layer)].filter(Boolean).join(": ") || " ";
-}
-
-function reason(layer, status) {
-  if (status === "undecided") return "? Undecided by itself, its padding merges with the next layer’s";
-  if (status !== "broken") return "";
-  return layer.weight_error > 0
-    ? "✕ Breaks by itself, its weights do not commute with g"
-    : "✕ Breaks by itself, its grid is displaced";
-}
-
-function fieldsText(entry) {
-  if (!entry) return "";
-  const { fields, total_fields: total } = entry.maps;
-  const shown = fields[1] - fields[0] + 1;
-  return shown === total
-    ? `${total} ${total === 1 ? "field" : "fields"}, `
-    : `${shown} of ${total} fields shown, `;
+function fillPaging(s) {
+  const { fields, total_fields: total } = s.entry.maps;
+  const ends = [fields[0] === 0, fields[1] === total - 1];
+  s.el.paging.hidden = ends[0] && ends[1];
+  s.el.pages.forEach((button, at) => (button.ariaDisabled = String(ends[at])));
+  s.el.pagesShown.textContent = `fields ${fields[0] + 1} to ${fields[1] + 1} of ${total}`;
 }
 
 // ---- The two pictures
@@ -298,7 +255,8 @@ function readPictures(s, { header, buffers }) {
   Object.assign(s, { picture: read(header.picture.upright), transformed: Object.fromEntries(transformed) });
 }
 
-function paintPicture(canvas, { hw: [rows, columns], rgb: colours }) {
+function paintPicture(canvas, { hw: [rows, columns], rgb: colours }, said) {
+  canvas.setAttribute("aria-label", `${said}, ${rows}×${columns} px`);
   Object.assign(canvas, { width: columns, height: rows });
   const image = new ImageData(columns, rows);
   for (let i = 0; i < rows * columns; i++)
@@ -313,8 +271,8 @@ function turnPicture(s, again) {
   const canvas = s.el.pictures[1];
   const transform = s.header.transforms.find(({ name }) => name === s.element);
   const given = s.transformed[s.element];
-  paintPicture(s.el.pictures[0], s.picture);
-  paintPicture(canvas, given ?? s.picture);
+  paintPicture(s.el.pictures[0], s.picture, "x, the picture");
+  paintPicture(canvas, given ?? s.picture, `g·x, the picture under ${transform.label}`);
   const moved = given ? "none" : `rotate(${-transform.turn_deg}deg) scaleX(${transform.mirrored ? -1 : 1})`;
   if (again) {
     canvas.style.transition = "none";

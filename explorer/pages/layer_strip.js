@@ -1,33 +1,58 @@
 // The strip: one tile for each call of a layer, with its own and its inherited error.
 
+const STRIP_HELP =
+  "Each column is a layer, from the picture on the left to the logits on the right. The taller a bar, the larger the " +
+  "error, on a log scale; a flat line is rounding. “own” is the error that the layer makes by itself, “inherited” the " +
+  "error that has piled up so far. Choose a layer to see its maps: click it, or use the arrow keys.";
+const STRIP_CHOICES = [
+  {
+    value: "all",
+    content: "largest",
+    said: "largest of all quarter turns and mirrors",
+    help: "Bars show the largest error over all quarter turns and mirrors that the verdict is about.",
+  },
+  {
+    value: "one",
+    content: "of chosen g",
+    said: "of the chosen element g",
+    help: "Bars show the error under the one element g that is chosen beside the maps.",
+  },
+];
+
 function stripFrame(s) {
-  const key = (name, text) => h("span", { class: "key" }, h("i", { class: name }), text);
+  const key = (name, text, help) =>
+    h("span", { class: "key", "data-help": help }, h("i", { class: name }), text);
   const choice = segmented(
     s,
     "strip",
     "Errors of",
-    [
-      ["all", "largest", "largest of all quarter turns and mirrors"],
-      ["one", "of chosen g", "of the chosen element g"],
-    ],
+    STRIP_CHOICES,
     s.strip,
     (value) => {
       s.strip = value;
       buildStrip(s);
     },
   );
-  s.el.scale = h("span", { class: "key" });
+  s.el.scale = h("span", {
+    class: "key",
+    "data-help":
+      "Relative error: the length of Φ(g·x) − ρ(g)Φ(x) over the length of Φ(x). 1 means: as large as the maps.",
+  });
   s.el.layers = h("div", { class: "layers", role: "radiogroup", "aria-label": "Layers of the network" });
   s.el.layers.onkeydown = (event) => stripKey(s, event);
   s.el.layers.onscroll = () => hideTip(s);
-  s.el.thumb = h("canvas", { class: "thumb", role: "img", "aria-label": "the picture" });
-  const lane = (text, title) => h("b", { title }, text);
+  s.el.thumb = h("canvas", { class: "thumb", role: "img" });
+  const lane = (text, help) => h("b", { "data-help": help }, text);
   const names = [
-    lane("inherited", "error of Φ(g·x), from this layer and all before it"),
-    lane("own", "error of this layer alone"),
+    lane("inherited", "The error of Φ(g·x): of this layer and all before it together."),
+    lane("own", "The error of this layer alone, on the features of the upright picture."),
   ];
   const lanes = h("div", { class: "lane-names" }, h("div", {}, s.el.thumb, " →"), names);
-  const legend = [s.el.scale, key("cross", "breaks by itself"), key("hatch", "no action")];
+  const legend = [
+    s.el.scale,
+    key("cross", "breaks by itself", "The layer’s own grid or weights do not survive g, whatever came before."),
+    key("hatch", "no action", "The network’s group does not contain g: there is nothing to compare."),
+  ];
   return h(
     "section",
     { class: "strip", "aria-label": "Errors of all layers" },
@@ -35,7 +60,7 @@ function stripFrame(s) {
       "div",
       { class: "bar" },
       h("span", { class: "legend" }, legend),
-      h("span", { class: "push field" }, "error", choice),
+      h("span", { class: "push field" }, "error", choice, helpButton(s, "the strip", STRIP_HELP)),
     ),
     h("div", { class: "strip-body" }, lanes, s.el.layers),
   );
@@ -91,7 +116,7 @@ function buildStrip(s) {
   });
   groups.at(-1).firstChild.append(h("span", {}, " → logits"));
   s.el.layers.replaceChildren(...groups);
-  paintPicture(s.el.thumb, s.picture);
+  paintPicture(s.el.thumb, s.picture, "the picture that enters the network");
   fillScale(s);
   markChosen(s);
   if (focused) s.tiles.get(s.layer)?.focus({ preventScroll: true });
@@ -158,6 +183,7 @@ function tile(s, layer, changed) {
   };
   button.onpointerenter = (event) => event.pointerType === "mouse" && showTip(s, button, layer);
   button.onpointerleave = () => hideTip(s);
+  button.onfocus = () => button.matches(":focus-visible") && showTip(s, button, layer);
   button.onblur = () => hideTip(s);
   s.tiles.set(layer.name, button);
   return button;
@@ -205,47 +231,6 @@ function stripKey(s, event) {
   event.preventDefault();
   const name = names[Math.min(Math.max(target, 0), names.length - 1)];
   chooseLayer(s, name, { delay: KEY_DELAY_MS });
-  s.tiles.get(name).focus({ preventScroll: true });
-  showTip(
-    s,
-    s.tiles.get(name),
-    s.header.layers.find((layer) => layer.name === name),
-  );
+  s.tiles.get(name).focus({ preventScroll: true }); // which shows its tip
 }
 
-function showTip(s, button, layer) {
-  const rows = s.header.transforms.map(({ name, label }) => {
-    const status =
-      { broken: "✕ breaks", undecided: "? undecided", exact: "exact", "no action": "no action" }[
-        layer.status[name]
-      ] ?? "";
-    return h(
-      "tr",
-      {},
-      h("th", {}, label),
-      h("td", {}, number(layer.own[name])),
-      h("td", {}, number(layer.error[name])),
-      h("td", {}, status),
-    );
-  });
-  const head = h(
-    "tr",
-    {},
-    ["", "own", "inherited", "by itself"].map((text) => h("th", {}, text)),
-  );
-  const facts = [`${kindOf(layer)}, ${sizeText(layer)}`, samplingText(layer)].filter(Boolean);
-  s.el.tip.replaceChildren(
-    h("strong", {}, layer.name),
-    ...facts.map((text) => h("div", {}, text)),
-    h("table", {}, head, rows),
-  );
-  s.el.tip.hidden = false;
-  const [tile, root] = [button.getBoundingClientRect(), s.root.getBoundingClientRect()];
-  const left = tile.left - root.left + tile.width / 2 - s.el.tip.offsetWidth / 2;
-  s.el.tip.style.left = `${Math.min(Math.max(left, 0), Math.max(root.width - s.el.tip.offsetWidth, 0))}px`;
-  s.el.tip.style.top = `${tile.bottom - root.top + 6}px`;
-}
-
-function hideTip(s) {
-  s.el.tip.hidden = true;
-}

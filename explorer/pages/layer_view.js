@@ -2,12 +2,10 @@
 // explorer/packing.py. What needs no new data happens here and takes milliseconds; Python is asked for the maps of a
 // layer once, by setStateValue("layer" | "page").
 //
-// Streamlit takes one script: layer_view.py joins this file (payload, cache, what to show), layer_strip.js,
-// layer_controls.js and layer_maps.js, in this order. `s` is the state of one view on the page.
+// Streamlit takes one script: layer_view.py joins this file (payload, cache, what to show) and the other layer_*.js, each
+// a subject of its own. `s` is the state of one view on the page.
 
 const CACHE_BYTES = 64 * 2 ** 20;
-const GAP = 2; // CSS pixels between tiles of an atlas
-const SHEET_ROWS = 8192; // browsers limit the height of a canvas
 const KEY_DELAY_MS = 160; // a held arrow key passes over many layers: only the one it stops at is asked for
 const PANELS = [
   ["Φ(x)", "of the picture"],
@@ -15,49 +13,6 @@ const PANELS = [
   ["g⁻¹Φ(g·x)", "the same, realigned"],
   ["difference", "realigned − upright"],
 ];
-const KINDS = {
-  Conv2d: "convolution",
-  BatchNorm2d: "batch norm",
-  MaxPool2d: "max pool",
-  AvgPool2d: "mean pool",
-  Linear: "linear",
-  FieldMaxPool2d: "max pool by field length",
-  GroupMaxPool: "group max pool",
-  FieldLength: "field length",
-  SpatialMean: "spatial mean",
-  FourierELU: "Fourier ELU",
-};
-// Ends to middle to ends; the middle is near the page's colour, so that zero recedes. The theme's own comes first.
-const PALETTES = {
-  light: {
-    "purple–green": [
-      "#40004b",
-      "#762a83",
-      "#9970ab",
-      "#c2a5cf",
-      "#f4f4f4",
-      "#a6dba0",
-      "#5aae61",
-      "#1b7837",
-      "#00441b",
-    ],
-    grey: ["#000000", "#ffffff"],
-  },
-  dark: {
-    "purple–green": [
-      "#efd6f6",
-      "#c890db",
-      "#9a5bb0",
-      "#5a336b",
-      "#1a1d22",
-      "#275233",
-      "#4a9a58",
-      "#86cf8c",
-      "#d0f2d0",
-    ],
-    grey: ["#000000", "#ffffff"],
-  },
-};
 
 const cache = new Map(); // "view|layer|first field" → {maps, buffers}; the least recently used comes first
 const instances = new WeakMap(); // parentElement → state
@@ -73,60 +28,14 @@ export default function layerView({ parentElement, data, setStateValue, setTrigg
     receive(s, parse(data), restyled);
   } else if (restyled && s.header) {
     buildStrip(s);
-    draw(s);
+    if (s.entry) draw(s);
   }
   return () => {
     s.observer.disconnect();
     clearTimeout(s.timer);
+    clearTimeout(s.helpTimer);
     instances.delete(parentElement);
   };
-}
-
-// ---- Words and numbers
-
-function number(value, digits = 2) {
-  if (value === null || value === undefined) return "—";
-  const x = Number(value); // "Infinity" and "NaN" come as strings
-  if (Number.isNaN(x)) return "NaN";
-  if (!Number.isFinite(x)) return x < 0 ? "−∞" : "∞";
-  const size = Math.abs(x);
-  let text;
-  if (size === 0) text = "0";
-  else if (size < 0.01 || size >= 10 ** Math.max(digits, 3)) text = x.toExponential(digits - 1);
-  else text = size >= 10 ** digits ? x.toFixed(0) : x.toPrecision(digits);
-  return text.replace("-", x < 0 && text.startsWith("-") ? "−" : "-").replace("e+", "e");
-}
-
-const side = ([h, w]) => (h === w ? `${h}` : `${h}×${w}`);
-const sides = ([h, w]) => `${h}×${w}`;
-const kindOf = (layer) => KINDS[layer.kind] ?? layer.kind;
-
-function pixels(value) {
-  const whole = Math.trunc(Math.abs(value));
-  const part = { 0.25: "¼", 0.5: "½", 0.75: "¾" }[Math.abs(value) - whole];
-  const text = part
-    ? `${whole || ""}${part}`
-    : Number.isInteger(value)
-      ? `${whole}`
-      : number(Math.abs(value), 3);
-  return value < 0 ? `−${text}` : text;
-}
-
-function pairText(pair, write = String) {
-  return pair[0] === pair[1] ? write(pair[0]) : pair.map(write).join(" and ");
-}
-
-function samplingText(layer) {
-  if (!layer.kernel) return "";
-  const parts = [`kernel ${pairText(layer.kernel)}`, `stride ${pairText(layer.stride)}`];
-  parts.push(`padding ${pairText(layer.padding)}`, `remainder ${pairText(layer.remainder)}`);
-  parts.push(`displacement ${pairText(layer.displacement_px, pixels)} px`);
-  return parts.join(", ");
-}
-
-function sizeText({ in_hw: before, out_hw: after }) {
-  if (side(before) === "1" && side(after) === "1") return "no pixels";
-  return sides(before) === sides(after) ? sides(after) : `${sides(before)} → ${sides(after)}`;
 }
 
 // ---- The payload and the cache
@@ -161,19 +70,28 @@ function recall(s) {
   return entry;
 }
 
-/** For each channel: its field, its place in the field, the field's first channel and size, and its run. */
+/**
+ * For each channel: its field, its place in the field, the field's first channel and size, its run, and its part: the
+ * channels that any element mixes among each other (a whole field, or one frequency of it) have the same number.
+ */
 function slotsOf(maps) {
   const slots = [];
   let field = maps.fields[0];
+  let part = -1;
   maps.runs.forEach((run, at) => {
     for (let n = 0; n < run.count; n++, field++) {
       const start = slots.length;
-      for (let index = 0; index < run.size; index++)
-        slots.push({ field, index, start, size: run.size, run: at });
+      run.columns.forEach((column, index) => {
+        if (index === 0 || frequencyOf(column) !== frequencyOf(run.columns[index - 1])) part += 1;
+        slots.push({ field, index, start, size: run.size, run: at, part });
+      });
     }
   });
   return slots;
 }
+
+/** The frequency in the label of a column of harmonics, 2 of "2c"; 0 for elements of a group. */
+const frequencyOf = (column) => parseInt(column, 10) || 0;
 
 // ---- What to show: Python's layer, or the one chosen here
 
@@ -223,6 +141,7 @@ function show(s, { delay = 0, request = true } = {}) {
   if (!recall(s) && same) remember(parse(s.data)); // forgotten since, but still Python's last message
   s.entry = recall(s);
   s.el.viewer.classList.toggle("waiting", !s.entry);
+  s.el.viewer.setAttribute("aria-busy", String(!s.entry));
   if (s.entry) draw(s);
   else {
     writeTitle(s);
@@ -249,53 +168,3 @@ function syncAddress(s) {
   window.history.replaceState(window.history.state, "", url);
 }
 
-// ---- The document
-
-function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element[name] = value;
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-function create(parentElement) {
-  const root = parentElement.querySelector(".layer-view");
-  const s = {
-    root,
-    id: `lv${instanceCount++}`,
-    el: {},
-    requests: [],
-    firsts: new Map(),
-    channel: 0,
-    hover: null,
-  };
-  Object.assign(s, { palette: "orange–blue", stretch: false, strip: "all", which: null });
-  root.replaceChildren(
-    stripFrame(s),
-    viewerFrame(s),
-    (s.el.tip = h("div", { class: "tip", role: "tooltip", hidden: "" })),
-  );
-  s.observer = new ResizeObserver(() => s.entry && s.width !== s.el.panels.clientWidth && draw(s));
-  s.observer.observe(root);
-  return s;
-}
-
-/** Native radio buttons as one segmented control: keyboard and screen readers come with them. */
-function segmented(s, name, label, options, chosen, choose) {
-  const group = h("div", { class: "segmented", role: "radiogroup", "aria-label": label });
-  for (const [value, content, title] of options) {
-    const input = h("input", {
-      type: "radio",
-      name: `${s.id}-${name}`,
-      value,
-      "aria-label": title ?? content,
-    });
-    input.checked = value === chosen;
-    input.onchange = () => choose(value);
-    group.append(h("label", { title: title ?? null }, input, h("span", {}, content)));
-  }
-  return group;
-}

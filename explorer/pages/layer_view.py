@@ -8,12 +8,32 @@ from typing import Any
 import streamlit as st
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("layer_view.js", "layer_strip.js", "layer_controls.js", "layer_maps.js")
+_SCRIPTS = (
+    "view",
+    "document",
+    "help",
+    "words",
+    "theme",
+    "strip",
+    "controls",
+    "values",
+    "layout",
+    "maps",
+    "bars",
+    "pointing",
+)
+_STYLES = ("view", "maps")
+
+
+def _joined(parts: tuple[str, ...], suffix: str) -> str:
+    return "\n".join((_FOLDER / f"layer_{part}.{suffix}").read_text(encoding="utf-8") for part in parts)
+
+
 _component = st.components.v2.component(
     "layer_view",
     html='<div class="layer-view"></div>',
-    css=(_FOLDER / "layer_view.css").read_text(encoding="utf-8"),
-    js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+    css=_joined(_STYLES, "css"),
+    js=_joined(_SCRIPTS, "js"),
 )
 
 

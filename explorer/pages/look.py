@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.pages.layer_view import Enlarge, layer_view, requested
 from explorer.pages.look_controls import DEFAULT_SIZE_PX, View, controls
-from explorer.pages.look_sheet import Shown, draw_charts, draw_verdict, set_control
+from explorer.pages.look_sheet import Shown, draw_chart, draw_charts, draw_verdict, set_control
 from explorer.pages.opening import stored_sheet
 from explorer.pages.shared import expected_errors
 
@@ -30,7 +30,7 @@ def page() -> None:
     is_first = "shown" not in st.session_state
     stored = stored_sheet(view, wanted_layer) if is_first else None
     if is_first:
-        status.caption(f"Starting: `{view.network.name}` …")
+        status.caption(f"Starting: {view.network.name} …")
     if stored is not None:
         status.caption(stored.subject)
         near_size.caption(stored.exact_sizes)
@@ -111,7 +111,7 @@ def _enlarged(view: View, wanted: Enlarge) -> None:
         key="enlarged",
         help="Of the picture, of the transformed picture, the latter realigned, and the difference of the two.",
     )
-    st.plotly_chart(dict(chart.figure), key="enlarged-map", alt=chart.alt)
+    draw_chart(chart, key="enlarged-map")
     st.caption(chart.alt)
 
 

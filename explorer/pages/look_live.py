@@ -112,7 +112,7 @@ def subject_of(view: View) -> str:
     """Network, parameters and size in one line."""
     network = view.network
     return (
-        f"{FAMILIES[network.family].title} · `{network.name}` · {parameters(network):,} parameters · "
+        f"{FAMILIES[network.family].title} · {network.name} · {parameters(network):,} parameters · "
         f"{size_text(view.height_px, view.width_px)}"
     )
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.pages.look_controls import View
 from explorer.pages.shared import settings
 
 SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
+AXIS_COLOURS = {"light": "#59616d", "dark": "#a9b1bd"}  # grayTextColor of the theme
 Figure = Mapping[str, Any]
 
 
@@ -96,11 +98,20 @@ def draw_charts(sheet: Sheet) -> None:
             help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every layer Φ. Dotted lines: layers that break by themselves; "
             "all that follow inherit it.",
         )
-        st.plotly_chart(dict(sheet.errors.figure), key="error-per-layer", alt=sheet.errors.alt)
+        draw_chart(sheet.errors, key="error-per-layer")
     with right:
         st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
-        st.plotly_chart(dict(sheet.logits.figure), key="logits", alt=sheet.logits.alt)
+        draw_chart(sheet.logits, key="logits")
         st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
+
+
+def draw_chart(chart: Chart, *, key: str) -> None:
+    """The chart with its words; its axes in the theme's grey, for Plotly's own is too pale to read."""
+    colour = AXIS_COLOURS[st.context.theme.type or "light"]
+    figure = go.Figure(chart.figure).update_layout(font_color=colour)
+    figure.update_xaxes(tickfont_color=colour, title_font_color=colour)
+    figure.update_yaxes(tickfont_color=colour, title_font_color=colour)
+    st.plotly_chart(figure, key=key, alt=chart.alt)
 
 
 def set_control(key: str, value: object) -> None:

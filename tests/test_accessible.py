@@ -1,0 +1,315 @@
+"""Both pages for those who use a keyboard or a screen reader, or see colours poorly: axe-core, and a walk by Tab."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+PAINT_LIMIT_MS = 60_000
+SETTLE_MS = 1000  # transitions and charts; axe would measure half-faded colours
+GRAVE = ("serious", "critical")
+WIDE, NARROW = (1440, 900), (390, 844)
+THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+
+DOCUMENT = "<html lang='en'><title>a page</title><main>{}</main></html>"
+
+# What Tab must reach, in the order of the document, shadow trees included; a radio group is one stop, as a whole.
+TAB_STOPS = """() => {
+  window.stopOf = (element) => element.closest("[role=radiogroup]") ?? element;
+  const found = new Map();
+  const collect = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      const hidden = !element.checkVisibility({ visibilityProperty: true }) || element.closest("[inert]");
+      const stop = window.stopOf(element);
+      const reached = element.tabIndex >= 0 && !element.disabled && !hidden && !element.shadowRoot;
+      if (reached && !found.has(stop)) found.set(stop, element);
+      if (element.shadowRoot) collect(element.shadowRoot);
+    }
+  };
+  collect(document);
+  window.tabStops = [...found.keys()];
+  window.controls = [...found.values()];
+  return window.tabStops.map((e) => e.getAttribute("aria-label") || e.textContent.trim() || e.tagName);
+}"""
+FOCUSED = """() => {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  return window.tabStops.indexOf(window.stopOf(element));
+}"""
+UNEXPLAINED = """() => {
+  const { shadowRoot } = [...document.querySelectorAll("*")].find((e) => e.shadowRoot?.querySelector(".layer-view"));
+  const controls = [...shadowRoot.querySelectorAll("button:not(.tile), input, [tabindex='0']:not(.tile):not(.scroll)")];
+  return [controls.length, controls.filter((e) => !e.ariaDescription).map((e) => e.outerHTML)];
+}"""
+UNNAMED_PICTURES = """() => {
+  const found = [];
+  const collect = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      const picture = element.matches("canvas, img, svg[role=img], [role=img], .js-plotly-plot");
+      const named = element.closest("[aria-label]") || element.querySelector(":scope > title");
+      if (picture && !named && !element.closest("[aria-hidden=true]")) found.push(element.outerHTML.slice(0, 200));
+      if (element.shadowRoot) collect(element.shadowRoot);
+    }
+  };
+  collect(document);
+  return found;
+}"""
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A finding in Streamlit's own markup that no page can cure: the rule, the elements, and why it is harmless."""
+
+    rule: str
+    selector: str
+    reason: str
+
+
+DISABLED_LABEL = Exemption(
+    "color-contrast",
+    "label:has(+ * [role=radio][disabled]) *",
+    "Streamlit fades the label of a disabled control; WCAG 1.4.3 leaves inactive controls out",
+)
+
+
+def findings(page: Page, exempted: tuple[Exemption, ...] = ()) -> list[str]:
+    """Grave findings of axe, one line each; an exemption that matches none of them is a finding as well."""
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    grave = [(rule["id"], node) for rule in violations if rule["impact"] in GRAVE for node in rule["nodes"]]
+    used = {exemption for rule, node in grave for exemption in exempted if _covers(page, exemption, rule, node)}
+    left = [
+        f"{rule}: {node['target']} {node['html'][:200]} {node['failureSummary']}"
+        for rule, node in grave
+        if not any(_covers(page, exemption, rule, node) for exemption in exempted)
+    ]
+    return left + [f"not needed any more: {exemption}" for exemption in exempted if exemption not in used]
+
+
+def _covers(page: Page, exemption: Exemption, rule: str, node: dict) -> bool:  # type: ignore[type-arg]
+    (target, *inner) = node["target"]
+    if rule != exemption.rule or inner or not isinstance(target, str):  # in a shadow tree: our own
+        return False
+    return bool(page.locator(target).first.evaluate("(e, selector) => e.matches(selector)", exemption.selector))
+
+
+@pytest.fixture
+def open_painted(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """`open_page`, and wait until all is drawn."""
+
+    def open_painted(path: str, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Page:
+        page = open_page(path, width_px=size[0], height_px=size[1], dark=dark)
+        ready = ".drawings svg" if path.startswith("/about") else ".viewer[aria-busy=false]"
+        page.locator(ready).first.wait_for(timeout=PAINT_LIMIT_MS)
+        page.wait_for_timeout(SETTLE_MS)
+        return page
+
+    return open_painted
+
+
+def popover(page: Page, name: str) -> Locator:
+    page.get_by_role("button", name=name).click()
+    return page.get_by_test_id("stPopoverBody")
+
+
+# ------------------------------------------------------------------------------------------------------------ axe-core
+
+
+@SIZES
+@THEMES
+@pytest.mark.parametrize("path", ["/?family=cnn&size=33", "/about"], ids=["look", "about"])
+def test_a_page_has_no_grave_finding(
+    open_painted: Callable[..., Page], path: str, size: tuple[int, int], dark: bool
+) -> None:
+    assert findings(open_painted(path, size, dark=dark)) == []
+
+
+@THEMES
+def test_the_sidebar_over_a_narrow_page_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+    page = open_painted("/?family=cnn", NARROW, dark=dark)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.wait_for_timeout(SETTLE_MS)
+
+    assert findings(page) == []
+
+
+@THEMES
+def test_an_open_popover_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+    page = open_painted("/?family=cnn", dark=dark)
+    expect(popover(page, "What am I looking at?")).to_be_visible()
+    page.wait_for_timeout(SETTLE_MS)
+
+    assert findings(page) == []
+
+
+@THEMES
+def test_a_map_opened_large_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+    page = open_painted("/?family=cnn", dark=dark)
+    page.get_by_role("button", name="Open large").click()
+    expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible(timeout=PAINT_LIMIT_MS)
+    page.wait_for_timeout(SETTLE_MS)
+
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize(("layer", "dark"), [("layer1.conv", True), ("head.classifier", False)])
+def test_layers_of_other_kinds_have_no_grave_finding(open_painted: Callable[..., Page], layer: str, dark: bool) -> None:
+    page = open_painted(f"/?family=cnn&group=D8&layer={layer}", dark=dark)
+
+    assert findings(page, (DISABLED_LABEL,)) == []
+
+
+@THEMES
+def test_an_error_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+    page = open_painted("/?family=cnn", dark=dark)
+    size_px = page.get_by_role("spinbutton", name="Size (px)")
+    size_px.fill("5")
+    size_px.press("Enter")
+    expect(page.get_by_text("The network cannot take 5×5 px")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    page.wait_for_timeout(SETTLE_MS)
+
+    assert findings(page) == []
+
+
+def test_a_bad_page_is_found_out(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(DOCUMENT.format("<p style='color: #999; background: #fff'>pale</p><button></button>"))
+
+    assert sorted(line.split(":")[0] for line in findings(page)) == ["button-name", "color-contrast"]
+    page.close()
+
+
+def test_an_exemption_that_is_not_needed_is_found_out(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(DOCUMENT.format("<p>dark</p>"))
+
+    assert findings(page, (DISABLED_LABEL,)) == [f"not needed any more: {DISABLED_LABEL}"]
+    page.close()
+
+
+# ------------------------------------------------------------------------------------------------------------ keyboard
+
+
+@pytest.mark.parametrize("path", ["/?family=cnn&size=33", "/about"], ids=["look", "about"])
+def test_tab_reaches_every_control_in_order_and_leaves_the_page(open_painted: Callable[..., Page], path: str) -> None:
+    page = open_painted(path)
+    names = page.evaluate(TAB_STOPS)
+
+    visited = []
+    for _ in range(len(names) + 1):
+        page.keyboard.press("Tab")
+        visited.append(page.evaluate(FOCUSED))
+
+    assert [name for number, name in enumerate(names) if number not in visited] == []
+    assert visited[-1] == -1  # the browser's own controls come next
+    assert visited[:-1] == sorted(visited[:-1])
+
+
+@pytest.mark.parametrize("path", ["/?family=cnn&size=33", "/about"], ids=["look", "about"])
+def test_the_focus_is_seen(open_painted: Callable[..., Page], path: str) -> None:
+    page = open_painted(path)
+    names = page.evaluate(TAB_STOPS)
+    page.keyboard.press("Tab")  # from now on the browser shows the focus
+
+    unseen = [name for number, name in enumerate(names) if _looks(page, number) == _looks(page, number, focused=True)]
+
+    assert unseen == []
+
+
+def _looks(page: Page, number: int, *, focused: bool = False) -> bytes:
+    """A picture of a control and its surroundings, with or without the focus."""
+    page.evaluate("document.activeElement?.blur()")
+    box = page.evaluate(
+        """([number, focused]) => {
+          const element = window.controls[number];
+          element.scrollIntoView({ block: "center" });
+          if (focused) element.focus({ preventScroll: true });
+          const { x, y, width, height } = element.getBoundingClientRect();
+          const tall = Math.min(height, 500);
+          return { x: Math.max(x - 8, 0), y: Math.max(y - 8, 0), width: width + 16, height: tall + 16 };
+        }""",
+        [number, focused],
+    )
+    page.wait_for_timeout(150)
+    return page.screenshot(clip=box, animations="disabled")
+
+
+def test_escape_closes_what_was_opened(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn")
+    opened = popover(page, "What am I looking at?")
+    expect(opened).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(opened).to_be_hidden()
+
+    page.get_by_role("button", name="Open large").click()
+    expect(page.get_by_role("dialog")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_help_comes_by_keyboard_and_by_tap_and_goes_by_escape(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn")
+    tip = page.get_by_role("tooltip")
+
+    page.get_by_role("button", name="turn the picture").focus()
+    page.keyboard.press("Tab")
+    expect(tip).to_contain_text("Orange is below zero, blue above")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+
+    page.get_by_role("button", name="Help: the strip").click()
+    expect(tip).to_contain_text("Each column is a layer")
+    page.get_by_role("button", name="Help: the strip").click()
+    expect(tip).to_be_hidden()
+
+
+def test_arrow_keys_go_through_the_pixels_of_a_channel(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn")
+    page.get_by_role("group", name="Pixels of the chosen channel").focus()
+    where = page.locator(".readout span").first
+
+    page.keyboard.press("ArrowRight")
+    expect(where).to_have_text("field 1, e, row 8, column 8")  # the middle of 16 × 16
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    expect(where).to_have_text("field 1, e, row 7, column 9")
+    expect(page.locator(".readout")).to_have_attribute("aria-live", "polite")
+
+
+def test_arrow_keys_go_through_the_channels_of_a_layer_without_pixels(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn&layer=head.classifier")
+    page.get_by_role("group", name="Channels without pixels").focus()
+
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+
+    expect(page.locator(".readout span").first).to_have_text("⟲ 90°, field 3")
+
+
+# --------------------------------------------------------------------------------------------------- words for pictures
+
+
+@pytest.mark.parametrize("path", ["/?family=cnn", "/?family=cnn&layer=head.classifier", "/about"])
+def test_every_picture_has_words(open_painted: Callable[..., Page], path: str) -> None:
+    assert open_painted(path).evaluate(UNNAMED_PICTURES) == []
+
+
+def test_maps_are_described_by_their_numbers(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn")
+
+    labels = [canvas.get_attribute("aria-label") for canvas in page.locator(".panel canvas").all()]
+
+    maps = r"40 maps of 16×16 px in 10 fields, values from [−\d.e-]+ to [\d.e-]+"
+    for label, title in zip(labels, (r"Φ\(x\)", r"Φ\(g·x\)", r"g⁻¹Φ\(g·x\)", "difference"), strict=True):
+        assert re.fullmatch(rf"{title}, [^:]+: {maps}", str(label))
+
+
+@pytest.mark.parametrize("layer", ["pool", "head.classifier"])
+def test_every_control_of_the_layer_view_is_explained(open_painted: Callable[..., Page], layer: str) -> None:
+    count, unexplained = open_painted(f"/?family=cnn&layer={layer}").evaluate(UNEXPLAINED)
+
+    assert count > 10
+    assert unexplained == []
