@@ -128,11 +128,15 @@ def _advice(verdict: Verdict, prediction: Prediction) -> str:
         return "No size mends this: choose another group to compare."
     if prediction.height_px == prediction.width_px:
         return (
-            f"At {_either(prediction.exact_heights_px)} every sampling grid is centred and the same weights are exact."
+            f"At {_either(prediction.exact_heights_px)} every sampling grid is centred and the same weights are exact; "
+            "so they are at this size with symmetric subsampling."
         )
     heights = "" if prediction.height_is_exact else f"a height of {_either(prediction.exact_heights_px)}"
     widths = "" if prediction.width_is_exact else f"a width of {_either(prediction.exact_widths_px)}"
-    return f"With {' and '.join(filter(None, (heights, widths)))} the same weights are exact."
+    return (
+        f"With {' and '.join(filter(None, (heights, widths)))} the same weights are exact; so they are at this size "
+        "with symmetric subsampling."
+    )
 
 
 def _either(sides_px: tuple[int | None, int | None]) -> str:

@@ -28,7 +28,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
     log = item.config.stash.get(APP_LOG, None)
     if report.failed and log and "app_url" in getattr(item, "fixturenames", ()):
-        report.sections.append(("log of the app", log.read_text(errors="replace")))
+        report.sections.append(("log of the app", log.read_text(encoding="utf-8", errors="replace")))
     return report
 
 

@@ -113,7 +113,7 @@ def _fault_of_refusal(odd: OddPicture, sentence: str, name: str) -> str | None:
 
 def peak_mb() -> float:
     """The most memory that this process has had since it began, in MB of 10⁶ bytes; Linux only."""
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    line = next(line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / 1e6
 
 

@@ -270,7 +270,7 @@ def write_odd_pictures(folder: Path) -> list[OddPicture]:
 def measured(folder: Path) -> str:
     """What `tests.odd_answers` prints of the files in a folder, in a process that has not made them."""
     command = [sys.executable, "-m", "tests.odd_answers", str(folder.resolve())]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
+    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True, timeout=300).stdout
 
 
 def main() -> None:

@@ -663,5 +663,5 @@ def test_a_thumbnail_below_one_pixel_is_refused() -> None:
 def test_importing_the_module_does_not_import_torch() -> None:
     code = "import explorer.images, sys; print('torch' in sys.modules)"
     root = Path(images.__file__).resolve().parents[1]
-    printed = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    printed = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, encoding="utf-8", check=True)
     assert printed.stdout == "False\n"

@@ -1,21 +1,15 @@
 """The layer view in a browser, on a small app of its own that counts its runs."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from explorer.pages.layer_view import Request, requested
+from tests.app_process import running_app
 
 ROOT = Path(__file__).parents[1]
 START_LIMIT_S = 60
@@ -66,35 +60,8 @@ st.code(f"RUN {st.session_state.runs} {layer} {sample} {vars(wanted) if wanted e
 def view_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("view")
     (folder / "app.py").write_text(APP, encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    with (folder / "log").open("wb") as log:
-        app = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(folder / "app.py"), *options],
-            cwd=ROOT,  # for the theme
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _wait_until_healthy(app, f"http://127.0.0.1:{port}", folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        app.terminate()
-        app.wait(timeout=20)
-
-
-def _wait_until_healthy(app: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and app.poll() is None:
-        try:
-            with urlopen(f"{url}/_stcore/health", timeout=5):
-                return
-        except (URLError, TimeoutError, ConnectionError):
-            time.sleep(0.2)
-    pytest.fail(f"the small app did not start: {log.read_text(errors='replace')}")
+    with running_app(folder / "app.py", folder / "log") as url:
+        yield url
 
 
 @pytest.fixture

@@ -168,7 +168,9 @@ def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -
 
     command = shlex.split(app.code[0].value)
     assert command[:4] == ["python", "-m", "explorer", "measure"]
-    run = subprocess.run([sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    )
 
     document = json.loads(run.stdout)
     assert document["verdict"] == sheet.kind
@@ -250,7 +252,9 @@ def test_a_map_opens_large(open_page: Callable[..., Page]) -> None:
 
     page.get_by_role("button", name="Open large").click()
 
-    expect(page.get_by_role("dialog")).to_contain_text("channel 0, ⟲ 90°, 16×16 px. Colours run from", timeout=PAINT_LIMIT_MS)
+    expect(page.get_by_role("dialog")).to_contain_text(
+        "channel 0, ⟲ 90°, 16×16 px. Colours run from", timeout=PAINT_LIMIT_MS
+    )
     page.get_by_role("dialog").get_by_text("difference", exact=True).click()
     expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible()
 

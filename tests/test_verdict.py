@@ -269,7 +269,10 @@ def test_explanation_has_five_sentences_with_the_numbers_of_the_measurement(insp
     assert "`stage2.block1.conv1`" in sentences[2] and f"6 of {layers} layers break by themselves" in sentences[2]
     assert f"{largest_error(inspection.measurement):.1e}" in sentences[3]
     assert "rounding of float64 stays below 1e-10" in sentences[3] and "**approximate**" in sentences[3]
-    assert sentences[4] == "At 25 px or 33 px every sampling grid is centred and the same weights are exact."
+    assert sentences[4] == (
+        "At 25 px or 33 px every sampling grid is centred and the same weights are exact; so they are at this size "
+        "with symmetric subsampling."
+    )
 
 
 def test_explanation_of_one_broken_layer_is_in_the_singular(inspect: Inspect) -> None:

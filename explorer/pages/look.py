@@ -135,6 +135,8 @@ def command(view: View) -> str:
     parts += [f"--fit {view.how}"] if view.how != "resize" else []
     parts += [f"--seed {view.seed}"] if view.seed else []
     parts += [f"--dtype {view.dtype}"] if view.dtype != "float32" else []
+    parts += [f"--subsampling {view.network.subsampling}"] if view.network.subsampling != "published" else []
+    parts += [f"--only {','.join(view.network.only)}"] if view.network.only else []
     parts += ["--no-group-pooling"] if not view.network.group_pooling else []
     parts += [f"--group-elements all,{','.join(extra.name for extra in view.extra)}"] if view.extra else []
     return " ".join(parts)

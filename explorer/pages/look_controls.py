@@ -1,6 +1,6 @@
 """The controls of the Look page: everything that a visitor chooses, as one `View`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -10,7 +10,7 @@ from explorer.errors import PictureError
 from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
 from explorer.pages.shared import plain, settings
 from explorer.transforms import Shift, Transform, elements_to_measure
-from models.catalog import FAMILIES, GROUPS, NetworkSpec, spec
+from models.catalog import FAMILIES, GROUPS, SUBSAMPLINGS, NetworkSpec, spec
 from models.groups import Element
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
@@ -68,7 +68,7 @@ def controls() -> tuple[View, DeltaGenerator]:
         )
         extra = _transform_controls(network)
         seed, dtype, pooling = _further_controls()
-    network = spec(network.name, group_pooling=pooling)
+    network = replace(network, group_pooling=pooling)
     view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra)
     return view, near_size
 
@@ -142,8 +142,16 @@ def _network_controls() -> NetworkSpec:
     )
     filters = _filters_control(str(title))
     group = next(group for group in GROUPS.values() if group.title == title and group.filters == filters)
-    network = spec(f"{group.name}-{family}")
-    return network
+    subsampling = st.selectbox(
+        "Subsampling",
+        SUBSAMPLINGS,
+        key="subsampling",
+        bind="query-params",
+        help="How strided layers pick their pixels, with the same weights and the same sides. Published: from one end. "
+        "Symmetric: about the centre, exact at every size. Antialiased: with a blur (Zhang 2019), smoother for shifts.",
+    )
+    only = st.query_params.get("only") if subsampling != SUBSAMPLINGS[0] else None
+    return spec(f"{group.name}-{family}", subsampling=str(subsampling), only=(only,) if only else ())
 
 
 def _filters_control(title: str) -> str:

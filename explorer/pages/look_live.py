@@ -50,7 +50,22 @@ def _sheet(view: View, layer: str, first_field: int, progress: Progress) -> Shee
     """What is drawn; the maps it is made of may be many times as large."""
     request = _request(view, view.picture, maps_of=layer)
     inspection = engine().inspect(request, owner=visitor(), progress=progress)
-    return replace(_described(view, inspection), payload=_payload(first_field, view, inspection, request.picture))
+    described = replace(_described(view, inspection), before=_before(view, progress))
+    return replace(described, payload=_payload(first_field, view, inspection, request.picture))
+
+
+def _before(view: View, progress: Progress) -> str:
+    """What a network whose subsampling was changed is as published; empty for one that is."""
+    if view.network.subsampling == "published":
+        return ""
+    published = replace(view.network, subsampling="published", only=())
+    request = replace(_request(view, view.picture), network=published)
+    inspection = engine().inspect(request, owner=visitor(), own_errors=False, progress=progress)
+    errors = [inspection.measurement.largest_error(name) for name in inspection.verdict.elements]
+    largest = max((error for error in errors if error is not None), default=0.0)
+    changed = ", ".join(view.network.only) or "all layers"
+    published_as = f"{inspection.verdict.kind}, largest error {largest:.1e}"
+    return f"As published: {published_as}. Now {view.network.subsampling} subsampling in {changed}."
 
 
 @dataclass(frozen=True)
@@ -149,7 +164,9 @@ def _described(view: View, inspection: Inspection) -> Sheet:
         tuple(problems),
         (remark,) if unseen else (),
         _mends(view, prediction),
-        _exact_sizes(prediction),
+        _to_mend(view, prediction),
+        "",
+        _exact_sizes(view, prediction),
         explain(view.network, prediction, measured, verdict),
         f"{inspection.device} · {measured.dtype} · {_duration(inspection.elapsed_s)}",
         _errors_chart(inspection),
@@ -166,10 +183,18 @@ def _mends(view: View, prediction: Prediction) -> tuple[tuple[str, int, str], ..
     return tuple((key, side, f"{side} px{axis[key]}: exact") for key, side in sides if side is not None)
 
 
-def _exact_sizes(prediction: Prediction) -> str:
+def _to_mend(view: View, prediction: Prediction) -> str | None:
+    first = prediction.first_broken_layer
+    is_open = view.network.subsampling == "published" and prediction.verdict == "approximate"
+    return first.module_name or None if is_open and first is not None else None
+
+
+def _exact_sizes(view: View, prediction: Prediction) -> str:
     """Which sizes near this one are exact, with a dot as sign."""
     if prediction.verdict == "not equivariant":
         return "No size is exact for this network."
+    if view.network.subsampling == "symmetric" and prediction.verdict == "exact":
+        return "Exact at every size: symmetric subsampling."
     this = [prediction.height_px] if prediction.height_is_exact else []
     sides = sorted(side for side in (*prediction.exact_heights_px, *this) if side is not None)
     axis = "" if prediction.height_px == prediction.width_px else " high"

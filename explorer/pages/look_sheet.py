@@ -31,6 +31,8 @@ class Sheet:
     kind, headline, reason: the verdict.
     problems, remarks: what contradicts the theory; what this picture does not show.
     mends: (key of the control, side in pixels, label) of each exact size near.
+    first_broken: the layer that symmetric subsampling would mend first, if any.
+    before: what a mended network was as published.
     exact_sizes: the same in one line, for the place under the size.
     sentences: the explanation.
     made: device, precision and time.
@@ -43,6 +45,8 @@ class Sheet:
     problems: tuple[str, ...]
     remarks: tuple[str, ...]
     mends: tuple[tuple[str, int, str], ...]
+    first_broken: str | None
+    before: str
     exact_sizes: str
     sentences: tuple[str, ...]
     made: str
@@ -65,14 +69,15 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
     with st.container(border=True):
         st.markdown(f"### {SIGNS[sheet.kind]} {sheet.headline}")
         with st.container(key="reason"):
-            st.markdown(sheet.reason)
+            st.markdown("  \n".join(filter(None, (sheet.reason, sheet.before))))
         for problem in sheet.problems:
             st.error(problem)
         for remark in sheet.remarks:
             st.info(remark)
+        is_mended = bool(sheet.before) and sheet.kind == "exact"  # at every size
         with st.container(horizontal=True, vertical_alignment="center"):
             for key, side_px, label in sheet.mends:
-                if side_px <= settings().max_size_px:
+                if side_px <= settings().max_size_px and not is_mended:
                     st.button(
                         label,
                         key=f"exact-{key}-{side_px}",
@@ -80,6 +85,7 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
                         args=(key, side_px),
                         help="The nearest size at which every sampling grid is centred.",
                     )
+            _mend_buttons(sheet)
             with st.popover(
                 "What am I looking at?", icon=":material/help:", help="This view explained in five sentences."
             ):
@@ -87,6 +93,33 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
                     st.markdown(sentence)
             st.space("stretch")
             st.caption(made, width="content")
+
+
+def _mend_buttons(sheet: Sheet) -> None:
+    """Switch symmetric subsampling on, for all layers or the first that breaks, or off again."""
+    if sheet.before:
+        st.button("As published", on_click=_subsample, args=("published",), help="Without the mend.")
+    elif sheet.first_broken:
+        st.button(
+            "Mend it",
+            icon=":material/healing:",
+            on_click=_subsample,
+            args=("symmetric",),
+            help="Symmetric subsampling: exact at this size, with the same weights and the same feature sizes.",
+        )
+        st.button(
+            "one layer",
+            on_click=_subsample,
+            args=("symmetric", sheet.first_broken),
+            help=f"Mend {sheet.first_broken} alone, and see what is left.",
+        )
+
+
+def _subsample(subsampling: str, only: str | None = None) -> None:
+    st.session_state["subsampling"] = subsampling
+    st.query_params.pop("only", None)
+    if only is not None:
+        st.query_params["only"] = only
 
 
 def draw_charts(sheet: Sheet) -> None:

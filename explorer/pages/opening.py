@@ -4,7 +4,7 @@
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ def stored_sheet(view: View, wanted_layer: str | None) -> Sheet | None:
 
 @cache
 def _stored() -> tuple[str, Sheet] | None:
-    """The key of the stored view, and its sheet; None where nothing is stored."""
+    """The key of the stored view, and its sheet; None where nothing is stored, or only what another version drew."""
     if not _TEXTS.exists():
         return None
     document = json.loads(_TEXTS.read_text(encoding="utf-8"))
     values: dict[str, Any] = document["sheet"]
+    if {*values, "payload"} != {each.name for each in fields(Sheet)}:
+        return None
     values["errors"], values["logits"] = Chart(**values["errors"]), Chart(**values["logits"])
     values["mends"] = [tuple(mend) for mend in values["mends"]]
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
