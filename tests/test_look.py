@@ -52,7 +52,7 @@ def test_the_first_view_is_filled_and_names_the_breaking_layer() -> None:
     reasons = [text.value for text in app.markdown if text.value.startswith("First broken at")]
     assert len(reasons) == 1
     assert reasons[0].startswith("First broken at stage2.block1.conv1 (32 → 16 px): kernel 3, stride 2, padding 1")
-    assert [button.label for button in app.button] == ["25 px: exact", "33 px: exact"]
+    assert [button.label for button in app.button] == ["25 px: exact", "33 px: exact", "Mend it", "one layer"]
 
 
 def test_one_pixel_more_makes_the_network_exact_and_back() -> None:
@@ -157,8 +157,10 @@ def test_several_uploads_are_paged_and_tabled() -> None:
         },
         {"family": "cnn", "group": "C8", "transform": "angle", "angle": "45", "dtype": "float64", "pool": "false"},
         {"family": "cnn", "transform": "shift", "down": "2", "right": "-4", "fit": "pad"},
+        {"family": "cnn", "size": "33", "subsampling": "symmetric", "only": "pool"},
+        {"family": "cnn", "size": "33", "subsampling": "antialiased"},
     ],
-    ids=["default", "oblong", "angle", "shift"],
+    ids=["default", "oblong", "angle", "shift", "mended", "blurred"],
 )
 def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -> None:
     app = open_app(**parameters)
@@ -224,6 +226,58 @@ def test_every_control_has_an_explanation() -> None:
 
     assert len(widgets) >= 10
     assert [widget.label for widget in widgets if not widget.help] == []
+
+
+def click(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
+
+
+def reason(app: AppTest) -> str:
+    return app.session_state["shown"].sheet.reason
+
+
+def test_mend_makes_the_network_exact_at_its_size_and_says_what_it_was() -> None:
+    app = open_app(**NARROW, size="33")
+    before = app.session_state["shown"].sheet.errors.alt
+
+    click(app, "Mend it")
+
+    sheet = app.session_state["shown"].sheet
+    assert headline(app).endswith("Exactly equivariant to quarter turns at 33 px")
+    assert re.fullmatch(
+        r"As published: approximate, largest error \S+\. Now symmetric subsampling in all layers\.", sheet.before
+    )
+    largest = max(float(error) for error in re.findall(r"at most (\d\.\de[-+]\d\d)", before))
+    assert f"largest error {largest:.1e}" in sheet.before
+    assert "--subsampling symmetric" in app.code[0].value
+    click(app, "As published")
+    assert headline(app).endswith("Approximately equivariant to quarter turns at 33 px")
+
+
+def test_one_layer_can_be_mended_alone() -> None:
+    app = open_app(size="32")
+
+    click(app, "one layer")
+
+    assert app.session_state["shown"].view.network.only == ("stage2.block1.conv1",)
+    assert reason(app).startswith("First broken at stage2.block1.shortcut.conv (32 → 16 px)")
+    assert reason(app).endswith(" 5 layers break.")
+    assert app.session_state["shown"].sheet.before.endswith("Now symmetric subsampling in stage2.block1.conv1.")
+    click(app, "As published")
+    assert reason(app).endswith(" 6 layers break.")
+
+
+def test_a_link_to_a_layer_that_is_not_there_is_one_sentence() -> None:
+    app = open_app(**NARROW, subsampling="symmetric", only="layer99")
+
+    assert [error.value for error in app.error] == ["p4-cnn has no layer layer99: see the first column of `measure`."]
+    assert not app.exception
+
+
+def test_an_exact_or_plain_network_is_not_offered_a_mend() -> None:
+    for parameters in ({"size": "32"}, {"group": "Z2"}):
+        labels = [button.label for button in open_app(family="cnn", **parameters).button]
+        assert "Mend it" not in labels
 
 
 # ------------------------------------------------------------------------------------------------------------- browser

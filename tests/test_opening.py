@@ -18,7 +18,19 @@ from explorer.pages.opening import stored_sheet
 
 ROOT = Path(__file__).parents[1]
 ROUNDING = 1e-4  # of values about 1 in float32, over 60 layers and between machines
-TEXTS = ("subject", "kind", "headline", "reason", "problems", "remarks", "mends", "exact_sizes", "sentences")
+TEXTS = (
+    "subject",
+    "kind",
+    "headline",
+    "reason",
+    "problems",
+    "remarks",
+    "mends",
+    "exact_sizes",
+    "sentences",
+    "first_broken",
+    "before",
+)
 
 
 @pytest.fixture(scope="module")

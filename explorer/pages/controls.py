@@ -1,0 +1,160 @@
+"""Controls that several pages have: picture, network, weights. A choice made on one page holds on the others."""
+
+from typing import Any
+
+import streamlit as st
+
+from explorer.errors import PictureError
+from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
+from explorer.pages.shared import plain
+from models.catalog import FAMILIES, GROUPS, SUBSAMPLINGS, NetworkSpec, spec
+
+GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
+FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
+DTYPES = ("float32", "float64")
+MAX_UPLOADS = 50
+
+
+def linked(key: str) -> dict[str, Any]:
+    """Options of a widget whose value is part of the link, and holds on all pages that have it."""
+    return {"key": key, "bind": "query-params", "persist_state": "session"}
+
+
+def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
+    """(name in the gallery, None for uploads; the pictures; number of the one to show)."""
+    kept: dict[str, Picture | str] = st.session_state.setdefault("uploaded", {})
+    name = st.selectbox(
+        "Picture",
+        [picture.name for picture in GALLERY],  # links carry what is shown here: names, not titles
+        help="Real pictures that come with the app. Upload your own below; remove the uploads to come back to these.",
+        disabled=any(isinstance(entry, Picture) for entry in kept.values()),
+        **linked("picture"),
+    )
+    files = st.file_uploader(
+        "Upload pictures",
+        type=["png", "jpg", "jpeg", "webp"],
+        accept_multiple_files=True,
+        key="uploads",
+        on_change=_keep_uploads,
+        help="PNG, JPEG or WebP, up to 20 MiB each. They stay in this session's memory and are seen by nobody else.",
+    )
+    if kept and not files:  # from another page
+        st.button("Remove uploads", on_click=kept.clear, help="Forget your pictures and come back to those above.")
+    for problem in (entry for entry in kept.values() if isinstance(entry, str)):
+        st.error(plain(problem), icon=":material/error:")
+    uploaded = tuple(entry for entry in kept.values() if isinstance(entry, Picture))
+    if not uploaded:
+        return name, (load_gallery(name),), 0
+    number = 1
+    if len(uploaded) > 1:
+        help_text = "Which of your pictures is shown; the table below has all of them."
+        label = f"Picture 1 to {len(uploaded)}"
+        number = int(st.number_input(label, 1, len(uploaded), key="picture_number", help=help_text))
+    chosen = uploaded[number - 1]
+    st.caption(plain(" · ".join((chosen.name, *chosen.notes))))
+    return None, uploaded, number - 1
+
+
+def _keep_uploads() -> None:
+    """Decode what the visitor added and forget what was removed; a sentence for each file that is no picture."""
+    kept: dict[str, Picture | str] = st.session_state["uploaded"]
+    files = st.session_state["uploads"] or []
+    for gone in set(kept) - {file.file_id for file in files}:
+        del kept[gone]
+    for file in files[:MAX_UPLOADS]:
+        if file.file_id not in kept:
+            try:
+                kept[file.file_id] = decode(file.getvalue(), name=file.name)
+            except PictureError as error:
+                kept[file.file_id] = str(error)
+    if len(files) > MAX_UPLOADS:
+        kept["too many"] = f"Only the first {MAX_UPLOADS} of {len(files)} pictures are used: remove some."
+
+
+def network_controls() -> NetworkSpec:
+    """Family, group, kind of filter and subsampling."""
+    family = st.selectbox(
+        "Network",
+        list(FAMILIES),
+        index=list(FAMILIES).index("resnet18"),
+        help="The architecture. All are built for every group, with comparable numbers of parameters.",
+        **linked("family"),
+    )
+    title = st.segmented_control(
+        "Group",
+        GROUP_TITLES,
+        default="C4",
+        required=True,
+        help="The symmetry built into the network: Z2 shifts only (a plain CNN), C4 quarter turns, D4 also mirrors, C8 "
+        "and D8 eighth turns, SO(2) all turns.",
+        **linked("group"),
+    )
+    filters = _filters_control(str(title))
+    group = next(group for group in GROUPS.values() if group.title == title and group.filters == filters)
+    subsampling = st.selectbox(
+        "Subsampling",
+        SUBSAMPLINGS,
+        help="How strided layers pick their pixels, with the same weights and the same sides. Published: from one end. "
+        "Symmetric: about the centre, exact at every size. Antialiased: with a blur (Zhang 2019), smoother for shifts.",
+        **linked("subsampling"),
+    )
+    only = st.query_params.get("only") if subsampling != SUBSAMPLINGS[0] else None
+    return spec(f"{group.name}-{family}", subsampling=str(subsampling), only=(only,) if only else ())
+
+
+def _filters_control(title: str) -> str:
+    """The kind of filter: a choice for C4 and D4, told for the others."""
+    kinds = [group.filters for group in GROUPS.values() if group.title == title]
+    chosen = st.segmented_control(
+        "Filters",
+        kinds,
+        default=kinds[0],
+        required=True,
+        disabled=len(kinds) == 1,
+        help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
+        "smooth, band-limited filters of escnn. Z2 is always plain; C8, D8 and SO(2) are always steerable.",
+        **(linked("filters") if len(kinds) > 1 else {"key": f"filters-{kinds[0]}"}),
+    )
+    return str(chosen)
+
+
+def fit_control() -> Fit:
+    """How the picture is brought to size."""
+    how: Fit = st.segmented_control(
+        "Fit",
+        FITS,
+        default="resize",
+        required=True,
+        help="How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop "
+        "takes the pixels of the centre as they are; pad scales the whole picture and fills up with black.",
+        **linked("fit"),
+    )
+    return how
+
+
+def weights_controls() -> tuple[int, str, bool]:
+    """(seed of the weights, precision, whether the group is pooled)."""
+    seed = st.number_input(
+        "Weights: random, seed",
+        0,
+        9999,
+        help="The network is untrained: its weights are drawn from this seed. Exactness does not depend on it.",
+        **linked("seed"),
+    )
+    with st.expander("More"):
+        dtype = st.segmented_control(
+            "Precision",
+            DTYPES,
+            default=DTYPES[0],
+            required=True,
+            help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
+            **linked("dtype"),
+        )
+        pooling = st.toggle(
+            "Pool the group",
+            value=True,
+            help="Take the largest value over the group before the classifier. Without it the logits are not "
+            "invariant, even of an exactly equivariant network.",
+            **linked("pool"),
+        )
+    return int(seed), str(dtype), bool(pooling)
