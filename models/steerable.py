@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks import Kit
+from models.coefficients import stored_or_remembered
 from models.fields import FieldType, Harmonics, Regular, Representation, Scalar
 from models.groups import SO2, PointGroup
 
-with warnings.catch_warnings():
+with warnings.catch_warnings(), stored_or_remembered():
     warnings.filterwarnings("ignore", message="`py3nj` package not found")  # it serves 3-D groups only
     from escnn import gspaces
     from escnn import nn as escnn_nn

@@ -1,4 +1,4 @@
-"""What the Dockerfile and its scripts promise, as far as it shows without an engine; deploy/docker/replay.sh builds it."""
+"""What the Dockerfile and its scripts promise, where it shows without an engine (deploy/docker/replay.sh builds)."""
 
 import ast
 import json
@@ -82,7 +82,7 @@ def health_status(port: int, **environment: str) -> int:
 
 def test_user_is_a_number_other_than_root() -> None:
     (user,) = last_stage("USER")
-    assert all(0 < int(part) for part in user.split(":"))
+    assert all(int(part) > 0 for part in user.split(":"))
 
 
 def test_app_runs_in_a_folder_of_its_own() -> None:
