@@ -38,7 +38,7 @@ class LayerTheory:
     """One call of one layer; pairs are (height, width), None where the layer samples nothing.
 
     `elements`: for each element, whether the layer by itself commutes with it: "exact", "broken", "undecided" (its
-    padding merges with the next layer's) or "no action". `weight_error` is the largest relative difference between
+    padding merges with the next layer's) or "no action". `sampling` has all numbers of its grid, for drawing it. `weight_error` is the largest relative difference between
     the kernel (or output) and its transform.
     """
 
@@ -54,6 +54,7 @@ class LayerTheory:
     displacement_px: tuple[float, float] | None
     elements: dict[str, str]
     weight_error: float
+    sampling: tuple[AxisSampling, AxisSampling] | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -264,6 +265,7 @@ def _layer(call: Call, axes: Axes, recorded: Trace, structure: Structure) -> Lay
         None if sampling is None else (sampling[0].displacement_px, sampling[1].displacement_px),
         elements,
         max(errors.values(), default=0.0),
+        sampling,
     )
 
 

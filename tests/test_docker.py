@@ -19,7 +19,7 @@ from threading import Thread
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 HEALTH = "/_stcore/health"
 
 
@@ -91,7 +91,7 @@ def test_app_runs_in_a_folder_of_its_own() -> None:
 
 
 def test_python_of_the_image_is_supported() -> None:
-    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
     first, end = (tuple(map(int, version.split("."))) for version in re.findall(r"[\d.]+", supported))
     (python,) = re.findall(r"^ARG PYTHON=(\d+\.\d+)$", DOCKERFILE, re.MULTILINE)
     assert first <= tuple(map(int, python.split("."))) < end
@@ -100,19 +100,25 @@ def test_python_of_the_image_is_supported() -> None:
 def test_image_installs_the_pins_of_the_checkout_and_nothing_else() -> None:
     installs = [rest for word, rest in instructions(DOCKERFILE) if word == "RUN" and "pip install" in rest]
     assert installs == ['pip install --no-compile --extra-index-url "$TORCH_INDEX" --requirement requirements.txt']
-    assert "pip install" not in "".join(script.read_text() for script in ROOT.glob("deploy/docker/*.sh"))
+    assert "pip install" not in "".join(
+        script.read_text(encoding="utf-8") for script in ROOT.glob("deploy/docker/*.sh")
+    )
 
 
 @pytest.mark.parametrize("source", copied())
 def test_what_is_copied_exists_and_is_sent_to_the_builder(source: str) -> None:
-    ignored = [line for line in (ROOT / ".dockerignore").read_text().split("\n") if line and line[0] not in "#!"]
+    ignored = [
+        line
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
+        if line and line[0] not in "#!"
+    ]
     assert (ROOT / source).exists()
     assert not [pattern for pattern in ignored if fnmatch(source.rstrip("/"), pattern)]
 
 
 def test_every_package_of_the_app_is_copied() -> None:
     sources = [ROOT / "app.py", *ROOT.glob("explorer/**/*.py"), *ROOT.glob("models/**/*.py")]
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source.read_text()))]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))]
     imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     ours = {top for name in imported if (ROOT / (top := name.split(".")[0])).is_dir() and top}
@@ -155,13 +161,14 @@ def started(folder: Path, settings_status: int, **environment: str) -> tuple[int
     log = folder / "calls"
     stand_in = folder / "python"
     stand_in.write_text(
-        f'#!/bin/sh\necho "$$, $*" >>{log}\ncase $* in *settings) exit {settings_status};; *) exit 7;; esac\n'
+        f'#!/bin/sh\necho "$$, $*" >>{log}\ncase $* in *settings) exit {settings_status};; *) exit 7;; esac\n',
+        encoding="utf-8",
     )
     stand_in.chmod(0o755)
     (command,) = last_stage("CMD")
     path = f"{folder}:{os.environ['PATH']}"
     process = subprocess.Popen(exec_form(command), cwd=ROOT, env=os.environ | {"PATH": path} | environment)
-    return process.pid, process.wait(), log.read_text().splitlines()
+    return process.pid, process.wait(), log.read_text(encoding="utf-8").splitlines()
 
 
 def test_wrong_settings_stop_the_container_before_the_app(tmp_path: Path) -> None:
