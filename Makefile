@@ -14,6 +14,8 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
+# Whole files at a time, so that what a file sets up is set up once; each worker has its own app and browser.
+WORKERS := -n auto --maxprocesses 4 --dist loadscope
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -26,10 +28,10 @@ app: install
 	$(RUN) -m streamlit run app.py $(OPTIONS)
 
 test: install-dev
-	$(RUN) -m pytest -q $(OPTIONS)
+	$(RUN) -m pytest -q $(WORKERS) $(OPTIONS)
 
 test-full: install-dev
-	$(RUN) -m pytest -q -m full $(OPTIONS)
+	$(RUN) -m pytest -q -m full $(WORKERS) $(OPTIONS)
 
 opening: install
 	$(RUN) -m explorer.pages.opening
