@@ -14,8 +14,8 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
-# Whole files at a time, so that what a file sets up is set up once; each worker has its own app and browser.
-WORKERS := -n auto --maxprocesses 4 --dist loadscope
+# Each worker has its own app and browser; one that has nothing left takes tests from another.
+WORKERS := -n auto --maxprocesses 4 --dist worksteal
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check

@@ -13,6 +13,10 @@ start()
 st.navigation(
     [
         st.Page(PAGES / "look.py", title="Look", icon=":material/visibility:", default=True),
+        st.Page(PAGES / "sizes.py", title="Sizes", icon=":material/show_chart:"),
+        st.Page(PAGES / "orbit.py", title="Orbit", icon=":material/radar:"),
+        st.Page(PAGES / "mends.py", title="Mends", icon=":material/healing:"),
+        st.Page(PAGES / "break_it.py", title="Break it", icon=":material/bolt:"),
         st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
     ],
     position="top",

@@ -46,6 +46,8 @@ VIEWS = {
     "64 px": ["/?size=64"],
     "float64, 64 px": ["/?size=64&dtype=float64"],
     "D4, 128 px": ["/?group=D4&size=128"],
+    "D4, steerable, 128 px": ["/?group=D4&filters=steerable&size=128"],
+    "D4, float64, 128 px": ["/?group=D4&size=128&dtype=float64"],
     "three visitors": ["/?size=37", "/?group=D4&size=41", "/?group=C8&size=33"],
 }
 

@@ -12,17 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from explorer.breaking import Attempt, Outcome, Training, predicted_by_theory
 from explorer.engine import DTYPES, Engine, Request, network_spec
-from explorer.errors import ExplorerError, SizeError
+from explorer.errors import ExplorerError, SizeError, TransformError
 from explorer.fitting import fit
 from explorer.images import GALLERY, Picture, load_file, load_gallery
-from explorer.report import finite, measure_document
+from explorer.report import break_document, finite, measure_document
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
 from explorer.transforms import Transform, parse
 from explorer.weights import Weights, read_weights
 from models.build import parameters
 from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
+from models.groups import Element
 
 MAX_SEED = 2**63 - 1  # of torch's generators
 _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
@@ -78,16 +80,31 @@ def _parser() -> argparse.ArgumentParser:
     sizes.add_argument("--measure", action="store_true", help="measure the largest error at every size as well")
     sizes.set_defaults(run=_sizes)
 
-    for command in (networks, measure, sizes):
+    breaking = commands.add_parser("break", help="train a network to tell a picture from its own transform")
+    _add_named_network(breaking)
+    _add_picture(breaking, default="knight")
+    breaking.add_argument("--size", required=True, metavar="PX", help="side in pixels")
+    breaking.add_argument("--steps", type=int, default=600, metavar="N", help="updates of the weights (default 600)")
+    breaking.add_argument("--transform", default="rot90", metavar="NAME", help="an element of the group (rot90)")
+    breaking.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam (0.03; deep networks 0.001)")
+    breaking.set_defaults(run=_break, no_group_pooling=False)
+
+    for command in (networks, measure, sizes, breaking):
         command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser
 
 
 def _add_network(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
-    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random weights (default 0)")
+    """A network as it is measured."""
+    _add_named_network(command)
     command.add_argument("--weights", metavar="FILE", help="a safetensors file instead of random weights")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
+    command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
+
+
+def _add_named_network(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
+    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random weights (default 0)")
     command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
     command.add_argument(
         "--subsampling",
@@ -97,12 +114,11 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers alone: a,b")
     command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
-    command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
 
-def _add_picture(command: argparse.ArgumentParser) -> None:
+def _add_picture(command: argparse.ArgumentParser, *, default: str = GALLERY[0].name) -> None:
     names = ", ".join(picture.name for picture in GALLERY)
-    command.add_argument("--picture", default=GALLERY[0].name, metavar="FILE", help=f"a file, or one of {names}")
+    command.add_argument("--picture", default=default, metavar="FILE", help=f"a file, or one of {names}")
     command.add_argument("--fit", choices=("resize", "crop", "pad"), default="resize", help="how it is brought to size")
 
 
@@ -181,6 +197,28 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _break(options: argparse.Namespace, settings: Settings) -> int:
+    engine = Engine(settings)
+    network = _network(options)
+    height_px, width_px = _size(options.size)
+    engine.check_size(height_px=height_px, width_px=width_px)
+    picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
+    element = _element(options.transform)
+    attempt = Attempt(network, picture, element, options.seed, options.steps, options.learning_rate)
+    training = Training(attempt)
+    predicted, _ = predicted_by_theory(engine, attempt)
+    steps = list(training)
+    outcome = Outcome(predicted, tuple(step.loss for step in steps))
+    if options.json:
+        return _print_json(break_document(attempt, outcome))
+    shown = [*steps[:: max(1, options.steps // 12)], *steps[-1:]]
+    rows = {step.step: (step.step, f"{step.loss:.4f}", f"{step.accuracy:.0%}") for step in shown}
+    print(f"{network.name} at {attempt.size_px} px learns to tell a picture from its {element.name}.\n")
+    _print_table(("step", "loss", "accuracy"), list(rows.values()))
+    print(f"\nPredicted: {predicted}. Training: {outcome.verdict}.\n{outcome.sentence}")
+    return 0
+
+
 def _network(options: argparse.Namespace) -> NetworkSpec:
     return network_spec(
         options.network,
@@ -221,6 +259,13 @@ def _picture(name: str) -> Picture:
 
 def _transforms(names: str) -> tuple[Transform, ...]:
     return () if names == "all" else tuple(parse(name.strip()) for name in names.split(",") if name.strip() != "all")
+
+
+def _element(name: str) -> Element:
+    transform = parse(name)
+    if not isinstance(transform, Element):
+        raise TransformError(f"{name} is a shift, and no element of a group: give rot90, mirror, …")
+    return transform
 
 
 def _weights(options: argparse.Namespace) -> Weights | None:

@@ -1,8 +1,6 @@
 """The engine: devices, networks cached and shared between visitors, and a bounded number of measurements at once."""
 
-import ctypes
 import difflib
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -12,38 +10,23 @@ from threading import Condition, Lock
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.exactness import Prediction, Structure, predict
 from explorer.measure import Measurement, measure
+from explorer.memory import Budget, limit_bytes, pass_bytes
+from explorer.networks import DTYPES, Networks, Served, free_memory, key_of
 from explorer.settings import Settings
 from explorer.transforms import Shift, Transform
 from explorer.verdict import Verdict, judge
-from explorer.weights import Weights, copy_weights
-from models.build import serve
+from explorer.weights import Weights
 from models.catalog import NAMES, NetworkSpec, spec
-from models.export import layers_of
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_Key = tuple[NetworkSpec, int | str, str]  # network, seed or SHA-256 of weights, dtype
+__all__ = ["DTYPES", "Engine", "Inspection", "Request", "Served", "choose_device", "network_spec"]
+
 _KEPT_OWNERS = 10_000
-_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None  # only glibc has it
 _WAIT_S = 0.05  # between looks at whether a waiting measurement has been superseded
-
-
-@dataclass(frozen=True)
-class Served:
-    """A network ready to run: plain layers on its device, and what theory knows of it."""
-
-    network: nn.Module
-    structure: Structure
-
-    @property
-    def bytes(self) -> int:
-        """Memory of its weights."""
-        tensors = [*self.network.parameters(), *self.network.buffers()]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 @dataclass(frozen=True)
@@ -87,8 +70,8 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.device = choose_device(settings.device)
-        self._networks: OrderedDict[_Key, Served] = OrderedDict()
-        self._building: dict[_Key, Lock] = {}
+        self._memory = Budget(settings.memory_mb * 2**20 or limit_bytes())
+        self._networks = Networks(settings.network_cache_mb * 2**20, self._memory, self.device_for)
         self._lock = Lock()
         self._free = settings.concurrent_measurements
         self._freed = Condition()
@@ -106,26 +89,38 @@ class Engine:
         threads = torch.get_num_threads()
         return {"mps": "GPU · Apple", "cpu": f"CPU · {threads} thread{'s' * (threads > 1)}"}[device.type]
 
-    def served(self, network: NetworkSpec, seed: int, dtype: str = "float32", weights: Weights | None = None) -> Served:
+    def served(
+        self,
+        network: NetworkSpec,
+        seed: int,
+        dtype: str = "float32",
+        weights: Weights | None = None,
+        *,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Served:
         """The network with `weights`, or random ones drawn from `seed`: cached or built; shared, so never change it.
 
-        Raises WeightsError for weights of another network.
+        Building takes one of the bounded places; `progress` is called while waiting for it and may raise. Raises
+        WeightsError for weights of another network, and DeviceError for a network that the memory cannot hold.
         """
-        key = (network, seed if weights is None else weights.sha256, dtype)
-        with self._lock:
-            if key in self._networks:
-                return self._remembered(key)
-            building = self._building.setdefault(key, Lock())
-        with building:  # the second visitor waits for the first one's network
-            with self._lock:
-                if key in self._networks:
-                    return self._remembered(key)
-            built = self._build(network, seed, dtype, weights)
-            with self._lock:
-                self._networks[key] = built
-                self._building.pop(key, None)
-                self._forget()
-            return built
+        key = key_of(network, seed, dtype, weights)
+        kept = self._networks.kept(key)
+        if kept is not None:
+            return kept
+        with self._turn(progress):  # before the network's own lock: who has a place never waits for one who has none
+            return self._networks.served(key, weights)
+
+    def structure(
+        self,
+        network: NetworkSpec,
+        seed: int,
+        dtype: str = "float32",
+        *,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Structure:
+        """What theory knows of the same network: kept for longer than the network, which is many times as large."""
+        kept = self._networks.structure(key_of(network, seed, dtype))
+        return kept or self.served(network, seed, dtype, progress=progress).structure
 
     def check_size(self, *, height_px: int, width_px: int) -> None:
         """Raise SizeError for a picture that is larger than the settings allow."""
@@ -157,17 +152,27 @@ class Engine:
 
         height_px, width_px = (int(side) for side in request.picture.shape[-2:])
         self.check_size(height_px=height_px, width_px=width_px)
+        key = key_of(request.network, request.seed, request.dtype, request.weights)
         with self._turn(check):
-            served = self.served(request.network, request.seed, request.dtype, request.weights)
+            served = self._networks.served(key, request.weights)
             started = time.perf_counter()
             prediction = predict(served.structure, height_px=height_px, width_px=width_px)
             try:
                 measurement = self._measure(served, request, check, own_errors=own_errors)
             finally:
-                _free_memory()
+                free_memory()
         elapsed_s = time.perf_counter() - started
         verdict = judge(prediction, measurement)
         return Inspection(prediction, measurement, verdict, self.device_name(request.dtype), elapsed_s)
+
+    def answers(self, network: NetworkSpec, seed: int, pictures: Tensor, dtype: str = "float32") -> Tensor:
+        """The logits (B, classes), float64 on the CPU, of `pictures` (B, 3, H, W), 0..1; takes one of the places."""
+        self.check_size(height_px=pictures.shape[-2], width_px=pictures.shape[-1])
+        with self._turn(lambda fraction: None), torch.inference_mode():
+            served = self._networks.served(key_of(network, seed, dtype))
+            with self._fitting(served, Request(network, seed, pictures, dtype=dtype), len(pictures)) as at_once:
+                parts = pictures.to(self.device_for(dtype), DTYPES[dtype]).split(at_once)
+                return torch.cat([served.network(part).double().cpu() for part in parts])
 
     def _measure(
         self, served: Served, request: Request, progress: Callable[[float], None], *, own_errors: bool
@@ -177,51 +182,60 @@ class Engine:
         has_shift = any(isinstance(transform, Shift) for transform in transforms)
         grids = served.structure.grids(height_px=height_px, width_px=width_px) if has_shift else None
         picture = request.picture.to(self.device_for(request.dtype), DTYPES[request.dtype])
-        per_pass = len(transforms)
-        while True:
-            try:
-                return measure(
-                    served.network,
-                    picture,
-                    transforms,
-                    grids=grids,
-                    maps_of=request.maps_of,
-                    own_errors=own_errors,
-                    transforms_per_pass=per_pass,
-                    progress=progress,
-                )
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-            _free_memory()  # not sooner: the error's traceback holds the maps
-            if per_pass == 1:
-                raise DeviceError(
-                    f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
-                    f"choose a smaller size or a narrower network."
-                )
-            per_pass = max(1, per_pass // 2)
+        with self._fitting(served, request, len(transforms), own_errors=own_errors) as per_pass:
+            while True:
+                try:
+                    return measure(
+                        served.network,
+                        picture,
+                        transforms,
+                        grids=grids,
+                        maps_of=request.maps_of,
+                        own_errors=own_errors,
+                        transforms_per_pass=per_pass,
+                        progress=progress,
+                    )
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                free_memory()  # not sooner: the error's traceback holds the maps
+                if per_pass == 1:
+                    raise DeviceError(self._too_large(request))
+                per_pass = max(1, per_pass // 2)
 
-    def _build(self, network: NetworkSpec, seed: int, dtype: str, weights: Weights | None) -> Served:
-        plain = serve(network, seed=seed, prepare=lambda built: copy_weights(built, weights) if weights else None)
-        unknown = set(network.only) - {name for name, _ in layers_of(plain)}
-        if unknown:
-            raise NetworkError(
-                f"{network.name} has no layer {', '.join(sorted(unknown))}: see the first column of `measure`."
+    @contextmanager
+    def _fitting(self, served: Served, request: Request, wanted: int, *, own_errors: bool = False) -> Iterator[int]:
+        """How many of the `wanted` transforms may share a pass with the picture, by the memory left: at least 1.
+
+        Raises DeviceError where not even one may. Memory of a GPU is not known beforehand: all may.
+        """
+        if self.device_for(request.dtype).type != "cpu":
+            yield max(wanted, 1)
+            return
+        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        recorded = served.structure.trace(height_px=height_px, width_px=width_px)
+
+        def bytes_for(transforms: int) -> int:
+            return pass_bytes(
+                recorded,
+                transforms=transforms,
+                measured=wanted,
+                own_errors=own_errors,
+                maps_of=request.maps_of,
+                item_bytes=DTYPES[request.dtype].itemsize,
             )
-        structure = Structure(plain, network.point_group)
-        plain = plain.to(self.device_for(dtype), DTYPES[dtype])
-        plain = plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's types
-        return Served(plain, structure)
 
-    def _remembered(self, key: _Key) -> Served:
-        self._networks.move_to_end(key)
-        return self._networks[key]
+        with self._memory.reserved(bytes_for, most=max(wanted, 1)) as transforms:
+            if transforms == 0:
+                raise DeviceError(self._too_large(request))
+            yield transforms
 
-    def _forget(self) -> None:
-        """Drop the networks that were used longest ago until the rest fits; the newest always stays."""
-        budget = self.settings.network_cache_mb * 2**20
-        while len(self._networks) > 1 and sum(served.bytes for served in self._networks.values()) > budget:
-            self._networks.popitem(last=False)
+    def _too_large(self, request: Request) -> str:
+        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        return (
+            f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
+            f"choose a smaller size or a narrower network."
+        )
 
     def _ticket(self, owner: str | None) -> Callable[[], None]:
         """A check that raises Superseded once `owner` has asked for something later."""
@@ -270,11 +284,3 @@ def choose_device(wanted: str) -> torch.device:
 def _is_out_of_memory(error: RuntimeError) -> bool:
     said = ("DefaultCPUAllocator", "MPS backend out of memory")  # these raise plain RuntimeErrors
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in said)
-
-
-def _free_memory() -> None:
-    """Give freed maps back to the system: glibc keeps gigabytes of them (2.5 GB after a view at 128 px, 0.4 after)."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if _TRIM is not None:
-        _TRIM(0)

@@ -6,6 +6,7 @@ not commute with the channels' action, breaks at every size. Nothing is taken fr
 network's own modules as they are called, and weights are compared with their transforms.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from explorer.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, Ax
 from explorer.tracing import Call, Trace, blank_copy, trace
 from explorer.transforms import elements_to_measure
 from models.export import layers_of, types_of
-from models.fields import FieldType, transformed_kernel
+from models.fields import FieldType, kernel_parts, transformed_kernel
 from models.groups import Element, PointGroup
 
 NO_ACTION = "no action"
@@ -38,8 +39,8 @@ class LayerTheory:
     """One call of one layer; pairs are (height, width), None where the layer samples nothing.
 
     `elements`: for each element, whether the layer by itself commutes with it: "exact", "broken", "undecided" (its
-    padding merges with the next layer's) or "no action". `sampling` has all numbers of its grid, for drawing it. `weight_error` is the largest relative difference between
-    the kernel (or output) and its transform.
+    padding merges with the next layer's) or "no action". `weight_error` is the largest relative difference between
+    the kernel (or output) and its transform. `sampling` has all numbers of its grid, for drawing it.
     """
 
     name: str
@@ -89,13 +90,18 @@ class Prediction:
 
 
 class Structure:
-    """A served network as theory sees it: its shape without its weights, and what its weights break. Thread-safe."""
+    """A served network as theory sees it: its shape without its weights, and what its weights break. Thread-safe.
 
-    def __init__(self, network: nn.Module, group: PointGroup) -> None:
+    `errors` are its `weight_errors` where they are known already: taken from each layer before it was cast.
+    """
+
+    def __init__(
+        self, network: nn.Module, group: PointGroup, errors: dict[str, dict[str, float]] | None = None
+    ) -> None:
         self.group = group
         self.elements = elements_to_measure(group)
         self.types = {name: types_of(layer) for name, layer in layers_of(network)}
-        self.weight_errors = weight_errors(network, self.elements)
+        self.weight_errors = weight_errors(network, self.elements) if errors is None else errors
         self._blank = blank_copy(network)
         self._recording = RLock()  # recording hooks the shared copy
         self._traces: OrderedDict[Pair, Trace] = OrderedDict()
@@ -163,21 +169,23 @@ def predict(structure: Structure, *, height_px: int, width_px: int) -> Predictio
     )
 
 
-@torch.no_grad()
 def weight_errors(network: nn.Module, elements: tuple[Element, ...]) -> dict[str, dict[str, float]]:
-    """{layer: {element: relative difference}} for layers whose weights or channels do not commute with an element.
+    """{layer: `layer_errors`} for layers whose weights or channels do not commute with an element."""
+    errors = {name: layer_errors(layer, elements) for name, layer in layers_of(network)}
+    return {name: of_layer for name, of_layer in errors.items() if of_layer}
+
+
+@torch.no_grad()
+def layer_errors(layer: nn.Module, elements: tuple[Element, ...]) -> dict[str, float]:
+    """{element: relative difference} for the elements that the weights or channels of a layer do not commute with.
 
     Convolutions and linear layers: ‖ρ_out(g) W ρ_in(g)⁻¹ − W‖ / ‖W‖. Other layers act pixel by pixel or pool: probed
     with random fields on which only the channels are transformed, ‖L(ρ_in(g) v) − ρ_out(g) L(v)‖ / ‖L(v)‖, float64.
     """
-    errors = {}
-    for name, layer in layers_of(network):
-        in_type, out_type = types_of(layer)
-        if in_type is None or out_type is None:
-            continue
-        if _layer_errors(layer, _generators(elements), in_type, out_type):  # else all products commute, too
-            errors[name] = _layer_errors(layer, elements, in_type, out_type)
-    return errors
+    in_type, out_type = types_of(layer)
+    if in_type is None or out_type is None or not _layer_errors(layer, _generators(elements), in_type, out_type):
+        return {}  # where the generators commute, all their products do
+    return _layer_errors(layer, elements, in_type, out_type)
 
 
 def _layer_errors(
@@ -199,9 +207,8 @@ def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_ty
     if isinstance(layer, nn.Conv2d):
         if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
             return 1.0  # the transposed kernel has another shape
-        kernel = _dense_kernel(layer)
-        moved = transformed_kernel(kernel, element, in_type=in_type, out_type=out_type)
-        return max(_relative(moved, kernel), _bias_error(layer, element, out_type))
+        kernel_error = _kernel_error(_dense_kernel(layer), element, in_type, out_type)
+        return max(kernel_error, _bias_error(layer, element, out_type))
     if isinstance(layer, nn.Linear):
         weight = layer.weight.detach()
         moved = out_type.act(in_type.act(weight, element, dim=1), element, dim=0)
@@ -209,6 +216,14 @@ def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_ty
     probe = _probe(layer, in_type)
     output = layer.forward(probe)
     return _relative(layer.forward(in_type.act(probe, element)), out_type.act(output, element))
+
+
+def _kernel_error(kernel: Tensor, element: Element, in_type: FieldType, out_type: FieldType) -> float:
+    differences = []
+    for rows, fields in kernel_parts(out_type):
+        moved = transformed_kernel(kernel[rows], element, in_type=in_type, out_type=fields)
+        differences.append(float((moved - kernel[rows]).norm()))
+    return math.hypot(*differences) / max(float(kernel.norm()), 1e-30)
 
 
 def _bias_error(layer: nn.Conv2d | nn.Linear, element: Element, out_type: FieldType) -> float:

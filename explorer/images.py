@@ -115,6 +115,7 @@ GALLERY: tuple[GalleryPicture, ...] = (
         "Immunohistochemistry of colon tissue, CMM/UMMC (no known copyright restrictions)",
     ),
     GalleryPicture("retina", "Retina", "retina.jpg", "Fundus photograph of a normal left eye, Mikael Häggström (CC0)"),
+    GalleryPicture("knight", "Chess knight", "knight.png", "Drawn for this project (Apache-2.0)"),
 )
 
 

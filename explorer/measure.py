@@ -226,8 +226,8 @@ class _Recorder:
                 reference, rows = self._upright[call], output
             else:
                 reference, rows = output[:1], output[1:]
-            if self._keep:
-                self._upright.setdefault(call, reference)
+            if self._keep and call not in self._upright:
+                self._upright[call] = reference.clone()  # a view would keep the maps of all transforms
             layer = self._layers.setdefault(
                 call, _Layer(type(module).__name__, module_name, side_of(inputs[0]), side_of(reference))
             )

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from explorer.breaking import Attempt, Outcome
 from explorer.engine import Inspection
 from explorer.exactness import LayerTheory
 from explorer.measure import LayerMeasurement
@@ -40,6 +41,24 @@ def measure_document(network: NetworkSpec, inspection: Inspection) -> dict[str, 
         "output_error": _all_finite(measurement.output_error),
         "logits": {name: [finite(value) for value in values] for name, values in measurement.logits.items()},
         "disagreements": list(verdict.disagreements),
+    }
+
+
+def break_document(attempt: Attempt, outcome: Outcome) -> dict[str, Any]:
+    """The document of `break --json`. `losses`: before the first update, and after each."""
+    return {
+        "network": attempt.network.name,
+        "group": attempt.network.point_group.name,
+        "size_px": attempt.size_px,
+        "transform": attempt.element.name,
+        "seed": attempt.seed,
+        "steps": attempt.steps,
+        "first_loss": outcome.losses[0],
+        "last_loss": outcome.losses[-1],
+        "lowest_loss": min(outcome.losses),
+        "verdict": outcome.verdict,
+        "predicted": outcome.predicted,
+        "losses": list(outcome.losses),
     }
 
 

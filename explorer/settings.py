@@ -37,6 +37,9 @@ class Settings:
     max_size_px: int = _setting(512, range(16, 4097), "largest side of a picture that is measured")
     concurrent_measurements: int = _setting(2, range(1, 65), "measurements at once; further ones wait")
     network_cache_mb: int = _setting(1024, range(64, 1_048_577), "memory for networks kept between views")
+    memory_mb: int = _setting(
+        0, range(1_048_577), "memory of the app on a CPU; 0 takes what the machine or its container has"
+    )
 
 
 def key_of(name: str) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from explorer.grids import Step
+from explorer.shapes import output_of
 from models.export import layers_of
 from models.subsampling import declared_windows
 from models.windows import AxisWindow
@@ -37,7 +38,10 @@ class CallNames:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of one layer: its place in the network, its sides, and the numbers of its steps in the graph."""
+    """One call of one layer: its place in the network, its sides, and the numbers of its steps in the graph.
+
+    `out_numbers`: how many numbers its output has, for one picture.
+    """
 
     name: str
     kind: str
@@ -46,17 +50,25 @@ class Call:
     out_hw: tuple[int, int]
     windows: tuple[int, ...]
     out_step: int | None
+    out_numbers: int
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The calls of one pass in order, and the graph of all steps; `out_step` is the network's output."""
+    """The calls of one pass in order, and the graph of all steps; `out_step` is the network's output.
+
+    `largest_numbers`: of the largest tensor, for one picture; `working_numbers`: of the operation that has most
+    numbers at once, its input, its output and its own workspace; `kernel_numbers`: of the largest kernel.
+    """
 
     height_px: int
     width_px: int
     calls: tuple[Call, ...]
     steps: tuple[Step, ...]
     out_step: int | None
+    largest_numbers: int
+    working_numbers: int
+    kernel_numbers: int
 
 
 def blank_copy(network: nn.Module) -> nn.Module:
@@ -72,7 +84,16 @@ def trace(blank: nn.Module, *, height_px: int, width_px: int, channels: int = 3)
     recorder = _Recorder(picture)
     with torch.device("meta"), torch.no_grad(), recorder.watch(blank), recorder:  # also for tensors that it makes
         output = blank(picture)
-    return Trace(height_px, width_px, tuple(recorder.calls), tuple(recorder.steps), recorder.step_of(output))
+    return Trace(
+        height_px,
+        width_px,
+        tuple(recorder.calls),
+        tuple(recorder.steps),
+        recorder.step_of(output),
+        recorder.largest_numbers,
+        recorder.working_numbers,
+        recorder.kernel_numbers,
+    )
 
 
 class _OpenCall:
@@ -81,17 +102,32 @@ class _OpenCall:
         self.windows: list[int] = []
         self.in_step: int | None = None  # of a layer whose steps are not recorded one by one
 
-    def close(self, out_hw: tuple[int, int], out_step: int | None) -> Call:
-        return Call(self.name, self.kind, self.module_name, self.in_hw, out_hw, tuple(self.windows), out_step)
+    def close(self, output: Any, out_step: int | None) -> Call:
+        return Call(
+            self.name,
+            self.kind,
+            self.module_name,
+            self.in_hw,
+            side_of(output),
+            tuple(self.windows),
+            out_step,
+            output.numel() if isinstance(output, Tensor) else 0,
+        )
 
 
 class _Recorder(TorchDispatchMode):
     """Numbers the tensors that come from the picture and writes down which operation made each."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: else torch imports its compiler, 50 MB and a second, to be told that it is not to compile this."""
+        return False
+
     def __init__(self, picture: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's mode has no types
         self.calls: list[Call] = []
         self.steps: list[Step] = [Step("picture")]
+        self.largest_numbers = self.working_numbers = self.kernel_numbers = 0
         self._kept: list[Tensor] = [picture]  # so that ids stay unique while recording
         self._step_of: dict[int, int] = {id(picture): 0}
         self._open: list[_OpenCall] = []
@@ -129,7 +165,7 @@ class _Recorder(TorchDispatchMode):
                 inputs = (call.windows[-1] if call.windows else call.in_step,)
                 call.windows.append(len(self.steps))
                 self._note(output, Step("window", inputs, call.name, windows))
-        self.calls.append(call.close(side_of(output), self.step_of(output)))
+        self.calls.append(call.close(output, self.step_of(output)))
 
     def _note(self, value: Tensor, step: Step) -> None:
         self.steps.append(step)
@@ -137,7 +173,8 @@ class _Recorder(TorchDispatchMode):
         self._kept.append(value)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
+        output = output_of(func, args, kwargs or {}, _windows(func, args, kwargs or {}))
+        self._note_memory(func, args, output)
         if self._open and self._open[-1].in_step is not None:
             return output
         inputs = [value for value in _flat(args) if self.step_of(value) is not None]
@@ -150,6 +187,15 @@ class _Recorder(TorchDispatchMode):
                     self._step_of[id(value)] = len(self.steps) - 1
                     self._kept.append(value)
         return output
+
+    def _note_memory(self, func: Any, args: Any, output: Any) -> None:
+        inputs, columns = args, 0
+        if func is aten.convolution.default:
+            inputs, columns = args[:1], _columns(args[0], args[1], output)
+            self.kernel_numbers = max(self.kernel_numbers, args[1].numel())
+        numbers = [value.numel() for value in _flat((*inputs, output)) if isinstance(value, Tensor)]
+        self.largest_numbers = max(self.largest_numbers, max(numbers, default=0))
+        self.working_numbers = max(self.working_numbers, sum(numbers) + columns)
 
     def _step(self, func: Any, args: Any, kwargs: dict[str, Any], output: Any, inputs: list[Tensor]) -> Step:
         numbers = tuple(self._step_of[id(value)] for value in inputs)
@@ -182,7 +228,7 @@ class _Recorder(TorchDispatchMode):
         kind = func.overloadpacket.__name__
         call = _OpenCall(self._names.next(f"functional.{kind}"), "", kind, side_of(features))
         call.windows.append(number)
-        self.calls.append(call.close(side_of(output), number))
+        self.calls.append(call.close(output, number))
         return call.name
 
 
@@ -191,6 +237,14 @@ def side_of(value: Any) -> tuple[int, int]:
     if isinstance(value, Tensor) and value.dim() == 4:
         return int(value.shape[-2]), int(value.shape[-1])
     return 1, 1
+
+
+def _columns(features: Tensor, weight: Tensor, output: Tensor) -> int:
+    """Numbers that a float64 convolution copies its windows into: torch has nothing faster for it on a CPU."""
+    taps = weight.shape[-2] * weight.shape[-1]
+    if features.dtype != torch.float64 or features.dim() != 4 or taps == 1:
+        return 0
+    return features.shape[1] * taps * output.shape[-2] * output.shape[-1]
 
 
 def _flat(values: Any) -> Iterator[Any]:

@@ -163,11 +163,17 @@ def grid_text(layer: LayerTheory) -> str:
     if layer.remainder is None:
         return "its output is displaced"
     padding = f", padding {_pair(layer.padding)}" if any(layer.padding) else ""
-    displacement = _pair(tuple(f"{abs(value):g}".replace("0.5", "½") for value in layer.displacement_px))
+    displacement = _pair(tuple(_halves(abs(value)) for value in layer.displacement_px))
     return (
         f"kernel {_pair(layer.kernel)}, stride {_pair(layer.stride)}{padding}, remainder {_pair(layer.remainder)}: "
         f"the grid is {displacement} px off centre"
     )
+
+
+def _halves(value: float) -> str:
+    """0, ½, 1, 1½, …"""
+    whole, half = divmod(round(2 * value), 2)
+    return f"{whole or '' if half else whole}{'½' if half else ''}"
 
 
 def _pair(values: tuple[object, ...]) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 from models.blocks import FullKit, Kit, PlainKit
 from models.catalog import FAMILIES, GROUPS, NAMES, Group, NetworkSpec
 from models.cnn import Cnn, Knight
-from models.export import export
+from models.export import Finish, export
 from models.groups import PointGroup
 from models.resnet import ResNet
 from models.subsampling import antialiased, symmetric
@@ -66,18 +66,40 @@ def build(network: NetworkSpec, *, seed: int = 0) -> nn.Module:
 
 
 def serve(
-    network: NetworkSpec, *, seed: int = 0, prepare: Callable[[nn.Module], None] = lambda network: None
+    network: NetworkSpec,
+    *,
+    seed: int = 0,
+    prepare: Callable[[nn.Module], None] = lambda network: None,
+    finish: Finish = lambda name, layer: None,
 ) -> nn.Module:
-    """The same network as plain torch layers in float64 (see `models.export`), after `prepare`, which loads weights.
+    """The same network as plain torch layers in float64, after `prepare`, which loads weights.
 
-    Its subsampling is changed last: weights are those of the published network.
+    `finish` is called with each layer as it is made and may cast it, see `models.export`. Subsampling is changed last:
+    weights are those of the published network.
     """
     built = build(network, seed=seed)
     prepare(built)
     with _BUILDING:
-        served = export(built, network.point_group)
+        served = export(built, network.point_group, finish)
     change = {"published": None, "symmetric": symmetric, "antialiased": antialiased}[network.subsampling]
-    return served if change is None else change(served, only=network.only or None)
+    return served if change is None else change(served, only=network.only or None, in_place=True)
+
+
+def kernel_sizes(network: NetworkSpec) -> list[int]:
+    """How many numbers each kernel of the served network has, counted without making one."""
+    kit = _kit(GROUPS[network.group])
+    sizes = []
+
+    def conv(in_type: Any, out_type: Any, kernel_size: int, **options: Any) -> nn.Module:
+        sizes.append(kit.field_type(in_type).channels * kit.field_type(out_type).channels * kernel_size**2)
+        return nn.Identity()
+
+    kit.conv = conv  # type: ignore[method-assign]
+    for method in ("norm", "activation", "max_pool", "group_pool"):
+        setattr(kit, method, lambda *arguments, **options: nn.Identity())
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        _assemble(network, kit)
+    return sizes
 
 
 @lru_cache(maxsize=len(NAMES))

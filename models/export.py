@@ -6,6 +6,7 @@ by more than rounding, so a wrong layer is caught and never repaired.
 """
 
 import copy
+import math
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.fields import FieldType, Harmonics, average_kernel
+from models.fields import FieldType, Harmonics, average_kernel, kernel_parts
 from models.group_conv import FieldNorm2d, GroupConv2d
 from models.groups import PointGroup
 from models.plain import FieldLength, FieldMaxPool2d, FourierELU, GroupMaxPool, typed
@@ -21,19 +22,22 @@ from models.plain import FieldLength, FieldMaxPool2d, FourierELU, GroupMaxPool, 
 ROUNDING = 1e-6  # largest relative change that averaging a float32 kernel over its group may make
 
 
+Finish = Callable[[str, nn.Module], None]
+
+
 class ExportError(ValueError):
     """A layer that has no plain equivalent here, or whose kernel is not what its types promise."""
 
 
-def export(network: nn.Module, group: PointGroup) -> nn.Module:
+def export(network: nn.Module, group: PointGroup, finish: Finish = lambda name, layer: None) -> nn.Module:
     """A copy of `network` made of plain torch layers: float64, eval mode, no gradients, on the CPU.
 
-    Kernels are expanded anew from the weights, so filters that escnn keeps cannot be stale. Raises ExportError, naming
-    the layer.
+    Kernels are expanded anew from the weights, so filters that escnn keeps cannot be stale. `finish(name, layer)` is
+    called with each layer as soon as it is made and may cast it, so that never the whole network is float64. Raises
+    ExportError, naming the layer.
     """
     with torch.no_grad():
-        served = _export_module(network, group, name="")
-    return served.double().eval().requires_grad_(requires_grad=False)
+        return _export_module(network, group, "", finish)
 
 
 def layers_of(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -49,26 +53,35 @@ def types_of(layer: nn.Module) -> tuple[FieldType | None, FieldType | None]:
     return getattr(layer, "in_type", None), getattr(layer, "out_type", None)
 
 
-def _export_module(module: nn.Module, group: PointGroup, name: str) -> nn.Module:
+def _export_module(module: nn.Module, group: PointGroup, name: str, finish: Finish) -> nn.Module:
     for kind in type(module).__mro__:
         exporter = _exporters().get(kind)
         if exporter is not None:
             try:
-                return exporter(module, group)
+                return _finished(exporter(module, group), name, finish)
             except ValueError as error:  # also of types that we do not have
                 raise ExportError(f"{name}: {error}") from None
     if type(module).__module__.startswith("escnn."):
         raise ExportError(f"{name}: {type(module).__name__} has no plain equivalent here")
     if not any(module.children()):
-        return copy.deepcopy(module)
+        return _finished(copy.deepcopy(module), name, finish)
     container = copy.copy(module)
     container._parameters = copy.deepcopy(module._parameters)  # else casting the copy would cast the original
     container._buffers = copy.deepcopy(module._buffers)
-    container._modules = {
-        child_name: _export_module(child, group, f"{name}.{child_name}".lstrip("."))
-        for child_name, child in module.named_children()
-    }
+    container._modules = {}
+    _frozen(container)
+    for child_name, child in module.named_children():
+        container._modules[child_name] = _export_module(child, group, f"{name}.{child_name}".lstrip("."), finish)
     return container
+
+
+def _finished(layer: nn.Module, name: str, finish: Finish) -> nn.Module:
+    finish(name, _frozen(layer))
+    return layer
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    return module.double().eval().requires_grad_(requires_grad=False)
 
 
 def _exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]:
@@ -117,9 +130,10 @@ def _field_norm(module: FieldNorm2d, group: PointGroup) -> nn.Module:
 def _steerable_conv(module: Any, group: PointGroup) -> nn.Module:
     in_type, out_type = _our_types(module)
     kernel, bias = module.expand_parameters()
-    kernel = kernel.double()
     averaged = average_kernel(kernel, group, in_type=in_type, out_type=out_type)
-    moved = float((averaged - kernel).norm() / kernel.norm().clamp_min(1e-30))
+    parts = [rows for rows, _ in kernel_parts(out_type)]
+    moved = math.hypot(*(float((averaged[rows] - kernel[rows]).norm()) for rows in parts))
+    moved /= max(float(kernel.norm()), 1e-30)
     if moved > ROUNDING:
         raise ExportError(f"the kernel differs from its group average by {moved:.1e}, more than rounding")
     return _conv(module, averaged, bias, in_type, out_type)

@@ -4,7 +4,7 @@ Every type stores its channels field after field, and within a field element aft
 frequency), so that one action serves all networks.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from models.groups import Element, PointGroup
+
+_PART_ROWS = 64  # of a kernel that are worked on at once: 2 MB in float64 for 440 channels and 3×3 pixels
 
 
 def move_pixels(maps: Tensor, element: Element) -> Tensor:
@@ -192,10 +194,26 @@ def transformed_kernel(weight: Tensor, element: Element, *, in_type: FieldType, 
 def average_kernel(weight: Tensor, group: PointGroup, *, in_type: FieldType, out_type: FieldType) -> Tensor:
     """The nearest kernel that commutes with the pixel-exact elements of `group`: their mean, (C_out, C_in, k, k).
 
-    The subgroup is a product of up to three halves, so the mean is up to three means of two kernels.
+    float64, whatever `weight` is. The subgroup is a product of up to three halves, so the mean is up to three means of
+    two kernels.
     """
-    for generator in (Element(180.0), Element(90.0), Element(mirrored=True)):
-        if generator in group:
-            moved = transformed_kernel(weight, generator, in_type=in_type, out_type=out_type)
-            weight = (weight + moved) / 2
-    return weight
+    averaged = torch.empty(weight.shape, dtype=torch.float64)
+    for rows, fields in kernel_parts(out_type):
+        part = weight[rows].double()
+        for generator in (Element(180.0), Element(90.0), Element(mirrored=True)):
+            if generator in group:
+                moved = transformed_kernel(part, generator, in_type=in_type, out_type=fields)
+                part = moved.add_(part).div_(2)
+        averaged[rows] = part
+    return averaged
+
+
+def kernel_parts(out_type: FieldType) -> Iterator[tuple[slice, FieldType]]:
+    """Whole fields of a kernel's output, few enough for little memory: their rows (C_out) and their type."""
+    start = 0
+    for representation, count in out_type.runs:
+        most = max(1, _PART_ROWS // representation.size)
+        for first in range(0, count, most):
+            fields = FieldType(((representation, min(most, count - first)),))
+            yield slice(start, start + fields.channels), fields
+            start += fields.channels

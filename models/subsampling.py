@@ -29,18 +29,20 @@ Windows = tuple[AxisWindow, AxisWindow]  # of height and width
 BLUR = (0.25, 0.5, 0.25)  # the paper's "Tri-3"
 
 
-def symmetric(network: Network, *, only: Collection[str] | None = None) -> Network:
-    """A copy of `network` whose layers (those called `only`, or all) sample about the centre of their input.
+def symmetric(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
+    """A copy of `network`, or `network` itself `in_place`, whose layers sample about the centre of their input.
+
+    All layers do, or those called `only`.
 
     Weights, their names and the sides of all feature maps stay. Convolutions, pools and paddings with a constant are
     changed; calls of functions, such as `F.max_pool2d`, are no layers and stay as they are.
     """
-    return _with_layers(network, only, _centre)
+    return _with_layers(network, only, _centre, in_place=in_place)
 
 
-def antialiased(network: Network, *, only: Collection[str] | None = None) -> Network:
-    """A copy of `network` whose strided convolutions and max-pools run at stride 1 and are blurred when sampled."""
-    return _with_layers(network, only, _blur)
+def antialiased(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
+    """The same with strided convolutions and max-pools that run at stride 1 and are blurred when sampled."""
+    return _with_layers(network, only, _blur, in_place=in_place)
 
 
 def windows_of(layer: nn.Module) -> Windows | None:
@@ -132,8 +134,10 @@ def _pad(features: Tensor, rows: int, columns: int, *, mode: str, value: float) 
     return functional.pad(features, added, mode=mode, value=value if mode == "constant" else None)
 
 
-def _with_layers(network: Network, only: Collection[str] | None, change: Callable[[nn.Module], None]) -> Network:
-    changed = copy.deepcopy(network)
+def _with_layers(
+    network: Network, only: Collection[str] | None, change: Callable[[nn.Module], None], *, in_place: bool
+) -> Network:
+    changed = network if in_place else copy.deepcopy(network)
     for name, layer in layers_of(changed):
         if only is None or name in only:
             change(layer)

@@ -6,14 +6,11 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from explorer.drawing import TURNS, describe, draw_grid, headline, sampled_grid
 from explorer.exactness import Structure, predict
 from explorer.glossary import SOURCES, TERMS
 from models.build import serve
@@ -39,39 +36,23 @@ def section(name: str) -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8").split(f"\n## {name}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("side_px", range(3, 17))
-def test_places_on_the_transform_are_those_that_numpy_moves_there(side_px: int, turn: str) -> None:
-    quarter_turns, mirrored = TURNS[turn]
-    rows_and_columns = np.stack(np.mgrid[:side_px, :side_px], axis=-1)
-    moved = np.rot90(rows_and_columns[:, ::-1] if mirrored else rows_and_columns, quarter_turns)
-    starts = range(0, side_px - 2, 2)
+def test_the_example_leaves_a_pixel_over_at_8_px_and_fits_at_9_px(about: AppTest) -> None:
+    shown = "\n".join(text.value for text in about.markdown)
 
-    grid = sampled_grid(side_px, turn)
-
-    assert grid.upright == tuple((row + 1, column + 1) for row in starts for column in starts)
-    assert grid.returned == tuple(tuple(moved[row + 1, column + 1]) for row in starts for column in starts)
-    assert grid.agrees == (side_px % 2 == 1)
+    assert (
+        "**8 px**: 3 windows a side, kernel 3, stride 2, remainder 1, displacement −½ px. "
+        "The transform (⟲ 90°) is sampled beside the places of the picture: 1 px along the width." in shown
+    )
+    assert (
+        "**9 px**: 4 windows a side, kernel 3, stride 2, remainder 0, displacement 0 px. "
+        "The picture and its transform (⟲ 90°) are sampled at the same places." in shown
+    )
 
 
-def test_a_drawing_says_what_it_shows() -> None:
-    grid = sampled_grid(8, "⟲ 90°")
+def test_a_chosen_transform_is_drawn(about: AppTest) -> None:
+    half_turn = about.segmented_control(key="about-turn").set_value("rot180").run()
 
-    drawing = ElementTree.fromstring(draw_grid(grid))
-
-    assert drawing.get("role") == "img"
-    assert [part.text for part in drawing[:2]] == [headline(grid), describe(grid)]
-    assert [part.get("id") for part in drawing[:2]] == drawing.get("aria-labelledby").split()
-    shapes = [part.get("class") for part in drawing]
-    assert (shapes.count("dot"), shapes.count("ring"), shapes.count("window"), shapes.count("pixel")) == (9, 9, 3, 64)
-    assert sum("hatch" in (part.get("style") or "") for part in drawing) == 15  # one row and one column of 8 × 8
-
-
-def test_one_pixel_more_lets_the_windows_fit() -> None:
-    assert headline(sampled_grid(8, "mirror")) == "8 px: one row and one column left over"
-    assert describe(sampled_grid(8, "mirror")).endswith("sampled 1 px beside the places of the picture.")
-    assert headline(sampled_grid(9, "mirror")) == "9 px: the windows fit"
-    assert describe(sampled_grid(9, "mirror")).endswith("sampled at the same places.")
+    assert any("1 px along the height and 1 px along the width" in text.value for text in half_turn.markdown)
 
 
 def test_the_readme_has_the_same_words() -> None:

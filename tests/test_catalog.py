@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models import catalog
-from models.build import build, parameters, serve
+from models.build import build, kernel_sizes, parameters, serve
 from models.catalog import FAMILIES, GROUPS, NAMES, spec
 from models.export import layers_of, types_of
 from models.groups import C4, C8, D4, D8, SO2, Z2
@@ -101,6 +101,15 @@ def test_served_weights_are_decided_by_the_seed_too(name: str) -> None:
     first, again, other = (weights(serve(minimum(name), seed=seed)) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", ["z2-cnn", "p4m-resnet18", "c8-resnet18-large", "so2-wide-resnet-10-4"])
+def test_kernel_sizes_are_those_of_the_served_network(name: str) -> None:
+    state = torch.get_rng_state()
+    sizes = kernel_sizes(minimum(name))
+    kernels = [layer.weight.numel() for _, layer in layers_of(serve(minimum(name))) if isinstance(layer, nn.Conv2d)]
+    assert sorted(sizes) == sorted(kernels)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-cnn", "c4-cnn", "so2-knight"])

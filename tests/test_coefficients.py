@@ -81,6 +81,6 @@ def test_joblib_is_itself_again_after_the_import() -> None:
 
 
 def test_steerable_network_is_built_where_no_folder_can_be_made() -> None:
-    run = subprocess.run([sys.executable, "-c", READ_ONLY], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", READ_ONLY], cwd=ROOT, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""

@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import explorer.engine as engine_module
+import explorer.memory as memory_module
+import explorer.networks as networks_module
 from explorer.engine import Engine, Inspection, Request, choose_device, network_spec
 from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.measure import Measurement
+from explorer.memory import USABLE, Budget, pass_bytes
 from explorer.settings import Settings
 from explorer.transforms import parse
 from explorer.verdict import ROUNDING_LEVEL
@@ -22,8 +24,8 @@ from models.catalog import NetworkSpec, spec
 
 CNN = spec("p4-cnn", minimum_width=True)
 KNIGHT = spec("p4-knight", minimum_width=True)
-LIMIT_S = 30  # a test that waits longer has hung
 MEBIBYTE = 2**20
+LIMIT_S = 30  # a test that waits longer has hung
 
 
 def cpu_engine(**settings: int) -> Engine:
@@ -49,13 +51,13 @@ def engine() -> Engine:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NetworkSpec, int]]:
     """Every network that was built, in order."""
     built: list[tuple[NetworkSpec, int]] = []
-    serve = engine_module.serve
+    serve = networks_module.serve
 
     def counting(network: NetworkSpec, *, seed: int = 0, **options: Any) -> nn.Module:
         built.append((network, seed))
         return serve(network, seed=seed, **options)
 
-    monkeypatch.setattr(engine_module, "serve", counting)
+    monkeypatch.setattr(networks_module, "serve", counting)
     return built
 
 
@@ -127,7 +129,7 @@ def test_network_is_built_again_for_other_options(builds: list[tuple[NetworkSpec
 def test_a_failed_build_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = cpu_engine()
     with monkeypatch.context() as patch:
-        patch.setattr(engine_module, "serve", _raising(OSError("disk")))
+        patch.setattr(networks_module, "serve", _raising(OSError("disk")))
         with pytest.raises(OSError, match="disk"):
             engine.served(CNN, 0)
 
@@ -147,7 +149,7 @@ def test_seeds_give_different_weights_and_one_seed_the_same() -> None:
 def test_network_used_longest_ago_is_forgotten(builds: list[tuple[NetworkSpec, int]]) -> None:
     engine = cpu_engine()
     bytes_of_one = engine.served(CNN, 0).bytes
-    engine.settings = replace(engine.settings, network_cache_mb=2.5 * bytes_of_one / MEBIBYTE)  # type: ignore[arg-type]
+    engine._networks.cache_bytes = int(2.5 * bytes_of_one)
 
     engine.served(CNN, 1)
     engine.served(CNN, 0)  # seed 1 is now the oldest
@@ -162,7 +164,7 @@ def test_network_used_longest_ago_is_forgotten(builds: list[tuple[NetworkSpec, i
 
 def test_network_larger_than_the_budget_is_still_served() -> None:
     engine = cpu_engine()
-    engine.settings = replace(engine.settings, network_cache_mb=0)
+    engine._networks.cache_bytes = 0
     assert engine.served(CNN, 0) is engine.served(CNN, 0)
 
 
@@ -299,6 +301,36 @@ def test_number_of_measurements_at_once_is_bounded(gate: Gate) -> None:
     assert gate.most_inside == 2
 
 
+def test_networks_are_built_within_the_bounded_places(gate: Gate) -> None:
+    engine = cpu_engine(concurrent_measurements=1)
+    with ThreadPoolExecutor(2) as pool:
+        measuring = pool.submit(engine.inspect, request())
+        gate.wait_for(1)
+        building = pool.submit(engine.served, KNIGHT, 0)
+
+        with pytest.raises(GoneError):
+            engine.served(KNIGHT, 1, progress=gone)  # while the only place is taken
+        assert not building.done()
+        assert engine.served(CNN, 0).bytes > 0  # one that is there takes no place
+        gate.opened.set()
+        assert measuring.result(LIMIT_S).measurement.height_px == 28
+        assert building.result(LIMIT_S).bytes > 0
+
+
+def test_visitors_who_build_and_visitors_who_measure_the_same_network_do_not_wait_for_each_other() -> None:
+    engine, start = cpu_engine(concurrent_measurements=1), threading.Barrier(4)
+
+    def visit(number: int) -> int:
+        start.wait(LIMIT_S)
+        if number % 2:
+            return engine.structure(KNIGHT, 0).smallest_px
+        return engine.inspect(request(KNIGHT)).measurement.height_px
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(visit, number) for number in range(4)]
+        assert len([answer.result(LIMIT_S) for answer in answers]) == 4
+
+
 class GoneError(BaseException):
     """What stops a visitor's run: not an Exception, as Streamlit's own is not."""
 
@@ -416,7 +448,7 @@ def test_maps_of_the_failed_pass_are_let_go_before_memory_is_freed(
 ) -> None:
     _out_of_memory(monkeypatch, above=1, error=OUT_OF_MEMORY[0])
     handled: list[BaseException | None] = []
-    monkeypatch.setattr(engine_module, "_free_memory", lambda: handled.append(sys.exception()))
+    monkeypatch.setattr(engine_module, "free_memory", lambda: handled.append(sys.exception()))
 
     engine.inspect(request())
 
@@ -428,6 +460,88 @@ def test_other_errors_of_torch_stay_what_they_are(engine: Engine, monkeypatch: p
     with pytest.raises(RuntimeError, match="expected scalar type Float"):
         engine.inspect(request())
     assert tried == [3]
+
+
+def _left(monkeypatch: pytest.MonkeyPatch, engine: Engine, size_bytes: int) -> list[int]:
+    """Leave `size_bytes` to measurements; the numbers of transforms a pass that are measured."""
+    monkeypatch.setattr(engine, "_memory", Budget(2**40))
+    monkeypatch.setattr(memory_module, "held_bytes", lambda: int(USABLE * 2**40) - size_bytes)
+    monkeypatch.setattr(memory_module, "_spare", lambda: None)
+    return _out_of_memory(monkeypatch, above=100, error=AssertionError())
+
+
+def _pass_bytes(engine: Engine, asked: Request, transforms: int) -> int:
+    structure = engine.structure(asked.network, asked.seed, asked.dtype)
+    height_px, width_px = asked.picture.shape[-2:]
+    return pass_bytes(
+        structure.trace(height_px=height_px, width_px=width_px),
+        transforms=transforms,
+        measured=7,
+        own_errors=True,
+        maps_of=asked.maps_of,
+        item_bytes=8,
+    )
+
+
+@pytest.mark.parametrize("transforms", [1, 3, 7])
+def test_passes_are_as_wide_as_memory_allows_with_the_same_numbers(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, transforms: int
+) -> None:
+    asked = request(spec("p4m-cnn", minimum_width=True), side_px=29, dtype="float64", maps_of="layer1.conv")
+    expected = engine.inspect(asked)
+    tried = _left(monkeypatch, engine, _pass_bytes(engine, asked, transforms))
+
+    measured = engine.inspect(asked)
+
+    assert tried == [transforms]
+    assert_same_errors(measured, expected, tolerance=1e-12)
+
+
+def test_size_for_which_one_transform_takes_too_much_is_refused_before_it_is_measured(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(spec("p4m-cnn", minimum_width=True), side_px=29, dtype="float64")
+    tried = _left(monkeypatch, engine, _pass_bytes(engine, asked, 1) - 1)
+    with pytest.raises(DeviceError) as caught:
+        engine.inspect(asked)
+    assert tried == []
+    assert str(caught.value) == (
+        f"29×29 px needs more memory than {engine.device_name()} has left: choose a smaller size or a narrower network."
+    )
+
+
+def test_memory_of_the_host_does_not_bound_what_a_gpu_measures(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = engine.served(CNN, 0)
+    _left(monkeypatch, engine, 0)
+    monkeypatch.setattr(engine, "device", torch.device("cuda"))
+    with engine._fitting(served, request(), 7) as transforms:
+        assert transforms == 7
+
+
+def test_answers_are_the_same_in_smaller_batches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = torch.stack([random_picture(28, seed=seed) for seed in range(5)])
+    served, batches = engine.served(CNN, 0, "float64"), []
+    handle = served.network.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
+    expected = engine.answers(CNN, 0, pictures, "float64")
+    recorded = served.structure.trace(height_px=28, width_px=28)
+    two = pass_bytes(recorded, transforms=2, measured=5, own_errors=False, maps_of=None, item_bytes=8)
+    _left(monkeypatch, engine, two)
+
+    torch.testing.assert_close(engine.answers(CNN, 0, pictures, "float64"), expected)
+    handle.remove()
+    assert batches == [5, 2, 2, 1]
+
+
+def test_no_transforms_are_measured_where_memory_is_left(engine: Engine) -> None:
+    with engine._fitting(engine.served(CNN, 0), request(), 0) as transforms:
+        assert transforms == 1
+
+
+def test_limit_in_the_settings_comes_before_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "limit_bytes", lambda: 1000 * MEBIBYTE)
+    monkeypatch.setattr(memory_module, "held_bytes", lambda: 0)
+    assert cpu_engine()._memory.left_bytes == 900 * MEBIBYTE
+    assert cpu_engine(memory_mb=200)._memory.left_bytes == 180 * MEBIBYTE
 
 
 # ------------------------------------------------------------------------------------------------------ sizes, devices

@@ -12,6 +12,7 @@ from models.fields import (
     Representation,
     Scalar,
     average_kernel,
+    kernel_parts,
     move_pixels,
     regular,
     scalars,
@@ -188,6 +189,18 @@ def test_average_kernel_is_the_mean_over_all_elements_that_move_pixels(name: str
     weight = random_kernel(in_type, out_type, side=side)
     averaged = average_kernel(weight, group, in_type=in_type, out_type=out_type)
     torch.testing.assert_close(averaged, naive_average(weight, group, in_type, out_type), atol=8 * ROUNDING, rtol=0)
+
+
+def test_kernel_of_many_fields_is_averaged_part_by_part_in_float64() -> None:
+    out_type = FieldType(((Scalar(), 3), (Regular(C4), 40), (Scalar(), 70)))
+    weight = random_kernel(regular(C4, 2), out_type).float()
+    parts = list(kernel_parts(out_type))
+
+    assert len(parts) > 4 and [fields.channels for _, fields in parts] == [rows.stop - rows.start for rows, _ in parts]
+    assert torch.equal(torch.cat([weight[rows] for rows, _ in parts]), weight)
+    averaged = average_kernel(weight, C4, in_type=regular(C4, 2), out_type=out_type)
+    expected = naive_average(weight.double(), C4, regular(C4, 2), out_type)
+    torch.testing.assert_close(averaged, expected, atol=8 * ROUNDING, rtol=0)
 
 
 @pytest.mark.parametrize("name", KERNELS)

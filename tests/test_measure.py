@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional
 
+import explorer.measure as measure_module
 from explorer.errors import TransformError
 from explorer.exactness import Prediction, Structure, predict
 from explorer.grids import BROKEN, EXACT
@@ -227,6 +228,21 @@ def test_any_choice_of_transforms_can_be_measured_alone(transforms: list[Transfo
     assert list(chosen.logits) == ["identity", *[transform.name for transform in transforms]]
     for one, other in zip(chosen.layers, everything.layers, strict=True):
         assert one.error == alike({name: other.error[name] for name in one.error})
+
+
+def test_maps_kept_for_a_second_pass_are_those_of_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[dict[str, Tensor]] = []
+    release = measure_module._Recorder.release
+
+    def watched(recorder: Any) -> None:
+        kept.append(dict(recorder._upright))
+        release(recorder)
+
+    monkeypatch.setattr(measure_module._Recorder, "release", watched)
+    served, structure = serve("p4m-cnn")
+    measure(served, picture(13, 16), structure.elements)
+    assert len(kept[0]) > 10
+    assert all(maps.untyped_storage().nbytes() == maps.numel() * maps.itemsize for maps in kept[0].values())
 
 
 def test_quarter_turns_of_a_picture_that_is_not_square_are_compared_with_swapped_axes() -> None:

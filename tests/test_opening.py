@@ -30,6 +30,7 @@ TEXTS = (
     "sentences",
     "first_broken",
     "before",
+    "reasons",
 )
 
 

@@ -29,6 +29,7 @@ WHOLE_NUMBERS = {
     "max_size_px": (16, 4096),
     "concurrent_measurements": (1, 64),
     "network_cache_mb": (64, 1_048_576),
+    "memory_mb": (0, 1_048_576),
 }
 
 
@@ -39,7 +40,7 @@ def message(environment: dict[str, str]) -> str:
 
 
 def test_empty_environment_gives_the_defaults() -> None:
-    expected = Settings(device="auto", max_size_px=512, concurrent_measurements=2, network_cache_mb=1024)
+    expected = Settings(device="auto", max_size_px=512, concurrent_measurements=2, network_cache_mb=1024, memory_mb=0)
     assert settings_from({}) == expected == Settings()
 
 
@@ -94,7 +95,7 @@ def test_mistyped_variable_is_named_with_the_setting_that_was_meant() -> None:
     environment = {"EXPLORER_MAX_SIZE": "64", "EXPLORER_COLOUR": "red", "PATH": "", "EXPLORER_DEVICE": "cpu"}
     assert unknown_variables(environment) == (
         "EXPLORER_COLOUR is no setting and is ignored: the settings are EXPLORER_DEVICE, EXPLORER_MAX_SIZE_PX, "
-        "EXPLORER_CONCURRENT_MEASUREMENTS, EXPLORER_NETWORK_CACHE_MB.",
+        "EXPLORER_CONCURRENT_MEASUREMENTS, EXPLORER_NETWORK_CACHE_MB, EXPLORER_MEMORY_MB.",
         "EXPLORER_MAX_SIZE is no setting and is ignored: did you mean EXPLORER_MAX_SIZE_PX?",
     )
 
@@ -146,6 +147,7 @@ def test_module_prints_the_settings_in_force() -> None:
         "EXPLORER_MAX_SIZE_PX=99",
         "EXPLORER_CONCURRENT_MEASUREMENTS=2",
         "EXPLORER_NETWORK_CACHE_MB=1024",
+        "EXPLORER_MEMORY_MB=0",
     ]
 
 

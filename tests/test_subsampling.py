@@ -1,6 +1,6 @@
 """Symmetric subsampling: exact for every stack and size, the same weights and sides; and the published alternative."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -71,6 +71,17 @@ def test_changed_layer_is_still_one_of_its_kind_with_its_weights_and_their_names
         assert isinstance(changed, nn.Conv2d) and type(changed).__name__ == "Conv2d"
         assert all(torch.equal(value, conv.state_dict()[name]) for name, value in changed.state_dict().items())
     assert type(conv) is nn.Conv2d and conv.padding == (1, 1)
+
+
+@pytest.mark.parametrize("change", [symmetric, antialiased])
+def test_network_is_copied_unless_it_is_to_be_changed_in_place(change: Callable[..., nn.Sequential]) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, 2, 1), nn.ReLU())
+    picture = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    published, changed = network(picture), change(network)(picture)
+
+    assert torch.equal(network(picture), published) and not torch.equal(changed, published)
+    assert change(network, in_place=True) is network
+    assert torch.equal(network(picture), changed)
 
 
 def test_only_the_layers_that_are_named_change() -> None:

@@ -4,12 +4,13 @@ import dataclasses
 
 import pytest
 
-from explorer.engine import Engine
+from explorer.engine import Engine, Inspection
 from explorer.errors import SizeError
+from explorer.exactness import predict
 from explorer.images import GALLERY, Picture, load_gallery
 from explorer.settings import Settings
-from explorer.sweep import MAX_SIZES, SizeResult, Sweep, sweep_sizes
-from explorer.verdict import ROUNDING_LEVEL
+from explorer.sweep import MAX_SIZES, SizeResult, Sweep, check_work, size_result, sweep_sizes
+from explorer.verdict import ROUNDING_LEVEL, judge
 from models.catalog import spec
 
 NETWORK = spec("p4-resnet18", minimum_width=True)
@@ -111,3 +112,54 @@ def test_size_above_the_maximum_is_refused_before_anything_is_measured(
     monkeypatch.setattr(Engine, "inspect", lambda *_, **__: pytest.fail("measured"))
     with pytest.raises(SizeError, match=r"65×65 px is more .* at most 64 px a side, or raise EXPLORER_MAX_SIZE_PX\.$"):
         sweep_sizes(engine, Sweep(CNN, 60, 65, picture))
+
+
+def test_theory_and_measurement_agree_at_every_size(results: list[SizeResult]) -> None:
+    assert {(*result.disagreements, *result.unseen, result.undecided) for result in results} == {(False,)}
+
+
+def answer_with_the_theory_of(side_px: int, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever size the engine measures."""
+    inspect = Engine.inspect
+
+    def wrong(self: Engine, *arguments: object, **options: object) -> Inspection:
+        found = inspect(self, *arguments, **options)  # type: ignore[arg-type]
+        structure = engine.served(NETWORK, 0, "float64").structure
+        prediction = predict(structure, height_px=side_px, width_px=side_px)
+        return dataclasses.replace(found, prediction=prediction, verdict=judge(prediction, found.measurement))
+
+    monkeypatch.setattr(Engine, "inspect", wrong)
+
+
+def test_a_theory_that_is_wrong_disagrees_in_every_turn_and_from_the_broken_layer_on(
+    engine: Engine, picture: Picture, results: list[SizeResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with_the_theory_of(33, engine, monkeypatch)
+    right = next(result for result in results if result.size_px == 32)
+    wrong = size_result(engine, Sweep(NETWORK, 32, 32, picture, dtype="float64"), 32)
+
+    layers = list(right.layer_errors)
+    from_the_break = layers[layers.index("stage2.block1.conv1") :]
+    assert wrong.predicted
+    assert list(wrong.disagreements) == ["⟲ 90°", "⟲ 180°", "⟲ 270°", *from_the_break]
+    assert max(wrong.disagreements.values()) == pytest.approx(right.error)
+
+
+def test_a_break_that_the_picture_does_not_show_is_unseen(
+    engine: Engine, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with_the_theory_of(32, engine, monkeypatch)
+    result = size_result(engine, Sweep(NETWORK, 33, 33, picture, dtype="float64"), 33)
+
+    assert (result.unseen, result.disagreements) == (("⟲ 90°", "⟲ 180°", "⟲ 270°"), {})
+
+
+@pytest.mark.parametrize(("first_px", "last_px", "end_px"), [(3, 6, 5), (4, 9, 5), (9, 10, 9)])
+def test_too_much_work_names_the_bound_and_the_last_size_within(first_px: int, last_px: int, end_px: int) -> None:
+    with pytest.raises(SizeError, match=rf"{first_px} to {last_px} px .* at most 50 pixels in all, so end at {end_px}"):
+        check_work(first_px, last_px, max_pixels=50)  # 9 + 16 + 25 = 50
+
+
+@pytest.mark.parametrize(("first_px", "last_px"), [(3, 5), (4, 5), (9, 9)])
+def test_work_within_the_bound_and_a_single_size_are_accepted(first_px: int, last_px: int) -> None:
+    check_work(first_px, last_px, max_pixels=50)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer import verdict
 from explorer.engine import Engine, Inspection, Request
 from explorer.exactness import Prediction, Structure, predict
 from explorer.measure import Measurement, measure
@@ -295,3 +296,10 @@ def test_explanation_of_a_plain_network_promises_no_size(inspect: Inspect) -> No
     assert "`z2-cnn` is a plain network" in sentences[0] and "7 transforms" in sentences[0]
     assert "**not equivariant**" in sentences[3]
     assert sentences[4] == "No size mends this: choose another group to compare."
+
+
+@pytest.mark.parametrize(
+    ("displacement_px", "text"), [(0.0, "0"), (0.5, "½"), (1.0, "1"), (1.5, "1½"), (10.0, "10"), (10.5, "10½")]
+)
+def test_halves_of_pixels_are_written_as_such(displacement_px: float, text: str) -> None:
+    assert verdict._halves(displacement_px) == text

@@ -16,18 +16,20 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     "EXPLORER_CONCURRENT_MEASUREMENTS": "1",
     "EXPLORER_NETWORK_CACHE_MB": "64",
+    "EXPLORER_MEMORY_MB": "658",
     "OMP_NUM_THREADS": "1",
 }
 # Of glibc's mallopt: all blocks from this size on go back to the system when freed, instead of being kept for later;
 # and threads share two heaps.
 MMAP_THRESHOLD, ARENA_MAX = -3, -8
-LARGE_BLOCK_BYTES, HEAPS = 2**20, 2
+LARGE_BLOCK_BYTES, HEAPS = 2**18, 2
 
 
 def _spare_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(LARGE_BLOCK_BYTES))  # so that the app leaves it alone
         mallopt(ARENA_MAX, HEAPS)
 
 

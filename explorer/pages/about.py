@@ -5,14 +5,20 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import __version__
-from explorer.drawing import TURNS, describe, draw_grid, sampled_grid
+from explorer.drawing import describe, draw_grid
 from explorer.glossary import SOURCES, TERMS
+from explorer.grids import AxisSampling
 from explorer.pages.sampling_view import sampling_view
+from explorer.places import SampledGrid, sampled_grid
+from explorer.transforms import label_of
+from models.groups import Element
+from models.windows import AxisWindow
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LOOK = Path(__file__).with_name("look.py")
 _READABLE_PX = 720  # about 90 characters
 _SIDES_PX = (8, 9)
+_TRANSFORMS = ("rot90", "rot180", "rot270", "mirror")
 
 _STEPS = (
     "**Read the verdict.** A sign, a word and a sentence: whether the network is equivariant at this size, and if not, "
@@ -49,17 +55,18 @@ def _idea() -> None:
         "turns along. Convolutions with turned copies of their filters keep it. A layer that skips pixels may break it."
     )
     st.markdown("Here a convolution reads windows of 3×3 pixels, 2 pixels apart.")
-    turn = st.segmented_control(
+    transform = st.segmented_control(
         "Transform of the picture",
-        list(TURNS),
-        default="⟲ 90°",
+        _TRANSFORMS,
+        default=_TRANSFORMS[0],
         required=True,
+        format_func=label_of,
         key="about-turn",
         help="What is done to the picture before the layer sees it; ⟲ is counterclockwise.",
     )
-    grids = [sampled_grid(side_px, str(turn)) for side_px in _SIDES_PX]
-    sampling_view(tuple(draw_grid(grid) for grid in grids), key="sampling")
-    st.markdown("\n".join(f"- **{grid.side_px} px**: {describe(grid)}" for grid in grids))
+    grids = {side_px: example_grid(side_px, str(transform)) for side_px in _SIDES_PX}
+    sampling_view(tuple(draw_grid(grid, name=f"grid-{side_px}") for side_px, grid in grids.items()), key="sampling")
+    st.markdown("\n".join(f"- **{side_px} px**: {describe(grid)}" for side_px, grid in grids.items()))
     st.markdown(
         "The windows fit where *side + padding − kernel* is a multiple of the stride. Elsewhere the last pixels are "
         "left over, always at the right and at the bottom. After a turn those are others: the layer looks at other "
@@ -69,6 +76,13 @@ def _idea() -> None:
         "Training finds this slip and uses it. A network that was built not to tell a picture from its turn learns to "
         "do so, and then fares much worse on turns that it has not seen. One pixel of input decides."
     )
+
+
+def example_grid(side_px: int, transform: str) -> SampledGrid:
+    """The grid of a 3×3 convolution with stride 2 and no padding on `side_px`×`side_px` pixels."""
+    window = AxisWindow("conv", kernel=3, stride=2)
+    sampling = AxisSampling(window, side_px, window.out_side(side_px), 0, 0)
+    return sampled_grid((sampling, sampling), (side_px, side_px), Element.parse(transform))
 
 
 def _reading() -> None:

@@ -1,18 +1,20 @@
 """Controls that several pages have: picture, network, weights. A choice made on one page holds on the others."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from explorer.errors import PictureError
 from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
-from explorer.pages.shared import plain
+from explorer.pages.shared import plain, settings
 from models.catalog import FAMILIES, GROUPS, SUBSAMPLINGS, NetworkSpec, spec
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
 FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
 DTYPES = ("float32", "float64")
 MAX_UPLOADS = 50
+DEFAULT_SIZE_PX = 32
 
 
 def linked(key: str) -> dict[str, Any]:
@@ -71,8 +73,8 @@ def _keep_uploads() -> None:
         kept["too many"] = f"Only the first {MAX_UPLOADS} of {len(files)} pictures are used: remove some."
 
 
-def network_controls() -> NetworkSpec:
-    """Family, group, kind of filter and subsampling."""
+def network_controls(*, subsampling: bool = True) -> NetworkSpec:
+    """Family, group, kind of filter and, if asked for, subsampling."""
     family = st.selectbox(
         "Network",
         list(FAMILIES),
@@ -91,6 +93,11 @@ def network_controls() -> NetworkSpec:
     )
     filters = _filters_control(str(title))
     group = next(group for group in GROUPS.values() if group.title == title and group.filters == filters)
+    network = spec(f"{group.name}-{family}")
+    return _subsampled(network) if subsampling else network
+
+
+def _subsampled(network: NetworkSpec) -> NetworkSpec:
     subsampling = st.selectbox(
         "Subsampling",
         SUBSAMPLINGS,
@@ -99,7 +106,7 @@ def network_controls() -> NetworkSpec:
         **linked("subsampling"),
     )
     only = st.query_params.get("only") if subsampling != SUBSAMPLINGS[0] else None
-    return spec(f"{group.name}-{family}", subsampling=str(subsampling), only=(only,) if only else ())
+    return replace(network, subsampling=str(subsampling), only=(only,) if only else ())
 
 
 def _filters_control(title: str) -> str:
@@ -116,6 +123,21 @@ def _filters_control(title: str) -> str:
         **(linked("filters") if len(kinds) > 1 else {"key": f"filters-{kinds[0]}"}),
     )
     return str(chosen)
+
+
+def size_control() -> int:
+    """Side of the picture in pixels."""
+    largest = settings().max_size_px
+    size_px = st.number_input(
+        "Size (px)",
+        2,
+        largest,
+        value=min(DEFAULT_SIZE_PX, largest),
+        step=1,
+        help="Side of the picture that the network gets. One pixel more or less can make the network exact.",
+        **linked("size"),
+    )
+    return int(size_px)
 
 
 def fit_control() -> Fit:

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer.pages.controls import DEFAULT_SIZE_PX
 from explorer.pages.layer_view import Enlarge, layer_view, requested
-from explorer.pages.look_controls import DEFAULT_SIZE_PX, View, controls
+from explorer.pages.look_controls import View, controls
 from explorer.pages.look_sheet import Shown, draw_chart, draw_charts, draw_verdict, set_control
 from explorer.pages.opening import stored_sheet
 from explorer.pages.shared import expected_errors

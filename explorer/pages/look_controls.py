@@ -6,14 +6,20 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.images import Fit, Picture
-from explorer.pages.controls import fit_control, linked, network_controls, picture_controls, weights_controls
+from explorer.pages.controls import (
+    fit_control,
+    linked,
+    network_controls,
+    picture_controls,
+    size_control,
+    weights_controls,
+)
 from explorer.pages.shared import settings
 from explorer.transforms import Shift, Transform, elements_to_measure
 from models.catalog import NetworkSpec
 from models.groups import Element
 
 MODES = ("turns", "angle", "shift")
-DEFAULT_SIZE_PX = 32
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,7 @@ def controls() -> tuple[View, DeltaGenerator]:
 
 def _size_controls() -> tuple[int, int]:
     largest = settings().max_size_px
-    size_px = st.number_input(
-        "Size (px)",
-        2,
-        largest,
-        value=min(DEFAULT_SIZE_PX, largest),
-        step=1,
-        help="Side of the picture that the network gets. One pixel more or less can make the network exact.",
-        **linked("size"),
-    )
-    width_px = size_px
+    size_px = width_px = size_control()
     if st.toggle("Not square", **linked("oblong"), help="Give the picture a width of its own."):
         width_px = st.number_input(
             "Width (px)",
@@ -81,7 +78,7 @@ def _size_controls() -> tuple[int, int]:
             help="Columns of the picture; the size above is then the number of rows.",
             **linked("width"),
         )
-    return int(size_px), int(width_px)
+    return size_px, int(width_px)
 
 
 def _transform_controls(network: NetworkSpec) -> tuple[Transform, ...]:

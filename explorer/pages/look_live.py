@@ -21,6 +21,7 @@ from explorer.pages.live import Kept, engine, freeze
 from explorer.pages.look_controls import View
 from explorer.pages.look_sheet import Chart, Sheet
 from explorer.pages.shared import visitor
+from explorer.reasons import draw_reasons
 from explorer.transforms import label_of, parse
 from explorer.verdict import ROUNDING_LEVEL, explain, size_text
 from models.build import parameters
@@ -36,8 +37,8 @@ _rows: Kept[dict[str, object]] = Kept(256)
 
 def sheet_of(view: View, wanted_layer: str | None, progress: Progress) -> Sheet:
     """The view measured, with the maps of `wanted_layer` if the network has it; raises ExplorerError, Superseded."""
-    served = engine().served(view.network, view.seed, view.dtype)
-    prediction = predict(served.structure, height_px=view.height_px, width_px=view.width_px)
+    structure = engine().structure(view.network, view.seed, view.dtype, progress=progress)
+    prediction = predict(structure, height_px=view.height_px, width_px=view.width_px)
     layer = _layer_to_show(prediction, wanted_layer)
     asked = requested("layers")
     first_field = asked.first_field if asked.layer == layer else 0
@@ -51,7 +52,17 @@ def _sheet(view: View, layer: str, first_field: int, progress: Progress) -> Shee
     request = _request(view, view.picture, maps_of=layer)
     inspection = engine().inspect(request, owner=visitor(), progress=progress)
     described = replace(_described(view, inspection), before=_before(view, progress))
-    return replace(described, payload=_payload(first_field, view, inspection, request.picture))
+    payload = _payload(first_field, view, inspection, request.picture)
+    return replace(described, reasons=_reasons(view, inspection.prediction, progress), payload=payload)
+
+
+def _reasons(view: View, prediction: Prediction, progress: Progress) -> tuple[str, ...]:
+    """Drawings of the layer that decides."""
+    if view.network.subsampling == "published":
+        return draw_reasons(prediction, prediction)
+    published = replace(view.network, subsampling="published", only=())
+    structure = engine().structure(published, view.seed, view.dtype, progress=progress)
+    return draw_reasons(prediction, predict(structure, height_px=view.height_px, width_px=view.width_px))
 
 
 def _before(view: View, progress: Progress) -> str:

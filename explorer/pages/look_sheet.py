@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.pages.look_controls import View
+from explorer.pages.sampling_view import sampling_view
 from explorer.pages.shared import settings
 
 SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
 AXIS_COLOURS = {"light": "#59616d", "dark": "#a9b1bd"}  # grayTextColor of the theme
+REASONS_PX = {1: 308, 2: 640}  # drawings side by side, with the gap between; a phone has less
+_ABOUT = Path(__file__).with_name("about.py")
 Figure = Mapping[str, Any]
 
 
@@ -36,6 +40,7 @@ class Sheet:
     exact_sizes: the same in one line, for the place under the size.
     sentences: the explanation.
     made: device, precision and time.
+    reasons: drawings of the layer that decides, as `sampling_view` takes them.
     """
 
     subject: str
@@ -52,6 +57,7 @@ class Sheet:
     made: str
     errors: Chart
     logits: Chart
+    reasons: tuple[str, ...] = field(repr=False, default=())
     payload: bytes = field(repr=False, default=b"")
 
 
@@ -86,6 +92,7 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
                         help="The nearest size at which every sampling grid is centred.",
                     )
             _mend_buttons(sheet)
+            _reasons_popover(sheet)
             with st.popover(
                 "What am I looking at?", icon=":material/help:", help="This view explained in five sentences."
             ):
@@ -115,6 +122,20 @@ def _mend_buttons(sheet: Sheet) -> None:
         )
 
 
+def _reasons_popover(sheet: Sheet) -> None:
+    if sheet.reasons:
+        with (
+            st.popover(
+                "See why",
+                icon=":material/grid_on:",
+                help="Where the layer that decides samples the picture, and where its transform.",
+            ),
+            st.container(width=REASONS_PX[len(sheet.reasons)]),
+        ):
+            sampling_view(sheet.reasons, key="reasons")
+            st.page_link(_ABOUT, label="The idea in one minute", help="The same on grids of 8 and 9 pixels, explained.")
+
+
 def _subsample(subsampling: str, only: str | None = None) -> None:
     st.session_state["subsampling"] = subsampling
     st.query_params.pop("only", None)
@@ -139,12 +160,17 @@ def draw_charts(sheet: Sheet) -> None:
 
 
 def draw_chart(chart: Chart, *, key: str) -> None:
-    """The chart with its words; its axes in the theme's grey, for Plotly's own is too pale to read."""
+    """The chart with its words."""
+    st.plotly_chart(themed(chart), key=key, alt=chart.alt)
+
+
+def themed(chart: Chart) -> go.Figure:
+    """The figure with its axes in the theme's grey, for Plotly's own is too pale to read."""
     colour = AXIS_COLOURS[st.context.theme.type or "light"]
     figure = go.Figure(chart.figure).update_layout(font_color=colour)
     figure.update_xaxes(tickfont_color=colour, title_font_color=colour)
     figure.update_yaxes(tickfont_color=colour, title_font_color=colour)
-    st.plotly_chart(figure, key=key, alt=chart.alt)
+    return figure
 
 
 def set_control(key: str, value: object) -> None:

@@ -1,4 +1,4 @@
-"""Drawings of sampling grids, side by side, in the colours of the page's theme."""
+"""Drawings of sampling grids, side by side where there is room, in the colours of the page's theme."""
 
 from pathlib import Path
 
@@ -14,10 +14,13 @@ _component = st.components.v2.component(
 
 
 def sampling_view(drawings: tuple[str, ...], *, key: str) -> None:
-    """Draws SVG elements of our own making, with the legend below; never pass text of a visitor."""
+    """Draws SVG elements or insides of figures of our own making, with a legend; never pass text of a visitor."""
     legend = (
         '<p class="legend"><span><i class="dot"></i> centre of a window on the picture</span>'
         '<span><i class="ring"></i> the same on the transform, turned back</span>'
-        '<span><i class="left"></i> pixels that no window reaches</span></p>'
     )
-    _component(data="".join(f"<figure>{drawing}</figure>" for drawing in drawings) + legend, key=key)
+    if any("fill:url" in drawing for drawing in drawings):
+        legend += '<span><i class="left"></i> reached by no window</span>'
+    if any('class="padding"' in drawing for drawing in drawings):
+        legend += '<span><i class="outside"></i> outside the picture: padding</span>'
+    _component(data="".join(f"<figure>{drawing}</figure>" for drawing in drawings) + f"{legend}</p>", key=key)

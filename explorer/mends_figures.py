@@ -1,0 +1,35 @@
+"""The plot of mends: one group of bars for each, log axis. No Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+_FLOOR = 1e-9  # what no change is drawn as
+_KINDS = {"quarter turns": ("#3b72d5", ""), "other angles": ("#d9782b", "/"), "shifts": ("#2a9d8f", ".")}
+
+
+def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Change of the logits of every mend, by kind of transform; each kind has its colour and its pattern."""
+    figure = go.Figure()
+    for kind, (colour, pattern) in _KINDS.items():
+        figure.add_bar(
+            y=[row["mend"] for row in rows],
+            x=[max(row[kind], _FLOOR) for row in rows],
+            name=kind,
+            orientation="h",
+            marker={
+                "color": colour,
+                "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.6)"},
+            },
+            hovertemplate="%{y}: %{x:.1e}<extra>" + kind + "</extra>",
+        )
+    figure.update_xaxes(type="log", range=[-9, 0.6], title="change of the logits", exponentformat="power", dtick=2)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(
+        barmode="group",
+        height=90 + 62 * len(rows),
+        margin={"l": 8, "r": 12, "t": 8, "b": 44},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )
+    return figure

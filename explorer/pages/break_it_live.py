@@ -1,0 +1,239 @@
+"""The part of the Break it page that computes: trainings and searches of both sizes at once. Imports torch."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+from typing import Any
+
+import streamlit as st
+from torch import Tensor
+
+from explorer import breaking_figures
+from explorer.breaking import Attempt, Insight, Outcome, Step, Training, predicted_by_theory
+from explorer.engine import Request
+from explorer.fitting import fit
+from explorer.pages.break_it_controls import View
+from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.look_sheet import Chart
+from explorer.pages.shared import settings
+from explorer.verdict import ROUNDING_LEVEL
+from explorer.worst_picture import Search, layers_to_push, worst_picture
+
+SEARCH_STEPS = 60
+_DTYPE = "float64"  # of searches: rounding is then far below any break
+_WAIT_S = 0.5
+
+
+@dataclass
+class Lane:
+    """One size while it is trained: what theory and measurement say, and the steps so far."""
+
+    size_px: int
+    predicted: str
+    reason: str
+    measured_error: float
+    steps: list[Step] = field(default_factory=list)
+    insight: Insight | None = None
+
+    @property
+    def label(self) -> str:
+        """`32 px`."""
+        return f"{self.size_px} px"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Of the steps so far; there is one at least."""
+        return Outcome(self.predicted, tuple(step.loss for step in self.steps))
+
+
+@dataclass
+class Hunt:
+    """One size while the worst picture is looked for."""
+
+    size_px: int
+    predicted: str
+    start: Tensor
+    errors: list[float] = field(default_factory=list)
+    found: Tensor | None = None
+
+    @property
+    def label(self) -> str:
+        """`32 px`."""
+        return f"{self.size_px} px"
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether the largest error so far is no more than rounding."""
+        return self.errors[-1] <= ROUNDING_LEVEL[_DTYPE]
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the search broke what theory calls exact."""
+        return self.predicted == "exact" and not self.is_rounding
+
+
+Lanes = tuple[Lane, ...]
+Hunts = tuple[Hunt, ...]
+
+
+class TrainingJob:
+    """Both sizes of a view, trained in turns, a piece at a time; raises ExplorerError for what cannot be trained."""
+
+    def __init__(self, view: View) -> None:
+        self._trainings = [Training(_attempt(view, size_px)) for size_px in view.sizes_px]
+        self._steps = zip(*self._trainings, strict=True)
+        self.parts: Lanes = tuple(_lane(view, size_px) for size_px in view.sizes_px)
+        self.total = view.steps
+        freeze()
+
+    @property
+    def made(self) -> int:
+        """Steps so far."""
+        return max(0, len(self.parts[0].steps) - 1)
+
+    def advance(self, is_due: Callable[[], bool]) -> None:
+        """Train until something `is_due`, or the end; at least one step where there is a place for it."""
+        with _place() as is_free:
+            if not is_free:
+                return
+            for steps in self._steps:
+                for lane, step in zip(self.parts, steps, strict=True):
+                    lane.steps.append(step)
+                if is_due():
+                    break
+            for lane, training in zip(self.parts, self._trainings, strict=True):
+                lane.insight = training.insight()
+
+
+class SearchJob:
+    """The worst pictures of both sizes for the random weights of a view, a piece at a time."""
+
+    def __init__(self, view: View, layer: str | None) -> None:
+        served = engine().served(view.network, view.seed, _DTYPE)
+        self.parts: Hunts = tuple(
+            Hunt(size_px, predicted_by_theory(engine(), _attempt(view, size_px))[0], _fitted(view, size_px))
+            for size_px in view.sizes_px
+        )
+        searches = [Search(hunt.start, view.element, layer, SEARCH_STEPS) for hunt in self.parts]
+        self._steps = zip(*(worst_picture(served, search) for search in searches), strict=True)
+        self.total = SEARCH_STEPS
+
+    @property
+    def made(self) -> int:
+        """Steps so far."""
+        return max(0, len(self.parts[0].errors) - 1)
+
+    def advance(self, is_due: Callable[[], bool]) -> None:
+        """Search until something `is_due`, or the end; at least one step where there is a place for it."""
+        with _place() as is_free:
+            if not is_free:
+                return
+            for finds in self._steps:
+                for hunt, found in zip(self.parts, finds, strict=True):
+                    hunt.errors.append(found.error)
+                    hunt.found = found.picture
+                if is_due():
+                    break
+
+
+_finished: Kept[list[Lanes | Hunts]] = Kept(16)
+
+
+def finished(key: str) -> list[Lanes | Hunts]:
+    """A list for the finished result of `key`, shared by all visitors: empty until one has it."""
+    return _finished.get(key, list)
+
+
+def layers_of_view(view: View) -> tuple[str, ...]:
+    """The layers whose error can be raised."""
+    return layers_to_push(engine().served(view.network, view.seed, _DTYPE), view.element)
+
+
+def _lane(view: View, size_px: int) -> Lane:
+    """One size before training: theory, and the error that is measured with random weights."""
+    attempt = _attempt(view, size_px)
+    predicted, _ = predicted_by_theory(engine(), attempt)
+    inspection = engine().inspect(Request(view.network, view.seed, attempt.picture), own_errors=False)
+    error = inspection.measurement.output_error[view.element.name]
+    return Lane(size_px, predicted, inspection.verdict.reason.replace("#", "\\#"), error or 0.0)
+
+
+def _attempt(view: View, size_px: int) -> Attempt:
+    engine().check_size(height_px=size_px, width_px=size_px)
+    picture = _fitted(view, size_px)
+    return Attempt(view.network, picture, view.element, view.seed, view.steps, view.learning_rate)
+
+
+def _fitted(view: View, size_px: int) -> Tensor:
+    return fit(view.picture, height_px=size_px, width_px=size_px, how="resize")
+
+
+@st.cache_resource(show_spinner=False)
+def _places() -> BoundedSemaphore:
+    """As many pieces of work at once, of all visitors, as measurements."""
+    return BoundedSemaphore(settings().concurrent_measurements)
+
+
+@contextmanager
+def _place() -> Iterator[bool]:
+    """Whether one of the places could be had in time; it is given back after each piece."""
+    is_free = _places().acquire(timeout=_WAIT_S)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            _places().release()
+
+
+# -------------------------------------------------------------------------------------------------------------- charts
+
+
+def training_charts(lanes: Lanes) -> dict[str, Chart]:
+    """Loss, accuracy and the two outputs as curves, by title."""
+    runs = {lane.label: lane.steps for lane in lanes}
+    ends = [(lane.label, lane.steps[-1]) for lane in lanes]
+    return {
+        "Loss": _chart(
+            breaking_figures.losses(runs), [f"{label}: {step.loss:.4f} after {step.step} steps" for label, step in ends]
+        ),
+        "Accuracy": _chart(
+            breaking_figures.accuracies(runs), [f"{label}: {step.accuracy:.0%}" for label, step in ends]
+        ),
+        "The two outputs": _chart(
+            breaking_figures.answers(runs),
+            [f"{label}: x {step.answers[0]:.1%}, g·x {step.answers[1]:.1%}" for label, step in ends],
+        ),
+    }
+
+
+def insight_chart(lane: Lane) -> Chart:
+    """What the network sees at one size, after the first result."""
+    assert lane.insight is not None
+    upright, returned = lane.insight.evidence
+    difference = float((returned - upright).norm() / upright.norm().clamp_min(1e-30))
+    evidence, filters = breaking_figures.limits(lane.insight)
+    words = [
+        "Evidence: how much each place speaks for “transformed” (blue) or against it (orange), for g·x turned back",
+        f"the two maps differ by {difference:.1e} of their size",
+        f"colours run from −{evidence:.2g} to {evidence:.2g}, for the filters from −{filters:.2g} to {filters:.2g}",
+    ]
+    return _chart(breaking_figures.insight(lane.insight), words)
+
+
+def search_chart(hunts: Hunts) -> Chart:
+    """The errors of both sizes."""
+    words = [f"{hunt.label}: {hunt.errors[0]:.1e} at the start, {hunt.errors[-1]:.1e} now" for hunt in hunts]
+    return _chart(breaking_figures.errors({hunt.label: hunt.errors for hunt in hunts}), words)
+
+
+def pictures_chart(hunt: Hunt) -> Chart:
+    """Start and worst picture of one size, after the first result."""
+    assert hunt.found is not None
+    words = [f"{hunt.label}: the picture at the start and the one with the largest error"]
+    return _chart(breaking_figures.pictures(hunt.start, hunt.found), words)
+
+
+def _chart(figure: Any, words: list[str]) -> Chart:
+    return Chart(json.loads(figure.to_json()), f"{'; '.join(words)}.")

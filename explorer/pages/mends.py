@@ -1,0 +1,124 @@
+"""Mends: what can be done about a network that is not exact at a size, and what each costs, in one table and plot."""
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import streamlit as st
+
+from explorer.images import Fit, Picture
+from explorer.pages.controls import fit_control, network_controls, picture_controls, size_control, weights_controls
+from explorer.pages.look_sheet import Chart, draw_chart
+from explorer.pages.shared import expected_errors
+from models.catalog import NetworkSpec
+
+_FORMATS = {"quarter turns": "{:.1e}", "other angles": "{:.2f}", "shifts": "{:.2f}", "time": "{:.2f} ×"}
+_EXPLANATION = (
+    (
+        "Resize",
+        "The picture gets a side at which every sampling grid is centred. It is resampled, and the feature maps "
+        "change their sides.",
+    ),
+    (
+        "Pad, crop",
+        "As resize, without resampling. An odd number of pixels cannot be shared between two sides: then the picture "
+        "is half a pixel off the centre, and the network is exact on the padded picture but not on yours.",
+    ),
+    (
+        "Symmetric subsampling",
+        "Every strided layer is given its input centred; where one pixel is left over, after the mean of neighbouring "
+        "pixels. With that mean before it, a k×k convolution is one with a (k+1)×(k+1) kernel: what another kernel "
+        "would bring, with the weights that are there.",
+    ),
+    (
+        "BlurPool (Zhang 2019)",
+        "Layers run at stride 1 and a blur samples them. Made against shifts; it does not centre the grids.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the controls choose; always a square picture, and the network as published."""
+
+    network: NetworkSpec
+    seed: int
+    dtype: str
+    picture: Picture
+    side_px: int
+    how: Fit
+
+
+def page() -> None:
+    """Title, explanation, table, plot; rows come one after the other."""
+    case = _controls()
+    st.markdown(f"### Mends for `{case.network.name}` at {case.side_px} px")
+    st.markdown(
+        "How much the logits change when the picture changes, as a share of their length. Quarter turns move pixels; "
+        "other angles (15° to 75°) resample them, inside a disc; shifts are by one to three pixels. The picture is "
+        "changed first and brought to size afterwards, so what a mend does to the picture counts."
+    )
+    progress, table, chart = st.progress(0.0, text="Starting …"), st.empty(), st.empty()
+    rows: list[dict[str, Any]] = []
+    with expected_errors():
+        for done, total, row in _computing().rows_of(case):
+            rows.append(row)
+            progress.progress(done / total, text=f"{done} of {total} mends")
+            table.table(_written(rows), hide_index=True, border="horizontal")
+    progress.empty()
+    if not rows:
+        return
+    with chart.container():
+        draw_chart(Chart(_computing().figure_of(rows), _words(rows)), key="mends-chart")
+    st.download_button(
+        "Download as CSV",
+        _csv(rows),
+        f"mends-{case.network.name}-{case.side_px}px.csv",
+        "text/csv",
+        icon=":material/download:",
+        help="The table with all digits.",
+    )
+    with st.expander("What each of them does"):
+        st.markdown("\n".join(f"- **{name}.** {text}" for name, text in _EXPLANATION))
+
+
+def _computing() -> ModuleType:
+    from explorer.pages import mends_live
+
+    return mends_live
+
+
+def _controls() -> Case:
+    with st.sidebar:
+        st.markdown("#### ◐ Equivariance Explorer")
+        _, pictures, number = picture_controls()
+        network = network_controls(subsampling=False)
+        side_px = size_control()
+        how = fit_control()
+        seed, dtype, pooling = weights_controls()
+    network = replace(network, group_pooling=pooling)
+    return Case(network, seed, dtype, pictures[number], side_px, how)
+
+
+def _written(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{name: _FORMATS.get(name, "{}").format(value) for name, value in row.items()} for row in rows]
+
+
+def _words(rows: list[dict[str, Any]]) -> str:
+    said = "; ".join(
+        f"{row['mend']}: {row['quarter turns']:.1e}, {row['other angles']:.2f}, {row['shifts']:.2f}" for row in rows
+    )
+    return f"Change of the logits under quarter turns, other angles and shifts. {said}."
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+page()

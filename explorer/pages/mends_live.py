@@ -1,0 +1,49 @@
+"""The part of the Mends page that computes. Imports torch."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from explorer.fitting import fit
+from explorer.mends import Compared, Mend, compare, mends_of
+from explorer.mends_figures import mends_chart
+from explorer.pages.live import Kept, engine, freeze
+
+_kept: Kept[Compared] = Kept(64)
+
+
+def rows_of(case: Any) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(number of this row, of all rows, the row) of a `mends.Case`, one after the other; kept for later runs."""
+    mends = mends_of(engine(), case.network, case.seed, case.side_px)
+    picture = fit(case.picture, height_px=case.side_px, width_px=case.side_px, how=case.how)
+    key = (repr(case.network), case.seed, case.dtype, case.picture.sha256, case.side_px, case.how)
+    published: Compared | None = None
+    for number, mend in enumerate(mends, start=1):
+        compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case))
+        published = published or compared
+        yield number, len(mends), _row(compared, published)
+    freeze()
+
+
+def _compare(mend: Mend, picture: Tensor, case: Any) -> Compared:
+    return compare(engine(), mend, picture, seed=case.seed, dtype=case.dtype)
+
+
+def figure_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The plot of the table."""
+    return json.loads(mends_chart(rows).to_json())
+
+
+def _row(compared: Compared, published: Compared) -> dict[str, Any]:
+    return {
+        "mend": compared.mend.name,
+        "keeps": compared.mend.keeps,
+        "quarter turns": compared.quarter_turns,
+        "other angles": compared.angles,
+        "shifts": compared.shifts,
+        "sides": ", ".join(map(str, compared.sides)),
+        "time": compared.elapsed_s / published.elapsed_s,
+    }

@@ -1,0 +1,218 @@
+"""Sizes: the error of a network over a range of sizes, theory beside measurement. Imports torch late, to open at once.
+
+A run draws what is known and then measures for a moment; the next run draws again. So every control stays usable, and
+a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
+"""
+
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.pages.look_sheet import Chart, themed
+from explorer.pages.shared import expected_errors, settings
+from explorer.pages.sizes_controls import Range, controls
+
+_LOOK = Path(__file__).with_name("look.py")
+_BETWEEN_UPDATES_S = 0.2
+_SIGNS = {"exact": "● exact", "broken": "✕ breaks", "undecided": "△ undecided"}
+
+
+def page() -> None:
+    """The whole page, top to bottom."""
+    _open_what_was_clicked()
+    view = controls()
+    st.markdown(f"### Sizes of `{view.network.name}`, {view.first_px} to {view.last_px} px")
+    status = st.empty()
+    status.caption(f"Starting: {view.network.name} …")
+    with expected_errors():
+        live = _computing()
+        series = live.series_of(view)
+        report = live.report_of(series)
+        status.empty()
+        progress = _draw(view, report)
+        if report.state and not _is_stopped(view):
+            _measure(live, series, progress, report.state)
+            st.rerun()
+    status.empty()
+
+
+def _computing() -> ModuleType:
+    """What measures: torch takes seconds to import, so it comes after all that can be shown without."""
+    from explorer.pages import sizes_live
+
+    return sizes_live
+
+
+def _measure(live: ModuleType, series: Any, place: DeltaGenerator, state: str) -> None:
+    """Measure for a moment; each message lets Streamlit end the run."""
+    last_s = 0.0
+
+    def progress(fraction: float) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s > _BETWEEN_UPDATES_S:
+            last_s = time.monotonic()
+            place.progress(min(fraction, 1.0), text=state)
+
+    live.measure_some(series, progress)
+
+
+# --------------------------------------------------------------------------------------------------------------- parts
+
+
+def _draw(view: Range, report: Any) -> DeltaGenerator:
+    """Everything; returns the place of the progress bar."""
+    st.markdown(report.summary)
+    progress = _work(view, report)
+    for problem in report.problems:
+        st.error(problem, icon=":material/warning:")
+    if report.remarks:
+        st.info("  \n".join(report.remarks))
+    st.markdown(
+        "**Error by size**",
+        help="The largest error of any layer and any transform, with theory's word for each size as the sign of its "
+        "point. Where both agree, all ● lie in the grey band and all ✕ above it. Click a point to open it in Look.",
+    )
+    _chart(report.curve, "sizes-curve", f"{view.network.name}-errors-by-size")
+    _open_in_look(report.sizes_px)
+    st.markdown(
+        "**Error by size and layer**",
+        help="Each column is a size, each row a layer, the picture at the top. Orange is above rounding. ✕ marks the "
+        "layers that break by themselves according to theory; below them, the error is inherited.",
+    )
+    _chart(report.layers, "sizes-layers", f"{view.network.name}-errors-by-size-and-layer")
+    _downloads(view, report)
+    st.markdown(
+        "**Height × width**",
+        help="Pictures that are not square, by theory alone: which transforms the network still commutes with. Height "
+        "and width are sampled independently, so each may be centred or not.",
+    )
+    _chart(report.pairs, "sizes-pairs", f"{view.network.name}-height-width")
+    return progress
+
+
+def _work(view: Range, report: Any) -> DeltaGenerator:
+    """The progress bar with Stop or Continue beside it, or nothing when all is measured."""
+    if not report.state:
+        with st.container(key="all-measured"):
+            st.caption("All sizes are measured.")
+        return st.empty()
+    is_stopped = _is_stopped(view)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        progress = st.empty()
+        progress.progress(report.done, text=f"Stopped: {report.state}" if is_stopped else report.state)
+        label, icon = ("Continue", "play_arrow") if is_stopped else ("Stop", "stop")
+        st.button(
+            label,
+            key="stop-or-continue",
+            icon=f":material/{icon}:",
+            on_click=_set_stopped,
+            args=(None if is_stopped else view.identity,),
+            help="What was measured is kept.",
+        )
+    return progress
+
+
+def _is_stopped(view: Range) -> bool:
+    """Whether the visitor stopped this very range; any change goes on measuring."""
+    return bool(st.session_state.get("stopped") == view.identity)
+
+
+def _set_stopped(identity: str | None) -> None:
+    st.session_state["stopped"] = identity
+
+
+def _chart(chart: Chart, key: str, file_name: str) -> None:
+    """A chart whose marks open Look, with a camera that saves it as PNG."""
+    st.plotly_chart(
+        themed(chart),
+        key=key,
+        alt=chart.alt,
+        on_select=lambda: _want_clicked(key),
+        selection_mode="points",
+        config={
+            "displayModeBar": True,
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+            "toImageButtonOptions": {"format": "png", "filename": file_name, "scale": 2},
+        },
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- links
+
+
+def _open_what_was_clicked() -> None:
+    """Go to Look where a chart or the button asked for it in this run."""
+    wanted = st.session_state.pop("open-in-look", None)
+    if wanted is None:
+        return
+    height_px, width_px = wanted
+    is_oblong = height_px != width_px
+    values = {"size": height_px, "oblong": is_oblong, **({"width": width_px} if is_oblong else {})}
+    st.session_state.update(values)
+    only = st.query_params.get("only")
+    linked = {key: str(value).lower() for key, value in {**values, "only": only}.items() if value}
+    st.switch_page(_LOOK, query_params=linked)
+
+
+def _want_clicked(key: str) -> None:
+    """Ask for the size of the clicked mark; names and numbers come from the browser, so they are checked."""
+    match st.session_state[key]["selection"]["points"]:
+        case [{"customdata": [int(height_px), int(width_px)]}, *_]:
+            _want(height_px, width_px)
+
+
+def _want(height_px: int, width_px: int) -> None:
+    largest = settings().max_size_px
+    if 2 <= height_px <= largest and 2 <= width_px <= largest:
+        st.session_state["open-in-look"] = (height_px, width_px)
+
+
+def _open_in_look(theory: dict[int, str]) -> None:
+    """The same as a click on a point, for those who use no mouse."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        size_px = st.selectbox(
+            "Size to open",
+            list(theory),
+            format_func=lambda size_px: f"{size_px} px {_SIGNS[theory[size_px]]}",
+            width=220,
+            key="size-to-open",
+            help="With theory's word for it. A click on a point of the charts does the same.",
+        )
+        st.button(
+            "Open in Look",
+            icon=":material/visibility:",
+            on_click=_want,
+            args=(size_px, size_px),
+            help="The same network and picture at this size: verdict, reasons, maps.",
+        )
+
+
+def _downloads(view: Range, report: Any) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download as CSV",
+            report.csv,
+            f"{view.network.name}-sizes.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            help="The measured sizes, one row each, with the error of every layer in all digits. For pictures of the "
+            "charts, use the camera in their corner.",
+        )
+        with st.popover("Copy as command", icon=":material/terminal:", help="The same range in a terminal."):
+            st.caption("The same numbers in a terminal:")
+            st.code(view.command, language="bash", wrap_lines=True)
+            if view.gallery is None:
+                st.caption("Put the path of your picture in the place of PICTURE.")
+        with st.popover("Share link", icon=":material/link:", help="An address that opens this range."):
+            st.caption("The address bar holds this range; uploads are not part of it.")
+            st.code(f"{st.context.url}?{urlencode(st.query_params.to_dict())}", language=None, wrap_lines=True)
+
+
+page()
