@@ -232,6 +232,7 @@ def test_tab_reaches_every_control_in_order_and_leaves_the_page(open_painted: Ca
     assert visited[:-1] == sorted(visited[:-1])
 
 
+@pytest.mark.full  # two pictures of every control
 @pytest.mark.parametrize("path", [path for path in PATHS if path.startswith(("/?", "/about"))])  # all kinds of control
 def test_the_focus_is_seen(open_painted: Callable[..., Page], path: str) -> None:
     page = open_painted(path)

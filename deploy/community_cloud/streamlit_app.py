@@ -1,4 +1,4 @@
-"""The app on a small host such as Streamlit Community Cloud; docs/deploy.md says how.
+"""The app on a small host such as Streamlit Community Cloud; docs/deploy-cloud.md says how.
 
 From the project's folder: `streamlit run deploy/community_cloud/streamlit_app.py`.
 """
