@@ -14,7 +14,7 @@ PAINT_LIMIT_MS = 60_000
 SETTLE_MS = 1000  # transitions and charts; axe would measure half-faded colours
 GRAVE = ("serious", "critical")
 WIDE, NARROW = (1440, 900), (390, 844)
-THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+THEMES = pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.full), True], ids=["light", "dark"])
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 DOCUMENT = "<html lang='en'><title>a page</title><main>{}</main></html>"

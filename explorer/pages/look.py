@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer.pages.commands import options
 from explorer.pages.controls import DEFAULT_SIZE_PX
 from explorer.pages.layer_view import Enlarge, layer_view, requested
 from explorer.pages.look_controls import View, controls
@@ -132,13 +133,8 @@ def command(view: View) -> str:
     """The command line that gives the same numbers."""
     size = str(view.height_px) if view.height_px == view.width_px else f"{view.height_px}x{view.width_px}"
     parts = ["python -m explorer measure", f"--network {view.network.name}", f"--size {size}"]
-    parts.append(f"--picture {view.gallery or 'PICTURE'}")
-    parts += [f"--fit {view.how}"] if view.how != "resize" else []
-    parts += [f"--seed {view.seed}"] if view.seed else []
-    parts += [f"--dtype {view.dtype}"] if view.dtype != "float32" else []
-    parts += [f"--subsampling {view.network.subsampling}"] if view.network.subsampling != "published" else []
-    parts += [f"--only {','.join(view.network.only)}"] if view.network.only else []
-    parts += ["--no-group-pooling"] if not view.network.group_pooling else []
+    picture = view.gallery or "PICTURE"
+    parts += options(view.network, picture=picture, how=view.how, seed=view.seed, dtype=view.dtype)
     parts += [f"--group-elements all,{','.join(extra.name for extra in view.extra)}"] if view.extra else []
     return " ".join(parts)
 
