@@ -222,7 +222,7 @@ def predicted_by_theory(engine: Engine, attempt: Attempt) -> tuple[str, Predicti
 
     It is about the one element that is trained: at some sizes a network is exact for some elements only.
     """
-    structure = engine.served(attempt.network, attempt.seed).structure
+    structure = engine.structure(attempt.network, attempt.seed)
     prediction = predict(structure, height_px=attempt.size_px, width_px=attempt.size_px)
     status = prediction.elements[attempt.element.name]
     if status != BROKEN:

@@ -88,6 +88,11 @@ class Prediction:
         """The first of them, if any."""
         return next(iter(self.broken_layers), None)
 
+    @property
+    def first_strided_layer(self) -> LayerTheory | None:
+        """The first that keeps fewer pixels, if any: it would break at other sizes."""
+        return next((layer for layer in self.layers if layer.stride is not None and max(layer.stride) > 1), None)
+
 
 class Structure:
     """A served network as theory sees it: its shape without its weights, and what its weights break. Thread-safe.

@@ -69,8 +69,8 @@ class Compared:
 
 def mends_of(engine: Engine, network: NetworkSpec, seed: int, side_px: int) -> tuple[Mend, ...]:
     """The published network first; then what there is for it at this side."""
-    published = replace(network, subsampling="published", only=())
-    prediction = predict(engine.served(published, seed).structure, height_px=side_px, width_px=side_px)
+    published = network.as_published
+    prediction = predict(engine.structure(published, seed), height_px=side_px, width_px=side_px)
     below, above = (
         side if side is not None and side <= engine.settings.max_size_px else None
         for side in prediction.exact_heights_px
@@ -127,8 +127,8 @@ class _Answers:
     def sides(self) -> tuple[int, ...]:
         """Sides of the feature maps, in order, each once."""
         brought = self._mend.bring(self._picture[None])
-        served = self._engine.served(self._mend.network, self._seed, self._dtype)
-        recorded = served.structure.trace(height_px=brought.shape[-2], width_px=brought.shape[-1])
+        structure = self._engine.structure(self._mend.network, self._seed, self._dtype)
+        recorded = structure.trace(height_px=brought.shape[-2], width_px=brought.shape[-1])
         return tuple(dict.fromkeys([brought.shape[-2], *(call.out_hw[0] for call in recorded.calls)]))
 
     def _timed_pass(self) -> float:

@@ -140,14 +140,14 @@ def variants(
     if near_px is not None:
         found.append(Variant("size near", network, near_px))
     if network.group != "z2":
-        found.append(Variant("plain", replace(network, group="z2", subsampling="published", only=()), size_px))
+        found.append(Variant("plain", replace(network.as_published, group="z2"), size_px))
         mended = replace(network, subsampling="symmetric", only=())
         found += [Variant("mended", mended, size_px)] if mended != network else []
     return tuple(found)
 
 
 def _size_near(engine: Engine, network: NetworkSpec, size_px: int, seed: int, dtype: str) -> int | None:
-    structure = engine.served(network, seed, dtype).structure
+    structure = engine.structure(network, seed, dtype)
     prediction = predict(structure, height_px=size_px, width_px=size_px)
     sides = [side for side in prediction.exact_heights_px if side is not None]
     if prediction.verdict == "exact":
@@ -226,7 +226,7 @@ def _stride(engine: Engine, orbit: Orbit, variant: Variant, layer: str) -> float
     """Pixels of the picture between samples of a layer; 1 for the logits, 0 where nothing can be compared."""
     if layer == LOGITS:
         return 1.0
-    structure = engine.served(variant.network, orbit.seed, orbit.dtype).structure
+    structure = engine.structure(variant.network, orbit.seed, orbit.dtype)
     grid = structure.grids(height_px=variant.size_px, width_px=variant.size_px).get(layer)
     return 0.0 if grid is None or grid[0].side <= 1 else grid[0].stride
 

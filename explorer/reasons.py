@@ -13,7 +13,7 @@ def draw_reasons(prediction: Prediction, published: Prediction) -> tuple[str, ..
     `published`: the same network without any mend. The layer is the first that breaks; in an exact network the one
     that would break first without the mend; else the first that strides.
     """
-    layer = prediction.first_broken_layer or published.first_broken_layer or _first_strided(published)
+    layer = prediction.first_broken_layer or published.first_broken_layer or published.first_strided_layer
     if layer is None or layer.sampling is None or layer.weight_error:
         return ()
     element = _element(layer)
@@ -27,10 +27,6 @@ def draw_reasons(prediction: Prediction, published: Prediction) -> tuple[str, ..
         return (given,)
     mended = mended_grid(original.sampling, original.in_hw, element)
     return given, draw_figure(mended, name="grid-mended", words="With symmetric subsampling:")
-
-
-def _first_strided(prediction: Prediction) -> LayerTheory | None:
-    return next((layer for layer in prediction.layers if layer.stride is not None and max(layer.stride) > 1), None)
 
 
 def _element(layer: LayerTheory) -> Element:

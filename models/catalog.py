@@ -1,6 +1,6 @@
 """The registry of networks, `GROUP-FAMILY`: what there is and what it is called. `models.build` builds them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
@@ -81,6 +81,11 @@ class NetworkSpec:
     def point_group(self) -> PointGroup:
         """The group that the network is built to commute with."""
         return GROUPS[self.group].point_group
+
+    @property
+    def as_published(self) -> "NetworkSpec":
+        """The same network without any change of its subsampling."""
+        return replace(self, subsampling="published", only=())
 
     @property
     def planes(self) -> tuple[int, ...]:

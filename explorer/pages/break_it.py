@@ -4,6 +4,7 @@ This file imports no torch, so that the page appears at once; what computes is i
 """
 
 import time
+from abc import ABC, abstractmethod
 from types import ModuleType
 from typing import Any
 
@@ -57,7 +58,7 @@ def _computing() -> ModuleType:
     return break_it_live
 
 
-class _Work:
+class _Work(ABC):
     """Long work of one view, a piece in each run of the page: draw what there is, go on, and run the page again.
 
     Within one run no chart could be drawn twice under its key, and a chart without its key loses its place.
@@ -136,21 +137,21 @@ class _Work:
                 with column:
                     _draw(title, chart, explained=explained)
 
+    @abstractmethod
     def job(self) -> Any:
         """The work, before its first piece."""
-        raise NotImplementedError
 
+    @abstractmethod
     def steps_of(self, parts: Any) -> int:
         """How many steps were made; −1 before the first result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def card(self, part: Any) -> None:
         """Draw what is said of one size."""
-        raise NotImplementedError
 
+    @abstractmethod
     def charts(self, parts: Any) -> tuple[dict[str, Chart], dict[str, Chart]]:
         """Curves of both sizes together, and pictures of each, by title."""
-        raise NotImplementedError
 
 
 class _Training(_Work):

@@ -60,7 +60,7 @@ def _reasons(view: View, prediction: Prediction, progress: Progress) -> tuple[st
     """Drawings of the layer that decides."""
     if view.network.subsampling == "published":
         return draw_reasons(prediction, prediction)
-    published = replace(view.network, subsampling="published", only=())
+    published = view.network.as_published
     structure = engine().structure(published, view.seed, view.dtype, progress=progress)
     return draw_reasons(prediction, predict(structure, height_px=view.height_px, width_px=view.width_px))
 
@@ -69,7 +69,7 @@ def _before(view: View, progress: Progress) -> str:
     """What a network whose subsampling was changed is as published; empty for one that is."""
     if view.network.subsampling == "published":
         return ""
-    published = replace(view.network, subsampling="published", only=())
+    published = view.network.as_published
     request = replace(_request(view, view.picture), network=published)
     inspection = engine().inspect(request, owner=visitor(), own_errors=False, progress=progress)
     errors = [inspection.measurement.largest_error(name) for name in inspection.verdict.elements]
@@ -153,8 +153,7 @@ def _layer_to_show(prediction: Prediction, wanted: str | None) -> str:
     names = [layer.name for layer in prediction.layers]
     if wanted in names:
         return str(wanted)
-    strided = (layer for layer in prediction.layers if layer.stride is not None and max(layer.stride) > 1)
-    first = prediction.first_broken_layer or next(strided, None)
+    first = prediction.first_broken_layer or prediction.first_strided_layer
     return names[0] if first is None else first.name
 
 

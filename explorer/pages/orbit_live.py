@@ -77,11 +77,10 @@ class Work:
 def layers_of(view: View) -> tuple[list[str], int]:
     """The layers of the chosen network, and which to show first: one that breaks, or would at other sizes."""
     engine().check_size(height_px=view.size_px, width_px=view.size_px)
-    structure = engine().served(view.network, view.seed, view.dtype).structure
+    structure = engine().structure(view.network, view.seed, view.dtype)
     prediction = predict(structure, height_px=view.size_px, width_px=view.size_px)
     names = [layer.name for layer in prediction.layers if layer.module_name]
-    strided = (layer for layer in prediction.layers if layer.stride is not None and max(layer.stride) > 1)
-    first = prediction.first_broken_layer or next(strided, None)
+    first = prediction.first_broken_layer or prediction.first_strided_layer
     return names, names.index(first.name) if first is not None and first.name in names else 0
 
 

@@ -68,7 +68,7 @@ def _series(view: Range, network: NetworkSpec) -> Series:
     sweep = Sweep(network, view.first_px, view.last_px, view.picture, view.how, view.seed, view.dtype)
     sides_px = sides_of(engine(), sweep)
     check_work(sides_px[0], sides_px[-1], max_pixels=MAX_PIXELS)
-    structure = engine().served(network, view.seed, view.dtype).structure
+    structure = engine().structure(network, view.seed, view.dtype)
     pairs = _survivors.get(
         (view.key(network), sides_px), lambda: survivors(structure, heights_px=sides_px, widths_px=sides_px)
     )
