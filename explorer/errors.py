@@ -29,6 +29,22 @@ class SettingError(ExplorerError):
     """A setting with a value that is not accepted."""
 
 
+class RecipeError(ExplorerError):
+    """A recipe for training with a field that is not accepted, or that does not fit the data or the network."""
+
+
+class DataError(ExplorerError):
+    """A data set that is missing, damaged or not what it should be."""
+
+
+class RunError(ExplorerError):
+    """A run that is not there, not the visitor's, or in a state that does not allow what was asked."""
+
+
+class StoreError(ExplorerError):
+    """The database or the folder of the runs cannot be reached, read or written."""
+
+
 class DeviceError(ExplorerError):
     """A device that is absent, cannot do what was asked, or is out of memory."""
 

@@ -13,6 +13,8 @@ FLOORS = (
     "__main__",
     "pages",
     "cli",
+    "reproduction",
+    "training_figures",
     "training",
     "survivor_figures",
     "orbit_figures",

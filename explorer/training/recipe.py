@@ -1,0 +1,171 @@
+"""Recipes: everything a run depends on, as one value that is checked, written to JSON and read back."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, get_args
+
+from explorer.errors import RecipeError
+from explorer.images import Fit
+from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
+
+DATA = ("mnist-12k", "mnist", "fashion-mnist", "cifar10")  # or folder:PATH
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("onecycle", "constant")
+PRECISIONS = ("float32", "mixed")
+AUGMENTATIONS = ("none", "crop", "crop-flip")
+FOLDER, FILE, RUN, SHIPPED = "folder:", "file:", "run:", "shipped:"
+_NORMAL = re.compile(r"normal:(?P<mean>-?\d{1,3}(?:\.\d{1,6})?),(?P<sd>\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
+_START = re.compile(r"(?:run|shipped):[\w.-]{1,80}|file:[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How training pictures are turned: not at all, by quarter turns, by any angle, or by normally drawn angles.
+
+    Angles are counterclockwise. `text` is as the command line writes it: none, quarter, uniform, normal:MEAN,SD.
+    """
+
+    kind: str
+    mean_deg: float = 0.0
+    sd_deg: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """As `parse` reads it."""
+        return f"normal:{self.mean_deg:g},{self.sd_deg:g}" if self.kind == "normal" else self.kind
+
+    @staticmethod
+    def parse(text: str) -> "Rotation":
+        """The rotation called `text`; raises RecipeError."""
+        if text in ("none", "quarter", "uniform"):
+            return Rotation(text)
+        normal = _NORMAL.fullmatch(text)
+        if normal is None:
+            raise RecipeError(f"The rotation {text!r} is not known: use none, quarter, uniform or normal:MEAN,SD.")
+        return Rotation("normal", float(normal["mean"]), float(normal["sd"]))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, on what, and how. Two runs of the same recipe on the same device are meant to be the same.
+
+    data: one of DATA, or `folder:PATH` with a folder of pictures for each class.
+    size_px, how: the pictures are brought to this side by `how`, as `fitting.fit` does; resizing resamples them.
+    train_pictures, test_pictures: the first so many; 0 takes all.
+    rotation, mirrors: drawn for each training picture anew, after it was brought to size.
+    augmentation: of training pictures; `crop`: padded by an eighth of the side, then cut at random; `crop-flip`: also
+        mirrored left-right at random.
+    schedule: `onecycle` (Smith 2018), `learning_rate` its peak; or constant.
+    precision: `mixed` computes in bfloat16 where the device does that well.
+    deterministic: the same weights, bit for bit, at every run and after every interruption.
+    angles_every: epochs between tests at 36 angles; the last epoch is always tested; 0 never.
+    start: empty for random weights, else run:ID, shipped:NAME or file:SHA256.
+    """
+
+    network: str = "p4-cnn"
+    size_px: int = 28
+    how: Fit = "resize"
+    subsampling: str = "published"
+    group_pooling: bool = True
+    minimum_width: bool = False
+    data: str = "mnist-12k"
+    train_pictures: int = 0
+    test_pictures: int = 0
+    epochs: int = 5
+    batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    weight_decay: float = 0.0
+    schedule: str = "onecycle"
+    rotation: str = "none"
+    mirrors: bool = False
+    augmentation: str = "none"
+    precision: str = "float32"
+    deterministic: bool = True
+    angles_every: int = 5
+    seed: int = 0
+    start: str = ""
+
+    def network_spec(self, classes: int) -> NetworkSpec:
+        """The network with one logit for each class."""
+        network = spec(
+            self.network,
+            group_pooling=self.group_pooling,
+            minimum_width=self.minimum_width,
+            subsampling=self.subsampling,
+        )
+        return replace(network, classes=classes)
+
+    @property
+    def rotations(self) -> Rotation:
+        """`rotation`, read."""
+        return Rotation.parse(self.rotation)
+
+    def checked(self) -> "Recipe":
+        """The same recipe; raises RecipeError in one sentence for a field that is not accepted.
+
+        What depends on the data or on the network's smallest side is checked when they are there.
+        """
+        for name, accepted in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in accepted:
+                raise RecipeError(f"{_words(name)} is {value!r}: use one of {', '.join(accepted)}.")
+        for name, (smallest, largest) in _RANGES.items():
+            value = getattr(self, name)
+            whole = name not in _FRACTIONS
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                raise RecipeError(f"{_words(name)} is {value!r}: give a {'whole ' if whole else ''}number.")
+            if not math.isfinite(value) or not smallest <= value <= largest:
+                raise RecipeError(f"{_words(name)} is {value:g}: give {smallest:g} to {largest:g}.")
+        if self.data not in DATA and not (self.data.startswith(FOLDER) and len(self.data) > len(FOLDER)):
+            raise RecipeError(f"There is no data set {self.data!r}: use one of {', '.join(DATA)}, or folder:PATH.")
+        if self.start and not _START.fullmatch(self.start):
+            raise RecipeError(f"A run cannot start from {self.start!r}: use run:ID, shipped:NAME or a weights file.")
+        Rotation.parse(self.rotation)
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """The recipe as JSON takes it."""
+        return asdict(self)
+
+
+def recipe_of(document: Mapping[str, Any]) -> Recipe:
+    """The recipe written as `document`; raises RecipeError for fields that are unknown or not accepted."""
+    known = {each.name: each for each in fields(Recipe)}
+    for name, value in document.items():
+        if name not in known:
+            raise RecipeError(f"A recipe has no field {name!r}: its fields are {', '.join(known)}.")
+        if isinstance(known[name].default, bool) and not isinstance(value, bool):
+            raise RecipeError(f"{_words(name)} is {value!r}: give true or false.")
+        if isinstance(known[name].default, str) and not isinstance(value, str):
+            raise RecipeError(f"{_words(name)} is {value!r}: give a text.")
+    return Recipe(**document).checked()
+
+
+def _words(name: str) -> str:
+    return name.replace("_px", "").replace("_", " ").capitalize()
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "network": NAMES,
+    "how": get_args(Fit),
+    "subsampling": SUBSAMPLINGS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
+    "precision": PRECISIONS,
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "size_px": (2, 1024),
+    "train_pictures": (0, 10_000_000),
+    "test_pictures": (0, 10_000_000),
+    "epochs": (1, 10_000),
+    "batch_size": (2, 65_536),  # batch norm needs two
+    "learning_rate": (1e-9, 100.0),
+    "weight_decay": (0.0, 10.0),
+    "angles_every": (0, 10_000),
+    "seed": (0, 2**31 - 1),
+}
+_FRACTIONS = {"learning_rate", "weight_decay"}
