@@ -1,10 +1,11 @@
 """Weights: safetensors files, names and shapes checked before anything is copied. Nothing is ever unpickled.
 
-A file holds the parameters and the running statistics of a network as it is built (`models.catalog.build`), without
-escnn's bases and expanded filters.
+A file holds the parameters and the running statistics of a network as it is built (`models.build.build`), without
+escnn's bases and expanded filters; what trained it is in its metadata, see `weights_header`.
 """
 
-import hashlib
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,19 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from explorer.errors import WeightsError
+from explorer.weights_header import header_of, not_weights, read_bytes
 
-MAX_BYTES = 2**30
 _SHOWN = 3  # mismatches named in one sentence
+_NO_METADATA: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Named tensors, and the SHA-256 of the file they came from."""
+    """Named tensors on the CPU, the SHA-256 of the file they came from, and the texts in it."""
 
     sha256: str
     tensors: Mapping[str, Tensor] = field(repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -34,27 +37,32 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {**dict(network.named_parameters()), **statistics}
 
 
-def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the weights of a network as built to a safetensors file."""
-    path.write_bytes(save({name: value.detach().contiguous() for name, value in weights_of(network).items()}))
+def save_weights(network: nn.Module, path: Path, metadata: Mapping[str, str] = _NO_METADATA) -> None:
+    """Write the weights of a network as built to a safetensors file, whole or not at all; OSError where it cannot be.
+
+    metadata: texts to keep with them: "recipe", the recipe as JSON, and "classes", a JSON list of names in order.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights_of(network).items()}
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(save(tensors, dict(metadata) or None))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_weights(path: Path) -> Weights:
-    """The tensors of a safetensors file; raises WeightsError for anything else."""
+    """The weights in a safetensors file; raises WeightsError for anything else."""
+    return weights_from(read_bytes(path), path.name)
+
+
+def weights_from(data: bytes, name: str) -> Weights:
+    """The weights in the bytes of a safetensors file called `name`; raises WeightsError for anything else."""
+    header = header_of(data, name)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise WeightsError(f"The weights {path.name!r} have more than {MAX_BYTES} bytes: give a smaller file.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"The weights {str(path)!r} cannot be read ({error.strerror}): give a safetensors file."
-        ) from None
-    try:
-        return Weights(hashlib.sha256(data).hexdigest(), load(data))
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{path.name!r} is not a safetensors file ({error}): pickled weights are never read."
-        ) from None
+        return Weights(header.sha256, load(data), header.metadata)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise not_weights(name, error) from None
 
 
 def copy_weights(network: nn.Module, weights: Weights) -> None:

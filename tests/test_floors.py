@@ -49,6 +49,7 @@ FLOORS = (
     "symmetry",
     "transforms",
     "weights",
+    "weights_header",
     "settings",
     "glossary",
     "errors",

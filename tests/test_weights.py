@@ -1,12 +1,14 @@
 """Weights files: what is read, what is refused, and that they arrive."""
 
+import errno
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
 
 from explorer.errors import WeightsError
-from explorer.weights import copy_weights, read_weights, save_weights, weights_of
+from explorer.weights import copy_weights, read_weights, save_weights, weights_from, weights_of
 from models.build import build, serve
 from models.catalog import spec
 
@@ -76,3 +78,39 @@ def test_files_that_are_not_safetensors_are_refused_in_one_sentence(content: byt
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nothing\.safetensors' cannot be read \(No such file"):
         read_weights(tmp_path / "nothing.safetensors")
+
+
+def test_what_trained_them_travels_with_the_weights_in_bytes_as_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    network = build(spec("p4-knight"))
+    save_weights(network, path, {"recipe": '{"size_px": 33}', "classes": '["knight", "turned knight"]'})
+
+    weights = weights_from(path.read_bytes(), "mine")
+
+    assert (
+        weights.metadata
+        == read_weights(path).metadata
+        == {
+            "recipe": '{"size_px": 33}',
+            "classes": '["knight", "turned knight"]',
+        }
+    )
+    assert weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert all(torch.equal(weights.tensors[name], value) for name, value in weights_of(network).items())
+
+
+def test_a_file_is_replaced_whole_or_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(build(spec("p4-knight"), seed=1), path)
+    before = path.read_bytes()
+
+    def full(part: Path, data: bytes) -> int:
+        part.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(build(spec("p4-knight"), seed=2), path)
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

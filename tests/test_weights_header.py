@@ -1,0 +1,76 @@
+"""The header of a weights file: what it tells, and what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from explorer.errors import WeightsError
+from explorer.weights import save_weights
+from explorer.weights_header import Header, header_of, read_bytes
+from models.build import build
+from models.catalog import spec
+
+ROOT = Path(__file__).parents[1]
+SENTENCE = r"^'odd' is not a safetensors file \([^\n]*\): pickled weights are never read\.$"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> bytes:
+    path = tmp_path / "weights.safetensors"
+    save_weights(build(spec("c4-cnn", minimum_width=True)), path, {"classes": json.dumps([*"abcdefghij"])})
+    return path.read_bytes()
+
+
+def test_the_header_names_classes_and_shapes(data: bytes) -> None:
+    header = header_of(data, "mine")
+
+    assert header.classes == tuple("abcdefghij")
+    assert header.shapes["head.classifier.bias"] == (10,)
+
+
+@pytest.mark.parametrize("classes", [None, "{", "[1, 2, 3]", '["a", "b"]', '{"a": 1}'])
+def test_classes_without_good_names_are_numbered(classes: str | None) -> None:
+    metadata = {} if classes is None else {"classes": classes}
+
+    assert Header("", metadata, {"head.classifier.weight": (3, 40)}).classes == ("0", "1", "2")
+    assert Header("", metadata).classes == ()
+
+
+def test_a_header_is_read_without_torch(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(data)
+    code = "import sys; from pathlib import Path; from explorer.weights_header import *; "
+    code += "header_of(read_bytes(Path(sys.argv[1])), 'a'); print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / "a.safetensors")]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"\x08",
+        b"\xff" * 64,
+        b"\x04" + bytes(7) + b"null",
+        b"\x02" + bytes(7) + b"[]",
+        b"\x07" + bytes(7) + b'{"a":1}',
+        b"\x18" + bytes(7) + b'{"__metadata__": "words"}'[:24],
+        (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    ],
+    ids=["empty", "short", "too long", "null", "list", "number", "words", "deep"],
+)
+def test_bytes_that_are_no_weights_are_one_sentence(damaged: bytes) -> None:
+    with pytest.raises(
+        WeightsError, match=r"^'odd' is not a safetensors file \([^\n]*\): pickled weights are never read\.$"
+    ):
+        header_of(damaged, "odd")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.weights_header.MAX_BYTES", 8)
+    (tmp_path / "large.safetensors").write_bytes(bytes(9))
+
+    with pytest.raises(WeightsError, match="more than 8 bytes"):
+        read_bytes(tmp_path / "large.safetensors")
