@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from explorer.colour import to_srgb
+from explorer.digits import NUMBERS, digit_pixels
 from explorer.errors import PictureError, SizeError
 from explorer.filetypes import costly_part, foreign_kind, is_accepted, without_extras
 
@@ -54,12 +55,16 @@ Fit = Literal["resize", "crop", "pad"]
 
 @dataclass(frozen=True)
 class GalleryPicture:
-    """A picture that comes with the project: name, title to show, file in `assets/pictures`, credit with terms."""
+    """A picture that comes with the project: name, title to show, file in `assets/pictures`, credit with terms.
+
+    A handwritten digit has its class, 0..9, in place of a file.
+    """
 
     name: str
     title: str
     file: str
     credit: str
+    digit: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +105,7 @@ class Picture:
         return digest.hexdigest()
 
 
-GALLERY: tuple[GalleryPicture, ...] = (
+PHOTOGRAPHS: tuple[GalleryPicture, ...] = (
     GalleryPicture("astronaut", "Astronaut", "astronaut.jpg", "Eileen Collins, NASA Great Images (public domain)"),
     GalleryPicture("cat", "Cat", "cat.jpg", "Chelsea the cat, by Stéfan van der Walt (CC0)"),
     GalleryPicture(
@@ -117,6 +122,11 @@ GALLERY: tuple[GalleryPicture, ...] = (
     GalleryPicture("retina", "Retina", "retina.jpg", "Fundus photograph of a normal left eye, Mikael Häggström (CC0)"),
     GalleryPicture("knight", "Chess knight", "knight.png", "Drawn for this project (Apache-2.0)"),
 )
+DIGITS: tuple[GalleryPicture, ...] = tuple(
+    GalleryPicture(f"digit-{digit}", f"Digit {digit}", "", "MNIST, Yann LeCun, Corinna Cortes (CC BY-SA 3.0)", digit)
+    for digit in range(len(NUMBERS))
+)
+GALLERY = (*PHOTOGRAPHS, *DIGITS)
 
 
 def _display_name(name: str) -> str:
@@ -295,6 +305,8 @@ def load_file(path: str | PathLike[str]) -> Picture:
 def load_gallery(name: str) -> Picture:
     """The gallery picture of that name; raises PictureError with the names there are."""
     for entry in GALLERY:
+        if entry.name == name and entry.digit is not None:
+            return Picture(entry.name, digit_pixels(entry.digit))
         if entry.name == name:
             return decode((_PICTURES / entry.file).read_bytes(), name=entry.name)
     names = ", ".join(entry.name for entry in GALLERY)

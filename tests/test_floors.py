@@ -45,6 +45,7 @@ FLOORS = (
     "fitting",
     "images",
     "colour",
+    "digits",
     "filetypes",
     "symmetry",
     "transforms",

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile
 
 from explorer import images
 from explorer.errors import PictureError, SizeError
-from explorer.images import GALLERY, Picture, decode, load_file, load_gallery, thumbnail_png
+from explorer.images import DIGITS, GALLERY, PHOTOGRAPHS, Picture, decode, load_file, load_gallery, thumbnail_png
 from tests.file_parts import (
     BLACK,
     BLUE,
@@ -628,11 +628,11 @@ def test_an_empty_file_and_a_text_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_gallery_lists_every_picture_once() -> None:
-    assert sorted(entry.file for entry in GALLERY) == sorted(path.name for path in PICTURES.iterdir())
+    assert sorted(entry.file for entry in PHOTOGRAPHS) == sorted(path.name for path in PICTURES.iterdir())
     assert len({entry.name for entry in GALLERY}) == len({entry.title for entry in GALLERY}) == len(GALLERY)
 
 
-@pytest.mark.parametrize("entry", GALLERY, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", PHOTOGRAPHS, ids=lambda entry: entry.name)
 def test_every_gallery_picture_loads_and_has_a_credit(entry: images.GalleryPicture) -> None:
     picture = load_gallery(entry.name)
     with Image.open(PICTURES / entry.file) as image:
@@ -640,6 +640,14 @@ def test_every_gallery_picture_loads_and_has_a_credit(entry: images.GalleryPictu
     assert picture.name == entry.name and picture.notes == ()
     assert picture.pixels.std() > 10
     assert re.search(r"\((CC0|public domain|no known copyright restrictions|Apache-2\.0)\)$", entry.credit)
+
+
+@pytest.mark.parametrize("entry", DIGITS, ids=lambda entry: entry.name)
+def test_every_digit_loads_and_has_a_credit(entry: images.GalleryPicture) -> None:
+    picture = load_gallery(entry.name)
+    assert picture.name == entry.name and picture.notes == ()
+    assert picture.pixels.shape == (28, 28, 3) and picture.pixels.std() > 10
+    assert entry.credit.endswith("(CC BY-SA 3.0)")
 
 
 def test_an_unknown_gallery_name_is_refused_with_the_names_there_are() -> None:

@@ -1,0 +1,21 @@
+"""Ten handwritten digits that come with the app, one of each class: test digits of mnist-12k, never trained on."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+DATA = Path(__file__).resolve().parents[1] / "assets" / "data" / "mnist-12k.npz"
+# Of the test digits, by class: ones that all networks in assets/weights read rightly upright.
+NUMBERS = (3, 2, 1, 18, 4, 8, 11, 0, 61, 7)
+
+
+@cache
+def digit_pixels(digit: int) -> npt.NDArray[np.uint8]:
+    """The digit of that class, 0..9: (28, 28, 3), uint8, white on black, read-only."""
+    with np.load(DATA) as arrays:
+        greys = arrays["test_images"][NUMBERS[digit]]
+    pixels = np.repeat(greys[:, :, None], 3, axis=2)
+    pixels.setflags(write=False)
+    return pixels
