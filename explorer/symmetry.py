@@ -51,21 +51,33 @@ def _shift(picture: Tensor, shift: Shift) -> Tensor:
     return functional.pad(picture, (right, -right, down, -down))
 
 
+def turn_each(pictures: Tensor, angles_deg: Tensor) -> Tensor:
+    """(B, C, H, W), each turned counterclockwise about the centre by its own angle (B,), in degrees.
+
+    Always resampled (bilinear, zero outside), so quarter turns are exact to rounding only.
+    """
+    return _resampled(pictures, angles_deg, 1.0)
+
+
 def _move(maps: Tensor, element: Element) -> Tensor:
     if element.moves_pixels:
         return move_pixels(maps, element)
-    height_px, width_px = maps.shape[-2:]
-    angle = torch.deg2rad(torch.tensor(element.angle_deg, dtype=torch.float64))
-    cosine, sine = float(angle.cos()), float(angle.sin())
-    side = -1.0 if element.mirrored else 1.0
-    theta = torch.tensor(  # where each target pixel (x right, y down, both -1..1) comes from
-        [
-            [side * cosine, -side * sine * height_px / width_px, 0.0],
-            [sine * width_px / height_px, cosine, 0.0],
-        ],
-        dtype=maps.dtype,
-        device=maps.device,
-    )
     batch = maps.reshape(-1, *maps.shape[-3:])
-    grid = functional.affine_grid(theta.expand(len(batch), 2, 3), list(batch.shape), align_corners=False)
-    return functional.grid_sample(batch, grid, mode="bilinear", align_corners=False).reshape(maps.shape)
+    angles = torch.full((len(batch),), element.angle_deg, dtype=torch.float64)
+    return _resampled(batch, angles, -1.0 if element.mirrored else 1.0).reshape(maps.shape)
+
+
+def _resampled(batch: Tensor, angles_deg: Tensor, side: float) -> Tensor:
+    """(B, C, H, W), each mirrored left-right where `side` is −1, then turned by its angle."""
+    height_px, width_px = batch.shape[-2:]
+    angles = torch.deg2rad(angles_deg.double())
+    cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    theta = torch.stack(  # where each target pixel (x right, y down, both -1..1) comes from
+        [
+            torch.stack([side * cosine, -side * sine * height_px / width_px, zero], dim=-1),
+            torch.stack([sine * width_px / height_px, cosine, zero], dim=-1),
+        ],
+        dim=-2,
+    )  # (B, 2, 3)
+    grid = functional.affine_grid(theta.to(batch.device, batch.dtype), list(batch.shape), align_corners=False)
+    return functional.grid_sample(batch, grid, mode="bilinear", align_corners=False)

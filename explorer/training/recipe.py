@@ -12,7 +12,7 @@ from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 
 DATA = ("mnist-12k", "mnist", "fashion-mnist", "cifar10")  # or folder:PATH
 OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("onecycle", "constant")
+SCHEDULES = ("onecycle", "step", "constant")
 PRECISIONS = ("float32", "mixed")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 FOLDER, FILE, RUN, SHIPPED = "folder:", "file:", "run:", "shipped:"
@@ -57,10 +57,11 @@ class Recipe:
     rotation, mirrors: drawn for each training picture anew, after it was brought to size.
     augmentation: of training pictures; `crop`: padded by an eighth of the side, then cut at random; `crop-flip`: also
         mirrored left-right at random.
-    schedule: `onecycle` (Smith 2018), `learning_rate` its peak; or constant.
+    schedule: `onecycle` (Smith 2018), `learning_rate` its peak; `step`, halved after each fifth of the run; `constant`.
     precision: `mixed` computes in bfloat16 where the device does that well.
     deterministic: the same weights, bit for bit, at every run and after every interruption.
-    angles_every: epochs between tests at 36 angles; the last epoch is always tested; 0 never.
+    test_every: epochs between tests; the untrained network and the last epoch are always tested.
+    angles_every: epochs between tests at 36 angles as well; the last epoch always; 0 never.
     start: empty for random weights, else run:ID, shipped:NAME or file:SHA256.
     """
 
@@ -84,6 +85,7 @@ class Recipe:
     augmentation: str = "none"
     precision: str = "float32"
     deterministic: bool = True
+    test_every: int = 1
     angles_every: int = 5
     seed: int = 0
     start: str = ""
@@ -165,6 +167,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (2, 65_536),  # batch norm needs two
     "learning_rate": (1e-9, 100.0),
     "weight_decay": (0.0, 10.0),
+    "test_every": (1, 10_000),
     "angles_every": (0, 10_000),
     "seed": (0, 2**31 - 1),
 }
