@@ -26,6 +26,7 @@ from explorer.exactness import Prediction, predict
 from explorer.grids import BROKEN
 from explorer.symmetry import transform_picture
 from explorer.transforms import elements_to_measure
+from explorer.weights import Weights, copy_weights, weights_of
 from models.build import build
 from models.catalog import GROUPS, NetworkSpec
 from models.group_conv import GroupConv2d
@@ -41,6 +42,7 @@ MOST_PIXELS_OF_DEEP = 2_000_000
 SHOWN_FILTERS = 8
 _CLASSES = 2
 _SAME_ANSWER = 1e-6  # answers that differ by rounding tell nothing apart, on whichever side of ½ they fall
+_CLASSIFIER = "head.classifier."
 _FIRST_SCALE = 0.1  # of the classifier's random weights, so that the loss starts near ln 2
 
 
@@ -48,7 +50,8 @@ _FIRST_SCALE = 0.1  # of the classifier's random weights, so that the loss start
 class Attempt:
     """What to train: the network, the picture (3, S, S), 0..1, float32, and the element that it is told apart from.
 
-    `learning_rate` is Adam's; None takes `default_learning_rate` of the network.
+    `learning_rate` is Adam's; None takes `default_learning_rate` of the network. `weights`: of the network, to start
+    from, but for its classifier, which has other classes; None starts from random ones.
     """
 
     network: NetworkSpec
@@ -57,6 +60,7 @@ class Attempt:
     seed: int = 0
     steps: int = 600
     learning_rate: float | None = None
+    weights: Weights | None = field(default=None, repr=False)
 
     @property
     def size_px(self) -> int:
@@ -134,7 +138,7 @@ class Training:
         check(attempt)
         self.attempt = attempt
         rate = attempt.learning_rate
-        self._network = _learner(attempt.network, attempt.seed)
+        self._network = _learner(attempt.network, attempt.seed, attempt.weights)
         self._pair = pair_of(attempt.picture, attempt.element)
         self._adam = torch.optim.Adam(
             self._network.parameters(), lr=default_learning_rate(attempt.network) if rate is None else rate
@@ -222,7 +226,7 @@ def predicted_by_theory(engine: Engine, attempt: Attempt) -> tuple[str, Predicti
 
     It is about the one element that is trained: at some sizes a network is exact for some elements only.
     """
-    structure = engine.structure(attempt.network, attempt.seed)
+    structure = engine.structure(attempt.network, attempt.seed, weights=attempt.weights)
     prediction = predict(structure, height_px=attempt.size_px, width_px=attempt.size_px)
     status = prediction.elements[attempt.element.name]
     if status != BROKEN:
@@ -230,9 +234,12 @@ def predicted_by_theory(engine: Engine, attempt: Attempt) -> tuple[str, Predicti
     return ("not equivariant" if prediction.verdict == "not equivariant" else "approximate"), prediction
 
 
-def _learner(network: NetworkSpec, seed: int) -> Any:
-    """The network with two classes, in training mode, its classifier scaled down."""
+def _learner(network: NetworkSpec, seed: int, weights: Weights | None) -> Any:
+    """The network with two classes, in training mode, its classifier random and scaled down."""
     learner: Any = build(replace(network, classes=_CLASSES), seed=seed)
+    if weights is not None:
+        own = {name: value for name, value in weights_of(learner).items() if name.startswith(_CLASSIFIER)}
+        copy_weights(learner, replace(weights, tensors={**weights.tensors, **own}))
     with torch.no_grad():
         learner.head.classifier.weight *= _FIRST_SCALE
         learner.head.classifier.bias *= _FIRST_SCALE

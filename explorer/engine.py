@@ -115,12 +115,13 @@ class Engine:
         network: NetworkSpec,
         seed: int,
         dtype: str = "float32",
+        weights: Weights | None = None,
         *,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> Structure:
         """What theory knows of the same network: kept for longer than the network, which is many times as large."""
-        kept = self._networks.structure(key_of(network, seed, dtype))
-        return kept or self.served(network, seed, dtype, progress=progress).structure
+        kept = self._networks.structure(key_of(network, seed, dtype, weights))
+        return kept or self.served(network, seed, dtype, weights, progress=progress).structure
 
     def check_size(self, *, height_px: int, width_px: int) -> None:
         """Raise SizeError for a picture that is larger than the settings allow."""
@@ -165,11 +166,18 @@ class Engine:
         verdict = judge(prediction, measurement)
         return Inspection(prediction, measurement, verdict, self.device_name(request.dtype), elapsed_s)
 
-    def answers(self, network: NetworkSpec, seed: int, pictures: Tensor, dtype: str = "float32") -> Tensor:
+    def answers(
+        self,
+        network: NetworkSpec,
+        seed: int,
+        pictures: Tensor,
+        dtype: str = "float32",
+        weights: Weights | None = None,
+    ) -> Tensor:
         """The logits (B, classes), float64 on the CPU, of `pictures` (B, 3, H, W), 0..1; takes one of the places."""
         self.check_size(height_px=pictures.shape[-2], width_px=pictures.shape[-1])
         with self._turn(lambda fraction: None), torch.inference_mode():
-            served = self._networks.served(key_of(network, seed, dtype))
+            served = self._networks.served(key_of(network, seed, dtype, weights), weights)
             with self._fitting(served, Request(network, seed, pictures, dtype=dtype), len(pictures)) as at_once:
                 parts = pictures.to(self.device_for(dtype), DTYPES[dtype]).split(at_once)
                 return torch.cat([served.network(part).double().cpu() for part in parts])

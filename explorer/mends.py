@@ -18,6 +18,7 @@ from explorer.engine import Engine
 from explorer.exactness import predict
 from explorer.symmetry import disc_mask, transform_picture
 from explorer.transforms import Shift, Transform
+from explorer.weights import Weights
 from models.catalog import NetworkSpec
 from models.groups import Element
 
@@ -67,10 +68,12 @@ class Compared:
     elapsed_s: float
 
 
-def mends_of(engine: Engine, network: NetworkSpec, seed: int, side_px: int) -> tuple[Mend, ...]:
+def mends_of(
+    engine: Engine, network: NetworkSpec, seed: int, side_px: int, weights: Weights | None = None
+) -> tuple[Mend, ...]:
     """The published network first; then what there is for it at this side."""
     published = network.as_published
-    prediction = predict(engine.structure(published, seed), height_px=side_px, width_px=side_px)
+    prediction = predict(engine.structure(published, seed, weights=weights), height_px=side_px, width_px=side_px)
     below, above = (
         side if side is not None and side <= engine.settings.max_size_px else None
         for side in prediction.exact_heights_px
@@ -90,9 +93,11 @@ def mends_of(engine: Engine, network: NetworkSpec, seed: int, side_px: int) -> t
     return tuple(mends)
 
 
-def compare(engine: Engine, mend: Mend, picture: Tensor, *, seed: int, dtype: str) -> Compared:
-    """The figures of one mend for `picture` (3, n, n), 0..1."""
-    answers = _Answers(engine, mend, picture, seed, dtype)
+def compare(
+    engine: Engine, mend: Mend, picture: Tensor, *, seed: int, dtype: str, weights: Weights | None = None
+) -> Compared:
+    """The figures of one mend for `picture` (3, n, n), 0..1, with `weights` or random ones."""
+    answers = _Answers(engine, mend, picture, seed, dtype, weights)
     angles, shifts = answers.changes(ANGLES), answers.changes(SHIFTS)
     return Compared(
         mend,
@@ -107,8 +112,10 @@ def compare(engine: Engine, mend: Mend, picture: Tensor, *, seed: int, dtype: st
 class _Answers:
     """The logits of one mend for transforms of one picture."""
 
-    def __init__(self, engine: Engine, mend: Mend, picture: Tensor, seed: int, dtype: str) -> None:
-        self._engine, self._mend, self._seed, self._dtype = engine, mend, seed, dtype
+    def __init__(
+        self, engine: Engine, mend: Mend, picture: Tensor, seed: int, dtype: str, weights: Weights | None
+    ) -> None:
+        self._engine, self._mend, self._seed, self._dtype, self._weights = engine, mend, seed, dtype, weights
         self._picture = picture.double()  # so that bringing to size adds no rounding
 
     def changes(self, transforms: Sequence[Transform]) -> list[float]:
@@ -127,7 +134,7 @@ class _Answers:
     def sides(self) -> tuple[int, ...]:
         """Sides of the feature maps, in order, each once."""
         brought = self._mend.bring(self._picture[None])
-        structure = self._engine.structure(self._mend.network, self._seed, self._dtype)
+        structure = self._engine.structure(self._mend.network, self._seed, self._dtype, self._weights)
         recorded = structure.trace(height_px=brought.shape[-2], width_px=brought.shape[-1])
         return tuple(dict.fromkeys([brought.shape[-2], *(call.out_hw[0] for call in recorded.calls)]))
 
@@ -137,4 +144,5 @@ class _Answers:
         return time.perf_counter() - started
 
     def _logits(self, pictures: Tensor) -> Tensor:
-        return self._engine.answers(self._mend.network, self._seed, self._mend.bring(pictures), self._dtype)
+        brought = self._mend.bring(pictures)
+        return self._engine.answers(self._mend.network, self._seed, brought, self._dtype, self._weights)

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from explorer.engine import Engine, Request
-from explorer.exactness import predict
+from explorer.exactness import Structure, predict
 from explorer.fitting import fit
 from explorer.images import Fit, Picture
 from explorer.symmetry import disc_mask, transform_picture
 from explorer.transforms import Shift, Transform
+from explorer.weights import Weights
 from models.catalog import NetworkSpec
 from models.groups import Element
 
@@ -33,11 +34,12 @@ Errors = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Variant:
-    """One network at one size: a line in the plots. `role` says which, see `variants`."""
+    """One network at one size: a line in the plots. `role` says which, see `variants`. Without weights: random ones."""
 
     role: str
     network: NetworkSpec
     size_px: int
+    weights: Weights | None = field(default=None, repr=False)
 
     @property
     def title(self) -> str:
@@ -80,7 +82,9 @@ class Batch:
     def key(self) -> str:
         """What the numbers depend on."""
         names = [transform.name for transform in self.transforms]
-        settings = (self.variant.network, self.variant.size_px, self.how, self.seed, self.dtype)
+        weights = self.variant.weights
+        drawn_from = self.seed if weights is None else weights.sha256
+        settings = (self.variant.network, self.variant.size_px, self.how, drawn_from, self.dtype)
         return repr((settings, self.picture.sha256, names))
 
 
@@ -127,32 +131,41 @@ class Spread:
 
 
 def variants(
-    engine: Engine, network: NetworkSpec, *, size_px: int, seed: int = 0, dtype: str = "float32"
+    engine: Engine,
+    network: NetworkSpec,
+    *,
+    size_px: int,
+    seed: int = 0,
+    dtype: str = "float32",
+    weights: Weights | None = None,
+    plain_weights: Weights | None = None,
 ) -> tuple[Variant, ...]:
     """The networks to compare with `network`, itself first; what would be the same network again is left out.
 
     "size near": the nearest exact size; one pixel more where this size is exact. "plain": the same family without a
-    group. "mended": symmetric subsampling. Raises SizeError for a size that the network or the settings do not take.
+    group; beside trained `weights` only with trained ones of its own. "mended": symmetric subsampling. Raises SizeError
+    for a size that the network or the settings do not take.
     """
     engine.check_size(height_px=size_px, width_px=size_px)
-    found = [Variant("as chosen", network, size_px)]
-    near_px = _size_near(engine, network, size_px, seed, dtype)
+    found = [Variant("as chosen", network, size_px, weights)]
+    structure = engine.structure(network, seed, dtype, weights)
+    near_px = _size_near(structure, size_px, engine.settings.max_size_px)
     if near_px is not None:
-        found.append(Variant("size near", network, near_px))
+        found.append(Variant("size near", network, near_px, weights))
     if network.group != "z2":
-        found.append(Variant("plain", replace(network.as_published, group="z2"), size_px))
+        if weights is None or plain_weights is not None:
+            found.append(Variant("plain", replace(network.as_published, group="z2"), size_px, plain_weights))
         mended = replace(network, subsampling="symmetric", only=())
-        found += [Variant("mended", mended, size_px)] if mended != network else []
+        found += [Variant("mended", mended, size_px, weights)] if mended != network else []
     return tuple(found)
 
 
-def _size_near(engine: Engine, network: NetworkSpec, size_px: int, seed: int, dtype: str) -> int | None:
-    structure = engine.structure(network, seed, dtype)
+def _size_near(structure: Structure, size_px: int, largest_px: int) -> int | None:
     prediction = predict(structure, height_px=size_px, width_px=size_px)
     sides = [side for side in prediction.exact_heights_px if side is not None]
     if prediction.verdict == "exact":
         sides = [] if size_px + 1 in sides else [size_px + 1]
-    allowed = [side for side in sides if side <= engine.settings.max_size_px]
+    allowed = [side for side in sides if side <= largest_px]
     return min(allowed, key=lambda side: abs(side - size_px), default=None)
 
 
@@ -226,7 +239,7 @@ def _stride(engine: Engine, orbit: Orbit, variant: Variant, layer: str) -> float
     """Pixels of the picture between samples of a layer; 1 for the logits, 0 where nothing can be compared."""
     if layer == LOGITS:
         return 1.0
-    structure = engine.structure(variant.network, orbit.seed, orbit.dtype)
+    structure = engine.structure(variant.network, orbit.seed, orbit.dtype, variant.weights)
     grid = structure.grids(height_px=variant.size_px, width_px=variant.size_px).get(layer)
     return 0.0 if grid is None or grid[0].side <= 1 else grid[0].stride
 
@@ -249,7 +262,8 @@ def measure_batch(
 ) -> BatchErrors:
     """The errors of a batch; `owner`, `progress` and what is raised are those of `Engine.inspect`."""
     pixels = fitted(batch)
-    request = Request(batch.variant.network, batch.seed, pixels, batch.transforms, batch.dtype)
+    variant = batch.variant
+    request = Request(variant.network, batch.seed, pixels, batch.transforms, batch.dtype, weights=variant.weights)
     inspection = engine.inspect(request, owner=owner, own_errors=False, progress=progress)
     measured = inspection.measurement
     columns = tuple(transform.name for transform in batch.transforms)

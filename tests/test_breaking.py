@@ -27,13 +27,15 @@ from explorer.breaking import (
 from explorer.breaking_figures import accuracies, answers, errors, insight, limits, losses, pictures
 from explorer.cli import main
 from explorer.engine import Engine, network_spec
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, WeightsError
 from explorer.fitting import fit
 from explorer.images import load_gallery
 from explorer.settings import Settings
 from explorer.symmetry import transform_picture
 from explorer.transforms import elements_to_measure
+from explorer.weights import Weights
 from models.groups import D4, Element
+from tests.seeded_weights import weights_of_seed
 
 ROOT = Path(__file__).parents[1]
 SEEDS = (0, 1, 2, 3)
@@ -52,10 +54,11 @@ def attempt(
     steps: int = 600,
     element: str = "rot90",
     rate: float | None = None,
+    weights: Weights | None = None,
     **options: Any,
 ) -> Attempt:
     network = network_spec(name, **options)
-    return Attempt(network, knight(size_px), Element.parse(element), seed, steps, rate)
+    return Attempt(network, knight(size_px), Element.parse(element), seed, steps, rate, weights)
 
 
 def losses_of(tried: Attempt) -> list[float]:
@@ -65,6 +68,33 @@ def losses_of(tried: Attempt) -> list[float]:
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine(Settings(device="cpu"))
+
+
+# ------------------------------------------------------------------------------------------------------------- weights
+
+
+def test_training_starts_from_given_weights_with_a_classifier_of_its_own() -> None:
+    network = network_spec("p4-cnn", minimum_width=True)
+    weights = weights_of_seed(network, 1)  # of ten classes
+
+    def first_filters(tried: Attempt) -> Tensor:
+        training = Training(tried)
+        next(iter(training))
+        return training.insight().filters
+
+    given, drawn, other = (
+        first_filters(Attempt(network, knight(28), seed=seed, steps=1, weights=each))
+        for seed, each in ((0, weights), (1, None), (0, None))
+    )
+    assert torch.equal(given, drawn) and not torch.equal(given, other)
+    first = next(iter(Training(Attempt(network, knight(28), steps=1, weights=weights))))
+    assert first.loss == pytest.approx(LN_2, abs=0.1)
+
+
+def test_weights_of_another_network_are_one_sentence() -> None:
+    tried = attempt(weights=weights_of_seed(network_spec("p4-cnn", minimum_width=True), 0))
+    with pytest.raises(WeightsError, match=r"another network: conv\.weight is missing"):
+        Training(tried)
 
 
 # ------------------------------------------------------------------------------------------------------ what is learnt

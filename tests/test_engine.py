@@ -21,6 +21,7 @@ from explorer.settings import Settings
 from explorer.transforms import parse
 from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import NetworkSpec, spec
+from tests.seeded_weights import weights_of_seed
 
 CNN = spec("p4-cnn", minimum_width=True)
 KNIGHT = spec("p4-knight", minimum_width=True)
@@ -144,6 +145,16 @@ def test_seeds_give_different_weights_and_one_seed_the_same() -> None:
 
     assert torch.equal(weights(first, 3), weights(other, 3))
     assert not torch.equal(weights(first, 3), weights(first, 4))
+
+
+def test_weights_take_the_place_of_the_seed_in_all_that_is_asked() -> None:
+    engine, pictures, weights = cpu_engine(), random_picture(29)[None], weights_of_seed(CNN, 1)
+
+    given, drawn = engine.answers(CNN, 0, pictures, weights=weights), engine.answers(CNN, 1, pictures)
+    assert torch.allclose(given, drawn, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(given, engine.answers(CNN, 0, pictures), rtol=1e-2)
+    assert engine.structure(CNN, 0, weights=weights) is engine.served(CNN, 0, weights=weights).structure
+    assert engine.structure(CNN, 0, weights=weights) is not engine.structure(CNN, 0)
 
 
 def test_network_used_longest_ago_is_forgotten(builds: list[tuple[NetworkSpec, int]]) -> None:

@@ -9,6 +9,7 @@ from explorer.mends_figures import mends_chart
 from explorer.settings import Settings
 from models.build import serve
 from models.catalog import spec
+from tests.seeded_weights import weights_of_seed
 
 CNN = spec("p4-cnn", minimum_width=True)
 RESNET = spec("p4-resnet18", minimum_width=True)
@@ -126,3 +127,13 @@ def test_chart_has_a_bar_for_every_mend_and_kind_of_transform() -> None:
     assert [trace.name for trace in figure.data] == ["quarter turns", "other angles", "shifts"]
     assert [list(trace.x) for trace in figure.data] == [[0.1, 1e-9], [0.2, 0.1], [0.3, 0.05]]
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 3
+
+
+def test_weights_take_the_place_of_the_seed(engine: Engine, picture: torch.Tensor) -> None:
+    mend = mends_of(engine, CNN, 0, 32, weights_of_seed(CNN, 1))[0]
+
+    given = compare(engine, mend, picture, seed=0, dtype="float64", weights=weights_of_seed(CNN, 1))
+    drawn, other = (compare(engine, mend, picture, seed=seed, dtype="float64") for seed in (1, 0))
+
+    assert given.angles == pytest.approx(drawn.angles, rel=1e-4)
+    assert given.angles != pytest.approx(other.angles, rel=1e-2)

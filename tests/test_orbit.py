@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from explorer.settings import Settings
 from explorer.transforms import Shift, Transform
 from models.catalog import NetworkSpec
 from models.groups import Element
+from tests.seeded_weights import weights_of_seed
 
 CAT = load_gallery("cat")
 C4 = NetworkSpec("p4", "cnn", minimum_width=True)
@@ -55,6 +57,28 @@ def batch(*transforms: Transform, of: Variant | None = None, picture: Picture = 
 def noise(seed: int) -> Picture:
     pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     return Picture(f"noise {seed}", pixels)
+
+
+# ------------------------------------------------------------------------------------------------------------- weights
+
+
+def test_weights_take_the_place_of_the_seed_and_batches_are_told_apart_by_them(engine: Engine) -> None:
+    trained = batch(Element(90.0), of=Variant("as chosen", C4, 29, weights_of_seed(C4, 1)))
+    drawn = Batch(trained.variant, CAT, trained.transforms, "resize", 1, "float32")
+    drawn = replace(drawn, variant=variant(size_px=29))
+
+    assert measure_batch(engine, trained).errors == pytest.approx(measure_batch(engine, drawn).errors, rel=1e-2)
+    assert len({trained.key, batch(Element(90.0), of=variant(size_px=29)).key, drawn.key}) == 3
+
+
+def test_networks_beside_a_trained_one_are_trained_as_well(engine: Engine) -> None:
+    weights, plain = weights_of_seed(C4, 1), weights_of_seed(PLAIN, 1)
+
+    alone = variants(engine, C4, size_px=29, weights=weights)
+    with_plain = variants(engine, C4, size_px=29, weights=weights, plain_weights=plain)
+
+    assert {each.role: each.weights for each in alone} == dict.fromkeys(("as chosen", "size near", "mended"), weights)
+    assert [each.weights for each in with_plain if each.role == "plain"] == [plain]
 
 
 # ------------------------------------------------------------------------------------------------------------- batches
