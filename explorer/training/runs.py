@@ -9,8 +9,9 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,25 @@ from explorer.training.metrics import Epoch, Progress, epoch_of
 from explorer.training.recipe import Recipe
 from explorer.training.run import Facts, Run, cleaned, hashed, is_mine, run_of
 from explorer.training.states import ACTIVE, STATES, moved
-from explorer.training.tables import EPOCHS, RUNS, Database
+from explorer.training.tables import EPOCHS, RUNS, Database, make_folder
 
-__all__ = ["STATES", "Facts", "Run", "Store", "open_store"]
+__all__ = ["STATES", "Facts", "Run", "Store", "Work", "open_store"]
 
 UNDO_S = 600  # a deleted run can be restored for so long; then its files go
 _LOG_BYTES = 2**16  # of the end of a log that is shown
 _ID_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes, one case: also the name of a folder
 _ID_LENGTH = 16  # 79 bits
 _ID = re.compile(r"[a-z0-9]{4,40}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A running run: its worker, its last sign of life, and when it was asked to stop; seconds since 1970."""
+
+    run: str
+    worker: str
+    beat_s: float
+    cancel_s: float | None
 
 
 class Store:
@@ -62,9 +73,15 @@ class Store:
             "device": "",
             "error": "",
         }
-        self._make_folder(self.folder_of(run))
-        with self.database.writing() as connection:
-            connection.execute(insert(RUNS).values(values))
+        folder = self.folder_of(run)
+        make_folder(folder)
+        try:
+            with self.database.writing() as connection:
+                connection.execute(insert(RUNS).values(values))
+        except StoreError:
+            with suppress(OSError):
+                folder.rmdir()
+            raise
         return self.get(run, owner)
 
     def get(self, run: str, owner: str | None = None) -> Run:
@@ -160,6 +177,12 @@ class Store:
         """Lines of a time and a sentence."""
         return self.folder_of(run) / "log.txt"
 
+    def say(self, run: str, sentence: str) -> None:
+        """Add a line to the run's log; a log that cannot be written keeps nobody from working."""
+        time_utc = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        with suppress(OSError), self.log_path(run).open("a", encoding="utf-8", errors="replace") as log:
+            log.write(f"{time_utc} {sentence}\n")
+
     def used_bytes(self) -> int:
         """What all files of the store take on the disk."""
         total = 0
@@ -169,15 +192,6 @@ class Store:
             except OSError:  # gone meanwhile
                 continue
         return total
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"The folder of the runs {str(self.folder)!r} cannot be written ({error.strerror}): make room or give "
-                f"rights there, or name another in EXPLORER_RUNS_FOLDER."
-            ) from None
 
     # ------------------------------------------------------------------------------------------------- for workers
     # A worker changes a run only while it is the one that trains it: one that was given up and comes back does not.
@@ -247,6 +261,27 @@ class Store:
             yield connection, row
 
     # ------------------------------------------------------------------------------------------------------- upkeep
+
+    def at_work(self) -> tuple[Work, ...]:
+        """All running runs, for who looks after them."""
+        columns = (RUNS.c.id, RUNS.c.worker, RUNS.c.beat_s, RUNS.c.cancel_s)
+        with self.database.reading() as connection:
+            rows = connection.execute(select(*columns).where(RUNS.c.state == "running"))
+            return tuple(Work(row.id, row.worker, row.beat_s, row.cancel_s) for row in rows)
+
+    def waiting(self) -> int:
+        """How many runs are in the queue."""
+        with self.database.reading() as connection:
+            return len(_queue(connection))
+
+    def give_up(self, work: Work, error: str) -> bool:
+        """End a run whose worker is lost; False where it has given a sign of life since `at_work` or has ended it."""
+        event = "interrupted" if work.cancel_s is None else "cancelled"
+        still = (RUNS.c.id == work.run, RUNS.c.state == "running", RUNS.c.worker == work.worker)
+        values = {"state": moved(work.run, "running", event), "ended_s": time.time(), "error": error}
+        with self.database.writing() as connection:
+            given_up = connection.execute(update(RUNS).where(*still, RUNS.c.beat_s == work.beat_s).values(**values))
+            return given_up.rowcount == 1
 
     def purge(self) -> None:
         """Remove for good what was deleted more than UNDO_S seconds ago, files first."""

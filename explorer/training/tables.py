@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,12 +34,12 @@ from explorer.errors import StoreError
 from explorer.settings import masked
 
 SCHEMA = 1  # counted up with every change of the tables
-_SCHEMA_LOCK = 5_281_734_019  # any number of ours: of PostgreSQL's advisory lock while tables are made
+_LOCK = 5_281_734_019  # of PostgreSQL's advisory locks: any number of ours
 _WAIT_S = 10  # for another process's transaction, or for a server to answer
 _WAL_TRIES = 100
 
 _DRIVERS = {
-    "sqlite": "sqlite+pysqlite",
+    "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
@@ -101,23 +102,31 @@ class Database:
     """
 
     def __init__(self, address: str, *, file: Path) -> None:
-        self._url = _driver(address) if address else URL.create("sqlite+pysqlite", database=str(file.absolute()))
+        self._url = _driver(address) if address else URL.create("sqlite", database=str(file))
+        if self._url.get_backend_name() == "sqlite":  # workers run in another folder
+            self._url = self._url.set(database=str(Path(self._url.database or "").absolute()))
+        self.address = self._url.render_as_string(hide_password=False)
         self.name = masked(address) if address else str(file)
         self._engine: Engine | None = None
         self._lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and changes nothing."""
+        """A transaction that changes nothing."""
         with self._said(), self._ready().begin() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that is done as a whole or not at all; on SQLite one at a time, over all processes."""
+    def writing(self, *, alone: bool = False) -> Iterator[Connection]:
+        """A transaction that is done as a whole or not at all.
+
+        On SQLite one at a time, over all processes; on PostgreSQL so among those that ask to be `alone`.
+        """
         with self._said(), self._ready().connect() as connection:
             connection.execution_options(explorer_writes=True)
             with connection.begin():
+                if alone:
+                    _lock(connection)
                 yield connection
 
     def close(self) -> None:
@@ -130,6 +139,8 @@ class Database:
     def _ready(self) -> Engine:
         with self._lock:
             if self._engine is None:
+                if self._url.get_backend_name() == "sqlite":
+                    make_folder(Path(self._url.database or "").parent)
                 engine = _engine(self._url)
                 try:
                     self._make_tables(engine)
@@ -137,14 +148,14 @@ class Database:
                     engine.dispose()
                     raise
                 self._engine = engine
+                weakref.finalize(self, engine.dispose)  # drivers complain of connections that are left open
             return self._engine
 
     def _make_tables(self, engine: Engine) -> None:
         with engine.connect() as connection:
             connection.execution_options(explorer_writes=True)
             with connection.begin():
-                if connection.dialect.name == "postgresql":  # two first uses at once would both make them
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+                _lock(connection)  # two first uses at once would both make them
                 _METADATA.create_all(connection)
                 found = connection.scalar(select(SCHEMAS.c.version))
                 if found is None:
@@ -174,6 +185,17 @@ class Database:
             f"The database of the runs {self.name} cannot be used ({reason}): see that it can be reached and written, "
             f"or name another in EXPLORER_DATABASE."
         )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for runs if it is not there; raises StoreError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {str(folder)!r} of the runs cannot be made ({error.strerror}): make room or give rights "
+            f"there, or name another in EXPLORER_RUNS_FOLDER."
+        ) from None
 
 
 def _driver(address: str) -> URL:
@@ -209,6 +231,12 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
             if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
                 raise
             time.sleep(_WAIT_S / _WAL_TRIES)
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for others that lock, until the end of the transaction. SQLite's writers are alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _begin(connection: Connection) -> None:
