@@ -49,6 +49,7 @@ FLOORS = (
     "filetypes",
     "symmetry",
     "transforms",
+    "shipped",
     "weights",
     "weights_header",
     "settings",

@@ -12,6 +12,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.pages.break_it_controls import CHANGE, TRAIN, View, controls
+from explorer.pages.commands import weights_options
 from explorer.pages.controls import linked
 from explorer.pages.look_sheet import SIGNS, Chart, draw_chart
 from explorer.pages.shared import expected_errors
@@ -23,7 +24,7 @@ _LOGITS = "logits"
 _IDEA = {
     TRAIN: "The network learns to tell the picture x from its transform g·x. If it is exactly equivariant, both always "
     "get the same answer: whatever it learns, the loss stays at ln 2 = 0.6931, a coin toss. If not, it will learn.",
-    CHANGE: "The weights stay as they were drawn. Gradient ascent changes the pixels to make the equivariance error "
+    CHANGE: "The weights stay as they are. Gradient ascent changes the pixels to make the equivariance error "
     "‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ as large as possible. In an exact network nothing but rounding can be found.",
 }
 
@@ -41,6 +42,8 @@ def page() -> None:
         **linked("break"),
     )
     st.markdown(_IDEA[str(mode)])
+    if mode == TRAIN and view.trained is not None:
+        st.caption("It starts from the trained weights, with a new classifier of two classes.")
     _links(view, str(mode))
     with st.spinner("Starting …"):
         _computing()
@@ -210,7 +213,8 @@ def _training_card(lane: Any, view: View) -> None:
     st.markdown(f"#### {view.network.name} at {lane.label}")
     st.markdown(f"**Theory** {SIGNS.get(lane.predicted, '')} {lane.predicted} under {label_of(view.element.name)}")
     st.caption(lane.reason)
-    st.markdown(f"**Measurement** error of the logits {lane.measured_error:.1e}, random weights")
+    weights = "random" if view.trained is None else "trained"
+    st.markdown(f"**Measurement** error of the logits {lane.measured_error:.1e}, {weights} weights")
     if not lane.steps:
         return
     first, last = lane.steps[0], lane.steps[-1]
@@ -260,7 +264,7 @@ def command(view: View) -> str:
     parts = ["python -m explorer break", f"--network {view.network.name}", f"--size {view.sizes_px[0]}"]
     parts += [f"--steps {view.steps}", f"--picture {view.gallery or 'PICTURE'}", f"--transform {view.element.name}"]
     parts += [f"--learning-rate {view.learning_rate:g}"]
-    parts += [f"--seed {view.seed}"] if view.seed else []
+    parts += weights_options(view.seed, view.trained)
     parts += [f"--subsampling {view.network.subsampling}"] if view.network.subsampling != "published" else []
     return " ".join(parts)
 

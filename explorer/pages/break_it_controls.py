@@ -7,6 +7,8 @@ import streamlit as st
 from explorer.images import GALLERY, Picture, load_gallery
 from explorer.pages.controls import DEFAULT_SIZE_PX, linked
 from explorer.pages.shared import settings
+from explorer.pages.trained import Trained, default
+from explorer.pages.weights_controls import fitted, weights_control
 from explorer.transforms import elements_to_measure
 from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 from models.groups import Element
@@ -19,7 +21,7 @@ _DEEP_DEFAULTS = ("deep_steps", 100, "deep_rate", 0.001)
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the controls choose; `gallery` is None for an upload."""
+    """Everything that the controls choose; `gallery` is None for an upload, `trained` for random weights."""
 
     network: NetworkSpec
     gallery: str | None
@@ -29,12 +31,14 @@ class View:
     seed: int
     steps: int
     learning_rate: float
+    trained: Trained | None = None
 
     @property
     def key(self) -> str:
         """What the results depend on."""
         pixels = self.picture.sha256
-        return repr((self.network, pixels, self.sizes_px, self.element, self.seed, self.steps, self.learning_rate))
+        drawn_from = self.seed if self.trained is None else self.trained.sha256
+        return repr((self.network, pixels, self.sizes_px, self.element, drawn_from, self.steps, self.learning_rate))
 
     @property
     def is_quick(self) -> bool:
@@ -56,10 +60,9 @@ def controls() -> View:
             **linked("told"),
         )
         steps, learning_rate = _training_controls(network)
-        seed = st.number_input(
-            "Weights: random, seed", 0, 9999, help="The weights that training starts from.", **linked("seed")
-        )
-    return View(network, gallery, picture, sizes_px, Element.parse(element), int(seed), steps, learning_rate)
+        trained, seed = weights_control()
+    network, trained = fitted(network, trained)
+    return View(network, gallery, picture, sizes_px, Element.parse(element), seed, steps, learning_rate, trained)
 
 
 def _picture_control() -> tuple[str | None, Picture]:
@@ -69,9 +72,11 @@ def _picture_control() -> tuple[str | None, Picture]:
         for entry in st.session_state.get("uploaded", {}).values()
         if isinstance(entry, Picture)
     }
+    names = [*_KNIGHT_FIRST, *uploaded]
     name = st.selectbox(
         "Picture",
-        [*_KNIGHT_FIRST, *uploaded],
+        names,
+        index=names.index(default("subject", names[0])),
         help="The chess knight is the paper's example, drawn anew. Pictures uploaded on Look are listed last.",
         **linked("subject"),
     )
@@ -82,7 +87,7 @@ def _network_controls() -> NetworkSpec:
     name = st.selectbox(
         "Network",
         NAMES,
-        index=NAMES.index("p4-knight"),
+        index=NAMES.index(default("learner", "p4-knight")),
         help="GROUP-FAMILY, as in the command line. p4-knight is the paper's: one layer, 14 parameters. z2 is plain; "
         "p4 and p4m have full filters; c4, d4, c8, d8 and so2 are steerable.",
         **linked("learner"),
@@ -90,6 +95,7 @@ def _network_controls() -> NetworkSpec:
     subsampling = st.selectbox(
         "Subsampling",
         SUBSAMPLINGS,
+        index=SUBSAMPLINGS.index(default("sampling", SUBSAMPLINGS[0])),
         help="Symmetric: sampled about the centre, so that every size is exact; for z2, p4 and p4m networks.",
         **linked("sampling"),
     )
@@ -103,7 +109,7 @@ def _size_control() -> tuple[int, int]:
         "Size (px)",
         2,
         largest,
-        value=min(DEFAULT_SIZE_PX, largest),
+        value=default("size", min(DEFAULT_SIZE_PX, largest)),
         step=1,
         help="Trained at this size and at one pixel more, side by side.",
         **linked("size"),

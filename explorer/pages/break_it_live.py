@@ -15,7 +15,7 @@ from explorer.breaking import Attempt, Insight, Outcome, Step, Training, predict
 from explorer.engine import Request
 from explorer.fitting import fit
 from explorer.pages.break_it_controls import View
-from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import settings
 from explorer.verdict import ROUNDING_LEVEL
@@ -108,10 +108,10 @@ class TrainingJob:
 
 
 class SearchJob:
-    """The worst pictures of both sizes for the random weights of a view, a piece at a time."""
+    """The worst pictures of both sizes for the weights of a view, a piece at a time."""
 
     def __init__(self, view: View, layer: str | None) -> None:
-        served = engine().served(view.network, view.seed, _DTYPE)
+        served = engine().served(view.network, view.seed, _DTYPE, weights_of(view.trained))
         self.parts: Hunts = tuple(
             Hunt(size_px, predicted_by_theory(engine(), _attempt(view, size_px))[0], _fitted(view, size_px))
             for size_px in view.sizes_px
@@ -148,14 +148,16 @@ def finished(key: str) -> list[Lanes | Hunts]:
 
 def layers_of_view(view: View) -> tuple[str, ...]:
     """The layers whose error can be raised."""
-    return layers_to_push(engine().served(view.network, view.seed, _DTYPE), view.element)
+    served = engine().served(view.network, view.seed, _DTYPE, weights_of(view.trained))
+    return layers_to_push(served, view.element)
 
 
 def _lane(view: View, size_px: int) -> Lane:
-    """One size before training: theory, and the error that is measured with random weights."""
+    """One size before training: theory, and the error that is measured with the weights it starts from."""
     attempt = _attempt(view, size_px)
     predicted, _ = predicted_by_theory(engine(), attempt)
-    inspection = engine().inspect(Request(view.network, view.seed, attempt.picture), own_errors=False)
+    request = Request(view.network, view.seed, attempt.picture, weights=attempt.weights)
+    inspection = engine().inspect(request, own_errors=False)
     error = inspection.measurement.output_error[view.element.name]
     return Lane(size_px, predicted, inspection.verdict.reason.replace("#", "\\#"), error or 0.0)
 
@@ -163,7 +165,8 @@ def _lane(view: View, size_px: int) -> Lane:
 def _attempt(view: View, size_px: int) -> Attempt:
     engine().check_size(height_px=size_px, width_px=size_px)
     picture = _fitted(view, size_px)
-    return Attempt(view.network, picture, view.element, view.seed, view.steps, view.learning_rate)
+    weights = weights_of(view.trained)
+    return Attempt(view.network, picture, view.element, view.seed, view.steps, view.learning_rate, weights)
 
 
 def _fitted(view: View, size_px: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Controls that several pages have: picture, network, weights. A choice made on one page holds on the others."""
+"""Controls that several pages have: picture, network, size. A choice made on one page holds on the others."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,11 +8,11 @@ import streamlit as st
 from explorer.errors import PictureError
 from explorer.images import GALLERY, Fit, Picture, decode, load_gallery
 from explorer.pages.shared import plain, settings
+from explorer.pages.trained import default
 from models.catalog import FAMILIES, GROUPS, SUBSAMPLINGS, NetworkSpec, spec
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
 FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
-DTYPES = ("float32", "float64")
 MAX_UPLOADS = 50
 DEFAULT_SIZE_PX = 32
 
@@ -25,9 +25,11 @@ def linked(key: str) -> dict[str, Any]:
 def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
     """(name in the gallery, None for uploads; the pictures; number of the one to show)."""
     kept: dict[str, Picture | str] = st.session_state.setdefault("uploaded", {})
+    names = [picture.name for picture in GALLERY]  # links carry what is shown here: names, not titles
     name = st.selectbox(
         "Picture",
-        [picture.name for picture in GALLERY],  # links carry what is shown here: names, not titles
+        names,
+        index=names.index(default("picture", names[0])),
         help="Real pictures that come with the app. Upload your own below; remove the uploads to come back to these.",
         disabled=any(isinstance(entry, Picture) for entry in kept.values()),
         **linked("picture"),
@@ -78,14 +80,14 @@ def network_controls(*, subsampling: bool = True) -> NetworkSpec:
     family = st.selectbox(
         "Network",
         list(FAMILIES),
-        index=list(FAMILIES).index("resnet18"),
+        index=list(FAMILIES).index(default("family", "resnet18")),
         help="The architecture. All are built for every group, with comparable numbers of parameters.",
         **linked("family"),
     )
     title = st.segmented_control(
         "Group",
         GROUP_TITLES,
-        default="C4",
+        default=default("group", "C4"),
         required=True,
         help="The symmetry built into the network: Z2 shifts only (a plain CNN), C4 quarter turns, D4 also mirrors, C8 "
         "and D8 eighth turns, SO(2) all turns.",
@@ -101,6 +103,7 @@ def _subsampled(network: NetworkSpec) -> NetworkSpec:
     subsampling = st.selectbox(
         "Subsampling",
         SUBSAMPLINGS,
+        index=SUBSAMPLINGS.index(default("subsampling", SUBSAMPLINGS[0])),
         help="How strided layers pick their pixels, with the same weights and the same sides. Published: from one end. "
         "Symmetric: about the centre, exact at every size. Antialiased: with a blur (Zhang 2019), smoother for shifts.",
         **linked("subsampling"),
@@ -112,10 +115,11 @@ def _subsampled(network: NetworkSpec) -> NetworkSpec:
 def _filters_control(title: str) -> str:
     """The kind of filter: a choice for C4 and D4, told for the others."""
     kinds = [group.filters for group in GROUPS.values() if group.title == title]
+    wanted = default("filters", kinds[0])
     chosen = st.segmented_control(
         "Filters",
         kinds,
-        default=kinds[0],
+        default=wanted if wanted in kinds else kinds[0],
         required=True,
         disabled=len(kinds) == 1,
         help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
@@ -132,7 +136,7 @@ def size_control() -> int:
         "Size (px)",
         2,
         largest,
-        value=min(DEFAULT_SIZE_PX, largest),
+        value=default("size", min(DEFAULT_SIZE_PX, largest)),
         step=1,
         help="Side of the picture that the network gets. One pixel more or less can make the network exact.",
         **linked("size"),
@@ -145,38 +149,10 @@ def fit_control() -> Fit:
     how: Fit = st.segmented_control(
         "Fit",
         FITS,
-        default="resize",
+        default=default("fit", "resize"),
         required=True,
         help="How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop "
         "takes the pixels of the centre as they are; pad scales the whole picture and fills up with black.",
         **linked("fit"),
     )
     return how
-
-
-def weights_controls() -> tuple[int, str, bool]:
-    """(seed of the weights, precision, whether the group is pooled)."""
-    seed = st.number_input(
-        "Weights: random, seed",
-        0,
-        9999,
-        help="The network is untrained: its weights are drawn from this seed. Exactness does not depend on it.",
-        **linked("seed"),
-    )
-    with st.expander("More"):
-        dtype = st.segmented_control(
-            "Precision",
-            DTYPES,
-            default=DTYPES[0],
-            required=True,
-            help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
-            **linked("dtype"),
-        )
-        pooling = st.toggle(
-            "Pool the group",
-            value=True,
-            help="Take the largest value over the group before the classifier. Without it the logits are not "
-            "invariant, even of an exactly equivariant network.",
-            **linked("pool"),
-        )
-    return int(seed), str(dtype), bool(pooling)

@@ -9,7 +9,10 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from explorer.engine import Engine
+from explorer.errors import WeightsError
 from explorer.pages.shared import settings
+from explorer.pages.trained import Trained
+from explorer.weights import Weights, weights_from
 
 Result = TypeVar("Result")
 
@@ -50,3 +53,15 @@ class Kept(Generic[Result]):
             while len(self._results) > self._entries:
                 self._results.popitem(last=False)
         return made
+
+
+_weights: Kept[Weights] = Kept(4)
+
+
+def weights_of(trained: Trained | None) -> Weights | None:
+    """The tensors of the chosen weights; None for random ones. Raises WeightsError for those that cannot be used."""
+    if trained is None:
+        return None
+    if trained.problem:
+        raise WeightsError(trained.problem)
+    return _weights.get(trained.sha256, lambda: weights_from(trained.read(), trained.title))

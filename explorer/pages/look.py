@@ -134,7 +134,8 @@ def command(view: View) -> str:
     size = str(view.height_px) if view.height_px == view.width_px else f"{view.height_px}x{view.width_px}"
     parts = ["python -m explorer measure", f"--network {view.network.name}", f"--size {size}"]
     picture = view.gallery or "PICTURE"
-    parts += options(view.network, picture=picture, how=view.how, seed=view.seed, dtype=view.dtype)
+    network, trained = view.network, view.trained
+    parts += options(network, picture=picture, how=view.how, seed=view.seed, dtype=view.dtype, trained=trained)
     parts += [f"--group-elements all,{','.join(extra.name for extra in view.extra)}"] if view.extra else []
     return " ".join(parts)
 

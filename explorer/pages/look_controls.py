@@ -1,6 +1,6 @@
 """The controls of the Look page: everything that a visitor chooses, as one `View`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,9 +12,10 @@ from explorer.pages.controls import (
     network_controls,
     picture_controls,
     size_control,
-    weights_controls,
 )
 from explorer.pages.shared import settings
+from explorer.pages.trained import Trained
+from explorer.pages.weights_controls import weights_controls
 from explorer.transforms import Shift, Transform, elements_to_measure
 from models.catalog import NetworkSpec
 from models.groups import Element
@@ -24,7 +25,7 @@ MODES = ("turns", "angle", "shift")
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the controls choose."""
+    """Everything that the controls choose; `trained` is None for random weights."""
 
     network: NetworkSpec
     seed: int
@@ -36,6 +37,7 @@ class View:
     width_px: int
     how: Fit
     extra: tuple[Transform, ...]
+    trained: Trained | None = None
 
     @property
     def picture(self) -> Picture:
@@ -46,7 +48,9 @@ class View:
         """What the numbers depend on, for the view's own picture or another one."""
         transforms = tuple(transform.name for transform in self.extra)
         pixels = (picture or self.picture).sha256
-        return repr((self.network, self.seed, self.dtype, pixels, self.height_px, self.width_px, self.how, transforms))
+        drawn_from = self.seed if self.trained is None else self.trained.sha256
+        sides = self.height_px, self.width_px
+        return repr((self.network, drawn_from, self.dtype, pixels, *sides, self.how, transforms))
 
 
 def controls() -> tuple[View, DeltaGenerator]:
@@ -59,9 +63,8 @@ def controls() -> tuple[View, DeltaGenerator]:
         near_size = st.empty()
         how = fit_control()
         extra = _transform_controls(network)
-        seed, dtype, pooling = weights_controls()
-    network = replace(network, group_pooling=pooling)
-    view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra)
+        network, trained, seed, dtype = weights_controls(network)
+    view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra, trained)
     return view, near_size
 
 

@@ -17,7 +17,7 @@ from explorer.images import Picture
 from explorer.packing import View as PackedView
 from explorer.packing import pack_view
 from explorer.pages.layer_view import Enlarge, requested
-from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_controls import View
 from explorer.pages.look_sheet import Chart, Sheet
 from explorer.pages.shared import visitor
@@ -37,7 +37,8 @@ _rows: Kept[dict[str, object]] = Kept(256)
 
 def sheet_of(view: View, wanted_layer: str | None, progress: Progress) -> Sheet:
     """The view measured, with the maps of `wanted_layer` if the network has it; raises ExplorerError, Superseded."""
-    structure = engine().structure(view.network, view.seed, view.dtype, progress=progress)
+    weights = weights_of(view.trained)
+    structure = engine().structure(view.network, view.seed, view.dtype, weights, progress=progress)
     prediction = predict(structure, height_px=view.height_px, width_px=view.width_px)
     layer = _layer_to_show(prediction, wanted_layer)
     asked = requested("layers")
@@ -61,7 +62,8 @@ def _reasons(view: View, prediction: Prediction, progress: Progress) -> tuple[st
     if view.network.subsampling == "published":
         return draw_reasons(prediction, prediction)
     published = view.network.as_published
-    structure = engine().structure(published, view.seed, view.dtype, progress=progress)
+    weights = weights_of(view.trained)
+    structure = engine().structure(published, view.seed, view.dtype, weights, progress=progress)
     return draw_reasons(prediction, predict(structure, height_px=view.height_px, width_px=view.width_px))
 
 
@@ -145,7 +147,8 @@ def subject_of(view: View) -> str:
 
 def _request(view: View, picture: Picture, *, maps_of: str | None = None) -> Request:
     fitted = fit(picture, height_px=view.height_px, width_px=view.width_px, how=view.how)
-    return Request(view.network, view.seed, fitted, view.extra, view.dtype, maps_of=maps_of)
+    weights = weights_of(view.trained)
+    return Request(view.network, view.seed, fitted, view.extra, view.dtype, maps_of=maps_of, weights=weights)
 
 
 def _layer_to_show(prediction: Prediction, wanted: str | None) -> str:

@@ -2,16 +2,18 @@
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import streamlit as st
 
 from explorer.images import Fit, Picture
-from explorer.pages.controls import fit_control, network_controls, picture_controls, size_control, weights_controls
+from explorer.pages.controls import fit_control, network_controls, picture_controls, size_control
 from explorer.pages.look_sheet import Chart, draw_chart
 from explorer.pages.shared import expected_errors
+from explorer.pages.trained import Trained
+from explorer.pages.weights_controls import weights_controls
 from models.catalog import NetworkSpec
 
 _FORMATS = {"quarter turns": "{:.1e}", "other angles": "{:.2f}", "shifts": "{:.2f}", "time": "{:.2f} ×"}
@@ -49,6 +51,7 @@ class Case:
     picture: Picture
     side_px: int
     how: Fit
+    trained: Trained | None
 
 
 def page() -> None:
@@ -97,9 +100,8 @@ def _controls() -> Case:
         network = network_controls(subsampling=False)
         side_px = size_control()
         how = fit_control()
-        seed, dtype, pooling = weights_controls()
-    network = replace(network, group_pooling=pooling)
-    return Case(network, seed, dtype, pictures[number], side_px, how)
+        network, trained, seed, dtype = weights_controls(network)
+    return Case(network, seed, dtype, pictures[number], side_px, how, trained)
 
 
 def _written(rows: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -10,26 +10,29 @@ from torch import Tensor
 from explorer.fitting import fit
 from explorer.mends import Compared, Mend, compare, mends_of
 from explorer.mends_figures import mends_chart
-from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.live import Kept, engine, freeze, weights_of
+from explorer.weights import Weights
 
 _kept: Kept[Compared] = Kept(64)
 
 
 def rows_of(case: Any) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """(number of this row, of all rows, the row) of a `mends.Case`, one after the other; kept for later runs."""
-    mends = mends_of(engine(), case.network, case.seed, case.side_px)
+    weights = weights_of(case.trained)
+    mends = mends_of(engine(), case.network, case.seed, case.side_px, weights)
     picture = fit(case.picture, height_px=case.side_px, width_px=case.side_px, how=case.how)
-    key = (repr(case.network), case.seed, case.dtype, case.picture.sha256, case.side_px, case.how)
+    drawn_from = case.seed if weights is None else weights.sha256
+    key = (repr(case.network), drawn_from, case.dtype, case.picture.sha256, case.side_px, case.how)
     published: Compared | None = None
     for number, mend in enumerate(mends, start=1):
-        compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case))
+        compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case, weights))
         published = published or compared
         yield number, len(mends), _row(compared, published)
     freeze()
 
 
-def _compare(mend: Mend, picture: Tensor, case: Any) -> Compared:
-    return compare(engine(), mend, picture, seed=case.seed, dtype=case.dtype)
+def _compare(mend: Mend, picture: Tensor, case: Any, weights: Weights | None) -> Compared:
+    return compare(engine(), mend, picture, seed=case.seed, dtype=case.dtype, weights=weights)
 
 
 def figure_of(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The controls of the Orbit page: everything that a visitor chooses, but for the layer, as one `View`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer.images import GALLERY, Fit, Picture, load_gallery
+from explorer.images import DIGITS, PHOTOGRAPHS, Fit, Picture, load_gallery
 from explorer.pages.commands import options
 from explorer.pages.controls import (
     fit_control,
@@ -12,8 +12,9 @@ from explorer.pages.controls import (
     network_controls,
     picture_controls,
     size_control,
-    weights_controls,
 )
+from explorer.pages.trained import Trained, plain_beside
+from explorer.pages.weights_controls import weights_controls
 from models.catalog import NetworkSpec
 
 ROLES = {  # of explorer.orbit.variants; with the sign in the plots, and what it means
@@ -47,11 +48,17 @@ class View:
     step_deg: int
     with_mirror: bool
     logarithmic: bool
+    trained: Trained | None = None
+
+    def trained_for(self, network: NetworkSpec) -> Trained | None:
+        """The weights of one of the networks that are compared."""
+        return self.trained if network.group == self.network.group else plain_beside(self.trained)
 
     def command(self, network: NetworkSpec, size_px: int, transforms: list[str]) -> str:
         """The command line that gives the same numbers for one network and the shown picture."""
         picture = self.gallery or "PICTURE"
-        shared = options(network, picture=picture, how=self.how, seed=self.seed, dtype=self.dtype)
+        trained = self.trained_for(network)
+        shared = options(network, picture=picture, how=self.how, seed=self.seed, dtype=self.dtype, trained=trained)
         start = f"python -m explorer measure --network {network.name} --size {size_px}"
         return " ".join([start, *shared, f"--group-elements all,{','.join(transforms)}", "--json"])
 
@@ -64,15 +71,14 @@ def controls() -> View:
         network = network_controls()
         size_px = size_control()
         how = fit_control()
-        seed, dtype, pooling = weights_controls()
-    network = replace(network, group_pooling=pooling)
+        network, trained, seed, dtype = weights_controls(network)
     roles = _roles()
     with st.container(horizontal=True, gap="medium"):
         over = _choice(
             "Over",
             OVER,
             "over",
-            "One picture; or all that come with the app (your uploads, where there are several), as their mean and a "
+            "One picture; or all of its kind that come with the app (or your uploads), as their mean and a "
             "band from the smallest error to the largest.",
         )
         step = _choice(
@@ -95,6 +101,7 @@ def controls() -> View:
         int(step.removesuffix("°")),
         kind == KINDS[1],
         radius == RADII[0],
+        trained,
     )
 
 
@@ -117,9 +124,10 @@ def _choice(label: str, choices: tuple[str, ...], key: str, help_text: str, defa
 
 
 def _all(gallery: str | None, uploaded: tuple[Picture, ...]) -> tuple[Picture, ...]:
-    return uploaded if gallery is None else _gallery()
+    return uploaded if gallery is None else _gallery(of_digits=gallery in {entry.name for entry in DIGITS})
 
 
 @st.cache_resource(show_spinner=False)
-def _gallery() -> tuple[Picture, ...]:
-    return tuple(load_gallery(entry.name) for entry in GALLERY)
+def _gallery(*, of_digits: bool) -> tuple[Picture, ...]:
+    """All photographs, or all digits."""
+    return tuple(load_gallery(entry.name) for entry in (DIGITS if of_digits else PHOTOGRAPHS))

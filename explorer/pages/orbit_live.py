@@ -35,10 +35,11 @@ from explorer.orbit import (
     variants,
 )
 from explorer.orbit_figures import Curve, Point, mirrors, polar, shift_map
-from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.orbit_controls import ROLES, View
 from explorer.pages.shared import visitor
+from explorer.pages.trained import plain_beside
 from explorer.symmetry import transform_picture
 from explorer.transforms import label_of
 from models.groups import Element
@@ -77,7 +78,7 @@ class Work:
 def layers_of(view: View) -> tuple[list[str], int]:
     """The layers of the chosen network, and which to show first: one that breaks, or would at other sizes."""
     engine().check_size(height_px=view.size_px, width_px=view.size_px)
-    structure = engine().structure(view.network, view.seed, view.dtype)
+    structure = engine().structure(view.network, view.seed, view.dtype, weights_of(view.trained))
     prediction = predict(structure, height_px=view.size_px, width_px=view.size_px)
     names = [layer.name for layer in prediction.layers if layer.module_name]
     first = prediction.first_broken_layer or prediction.first_strided_layer
@@ -86,7 +87,15 @@ def layers_of(view: View) -> tuple[list[str], int]:
 
 def work_of(view: View, layer: str, shift_layer: str) -> Work:
     """What is measured already and what is left; raises SizeError for a size that cannot be measured."""
-    found = variants(engine(), view.network, size_px=view.size_px, seed=view.seed, dtype=view.dtype)
+    found = variants(
+        engine(),
+        view.network,
+        size_px=view.size_px,
+        seed=view.seed,
+        dtype=view.dtype,
+        weights=weights_of(view.trained),
+        plain_weights=weights_of(plain_beside(view.trained)),
+    )
     chosen = tuple(variant for variant in found if variant.role in view.roles)
     orbit = Orbit(chosen, view.pictures, view.how, view.seed, view.dtype, view.step_deg, view.with_mirror)
     by_shift = list(shift_batches(engine(), orbit, shift_layer))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.errors import ExplorerError, SettingError, Superseded
+from explorer.errors import ExplorerError, SettingError, Superseded, WeightsError
 from explorer.settings import Settings, check_streamlit, settings_from, unknown_variables
 
 log = logging.getLogger("explorer")
@@ -46,6 +46,10 @@ def expected_errors() -> Iterator[None]:
         st.stop()
     except ExplorerError as error:
         st.error(str(error), icon=":material/error:")
+        if isinstance(error, WeightsError):
+            from explorer.pages.weights_controls import offer_way_out  # late: it imports this module
+
+            offer_way_out()
 
 
 def plain(text: str) -> str:

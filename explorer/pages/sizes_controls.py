@@ -6,8 +6,10 @@ import streamlit as st
 
 from explorer.images import Fit, Picture
 from explorer.pages.commands import options
-from explorer.pages.controls import fit_control, linked, network_controls, picture_controls, weights_controls
+from explorer.pages.controls import fit_control, linked, network_controls, picture_controls
 from explorer.pages.shared import settings
+from explorer.pages.trained import Trained
+from explorer.pages.weights_controls import weights_controls
 from models.catalog import SUBSAMPLINGS, NetworkSpec
 
 FIRST_PX, LAST_PX = 24, 64
@@ -27,6 +29,7 @@ class Range:
     first_px: int
     last_px: int
     how: Fit
+    trained: Trained | None = None
 
     @property
     def networks(self) -> tuple[NetworkSpec, ...]:
@@ -35,7 +38,8 @@ class Range:
 
     def key(self, network: NetworkSpec) -> str:
         """What the numbers of a size depend on, for one of the networks."""
-        return repr((network, self.seed, self.dtype, self.picture.sha256, self.how))
+        drawn_from = self.seed if self.trained is None else self.trained.sha256
+        return repr((network, drawn_from, self.dtype, self.picture.sha256, self.how))
 
     @property
     def identity(self) -> str:
@@ -47,7 +51,8 @@ class Range:
         """The command line that gives the same numbers, for the chosen network."""
         picture = self.gallery or "PICTURE"
         parts = [f"python -m explorer sizes --network {self.network.name} --from {self.first_px} --to {self.last_px}"]
-        shared = options(self.network, picture=picture, how=self.how, seed=self.seed, dtype=self.dtype)
+        network, trained = self.network, self.trained
+        shared = options(network, picture=picture, how=self.how, seed=self.seed, dtype=self.dtype, trained=trained)
         return " ".join([*parts, "--measure", *shared])
 
 
@@ -60,10 +65,9 @@ def controls() -> Range:
         compared = _compared(network)
         first_px, last_px = _sides()
         how = fit_control()
-        seed, dtype, pooling = weights_controls()
-    network = replace(network, group_pooling=pooling)
-    compared = compared and replace(compared, group_pooling=pooling)
-    return Range(network, compared, seed, dtype, gallery, pictures[number], first_px, last_px, how)
+        network, trained, seed, dtype = weights_controls(network)
+    compared = compared and replace(network, subsampling=compared.subsampling, only=())
+    return Range(network, compared, seed, dtype, gallery, pictures[number], first_px, last_px, how, trained)
 
 
 def _compared(network: NetworkSpec) -> NetworkSpec | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import plotly.graph_objects as go
 
 from explorer.grids import EXACT
-from explorer.pages.live import Kept, engine, freeze
+from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import visitor
 from explorer.pages.sizes_controls import Range
@@ -65,10 +65,11 @@ def series_of(view: Range) -> tuple[Series, ...]:
 
 
 def _series(view: Range, network: NetworkSpec) -> Series:
-    sweep = Sweep(network, view.first_px, view.last_px, view.picture, view.how, view.seed, view.dtype)
+    weights = weights_of(view.trained)
+    sweep = Sweep(network, view.first_px, view.last_px, view.picture, view.how, view.seed, view.dtype, weights)
     sides_px = sides_of(engine(), sweep)
     check_work(sides_px[0], sides_px[-1], max_pixels=MAX_PIXELS)
-    structure = engine().structure(network, view.seed, view.dtype)
+    structure = engine().structure(network, view.seed, view.dtype, weights)
     pairs = _survivors.get(
         (view.key(network), sides_px), lambda: survivors(structure, heights_px=sides_px, widths_px=sides_px)
     )

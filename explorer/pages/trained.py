@@ -1,0 +1,252 @@
+"""Trained weights as a visitor or a link chooses them: shipped, of a run, or uploaded. Imports no torch.
+
+The query parameter `weights` is `shipped:NAME`, `run:ID`, or absent for random ones; uploads are in no link. Where
+weights are chosen, the values that their recipe asks for are the defaults of the controls, so that a link needs only
+what differs from them.
+"""
+
+import json
+import time
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from explorer.errors import ExplorerError, RecipeError, WeightsError
+from explorer.pages.shared import settings
+from explorer.shipped import FOLDER, find_shipped, shipped, shipped_bytes
+from explorer.training.metrics import TURNS
+from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_of
+from explorer.weights_header import Header, header_of, read_bytes
+from models.catalog import FAMILIES, GROUPS, NetworkSpec
+
+RANDOM, FILE = "random", "file"
+PARAMETER = "weights"  # of links, and the key of the control
+UPLOAD = "weights_upload"  # (name, bytes), in the session
+_TOLD = "weights_told"  # what the address said last
+_DIGIT_DATA = ("mnist-12k", "mnist")
+_DIGIT = "digit-6"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights to use instead of random ones, and what their file says of them.
+
+    key: as in links. note: what trained them, in one line. recipe: the same, if the file says so. picture: of the
+        gallery, to show them with.
+    problem: why they cannot be used, one sentence; empty where they can.
+    source: where the bytes are, or the bytes.
+    """
+
+    key: str
+    title: str
+    note: str = ""
+    header: Header = field(default_factory=lambda: Header(""), repr=False)
+    recipe: Recipe | None = None
+    picture: str | None = None
+    problem: str = ""
+    source: Path | bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file: what numbers depend on."""
+        return self.header.sha256
+
+    def read(self) -> bytes:
+        """The bytes of the file; raises WeightsError."""
+        return self.source if isinstance(self.source, bytes) else read_bytes(self.source)
+
+    def network(self, chosen: NetworkSpec) -> NetworkSpec:
+        """`chosen` with the width and the number of classes of these weights."""
+        count = len(self.header.classes)
+        classes = None if count in (0, FAMILIES[chosen.family].classes) else count
+        narrow = self.recipe is not None and self.recipe.minimum_width
+        return replace(chosen, classes=classes, minimum_width=narrow)
+
+    def checked(self, chosen: NetworkSpec) -> "Trained":
+        """The same weights, with the problem that they have with the chosen network, if any."""
+        recipe = self.recipe
+        if self.problem or recipe is None:
+            return self
+        if recipe.network != chosen.name:
+            return replace(self, problem=f"These weights are of {recipe.network} and do not fit {chosen.name}.")
+        if recipe.group_pooling != chosen.group_pooling and chosen.group != "z2":
+            pooled = "pooled" if recipe.group_pooling else "not pooled"
+            return replace(self, problem=f"These weights are of a {recipe.network} whose group is {pooled}.")
+        return self
+
+
+def chosen_key() -> str:
+    """The key of what is chosen. A link, or another page's, counts more than what was chosen before, once."""
+    asked = st.query_params.get(PARAMETER)
+    if asked is not None and asked != st.session_state.get(_TOLD):
+        st.session_state[_TOLD] = st.session_state[PARAMETER] = asked
+        adopt(but=set(st.query_params))
+    return str(st.session_state.get(PARAMETER, RANDOM))
+
+
+def tell_address() -> None:
+    """Put what is chosen into the address: shipped weights and runs; uploads and random ones are not part of it."""
+    key = chosen_key()
+    told = key if key.startswith((SHIPPED, RUN)) else None
+    if st.query_params.get(PARAMETER) != told:
+        if told is None:
+            del st.query_params[PARAMETER]
+        else:
+            st.query_params[PARAMETER] = told
+    st.session_state[_TOLD] = told
+
+
+def chosen() -> Trained | None:
+    """The chosen weights; None for random ones, and before a file is given."""
+    key = chosen_key()
+    if key == RANDOM or (key == FILE and UPLOAD not in st.session_state):
+        return None
+    try:
+        return _trained(key)
+    except ExplorerError as error:
+        return Trained(key, key, problem=str(error))
+
+
+def default(control: str, otherwise: Any) -> Any:
+    """What a control shows at first: what the recipe of the chosen weights asks for, or else `otherwise`."""
+    return _values(chosen()).get(control, otherwise)
+
+
+def adopt(*, only: Container[str] | None = None, but: Container[str] = ()) -> None:
+    """Set the controls, all or some, to what the recipe of the chosen weights asks for."""
+    for control, value in _values(chosen()).items():
+        if control not in but and (only is None or control in only):
+            st.session_state[control] = value
+
+
+def choose(key: str) -> None:
+    """Choose other weights, from a button, and set the controls to what they ask for."""
+    st.session_state[PARAMETER] = key
+    adopt()
+
+
+def _values(trained: Trained | None) -> dict[str, Any]:
+    """By control of any page, what these weights ask for."""
+    recipe = None if trained is None else trained.recipe
+    if trained is None or recipe is None:
+        return {}
+    network = recipe.network_spec(2)
+    group = GROUPS[network.group]
+    pictures = {} if trained.picture is None else {"picture": trained.picture, "subject": trained.picture}
+    return {
+        **pictures,
+        "family": network.family,
+        "group": group.title,
+        "filters": group.filters,
+        "subsampling": recipe.subsampling,
+        "size": min(recipe.size_px, settings().max_size_px),
+        "oblong": False,
+        "fit": recipe.how,
+        "pool": recipe.group_pooling,
+        "learner": recipe.network,
+        "sampling": recipe.subsampling,
+    }
+
+
+def plain_beside(trained: Trained | None) -> Trained | None:
+    """The app's own weights of the plain network, where it was trained on the same as the chosen one."""
+    recipe = None if trained is None else trained.recipe
+    if recipe is None:
+        return None
+    family = recipe.network_spec(2).family
+    for each in (_shipped(f"{SHIPPED}{entry.name}") for entry in shipped()):
+        other = each.recipe
+        is_alike = other is not None and (other.data, other.rotation, other.mirrors, other.how) == (
+            recipe.data,
+            recipe.rotation,
+            recipe.mirrors,
+            recipe.how,
+        )
+        if other is not None and is_alike and other.network == f"z2-{family}" and not recipe.minimum_width:
+            return each
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------- sources
+
+
+def titles() -> dict[str, str]:
+    """What is offered, by key: random weights, those of the app, the visitor's runs, what a link asks for, a file."""
+    offered = {RANDOM: "random"}
+    offered |= {f"{SHIPPED}{each.name}": each.title for each in shipped()}
+    offered |= _runs_of_visitor()
+    key = chosen_key()
+    if key not in (*offered, FILE):
+        trained = chosen()
+        offered[key] = key if trained is None else trained.title
+    return {**offered, FILE: "a file of mine …"}
+
+
+def _trained(key: str) -> Trained:
+    """The weights called `key`; raises an ExplorerError for those that cannot be had."""
+    if key.startswith(SHIPPED):
+        return _shipped(key)
+    if key.startswith(RUN):
+        return _of_run(key, int(time.monotonic()))
+    if key == FILE:
+        name, data = st.session_state[UPLOAD]
+        header = header_of(data, name)
+        return _described(key, name, header, data)
+    raise WeightsError(f"There are no weights {key!r}: use random, {SHIPPED}NAME or {RUN}ID.")
+
+
+@lru_cache(maxsize=32)
+def _shipped(key: str) -> Trained:
+    entry = find_shipped(key.removeprefix(SHIPPED))
+    header = header_of(shipped_bytes(entry.name), entry.file)
+    described = _described(key, entry.title, header, FOLDER / entry.file)
+    turned = " · ".join(f"{entry.figures['accuracy'][name]:.1%}" for name in TURNS)
+    return replace(described, picture=entry.picture, note=f"{described.note}. At 0° · 90° · 180° · 270°: {turned}.")
+
+
+def _described(key: str, title: str, header: Header, source: Path | bytes) -> Trained:
+    """With what the header says of the recipe; nothing where it says nothing, or what another version wrote."""
+    try:
+        document = json.loads(header.metadata.get("recipe", "null"))
+        recipe = recipe_of(document) if isinstance(document, dict) else None
+    except (ValueError, TypeError, RecipeError):
+        recipe = None
+    if recipe is None:
+        note = "The file does not say of which network they are: choose it above."
+        return Trained(key, title, note, header, source=source)
+    note = f"{recipe.network}, trained on {recipe.data} at {recipe.size_px} px"
+    picture = _DIGIT if recipe.data in _DIGIT_DATA else None
+    return Trained(key, title, note, header, recipe, picture, source=source)
+
+
+@lru_cache(maxsize=64)
+def _of_run(key: str, second: int) -> Trained:
+    """The weights of a run by its id, looked up once in a second at most: a page asks many times."""
+    run = _store().get(key.removeprefix(RUN))
+    path = _store().weights_path(run.id)
+    if not path.exists():
+        raise WeightsError(f"The run {run.name or run.id} has no weights yet: its first epoch is not over.")
+    state = path.stat()
+    return _described(key, run.name or run.id, _header(path, state.st_mtime_ns, state.st_size), path)
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> Any:
+    from explorer.training.runs import open_store  # late: it imports the database
+
+    return open_store(settings())
+
+
+@lru_cache(maxsize=64)
+def _header(path: Path, changed_ns: int, size: int) -> Header:
+    """Kept until the file changes."""
+    return header_of(read_bytes(path), path.name)
+
+
+def _runs_of_visitor() -> dict[str, str]:
+    """The titles of the visitor's runs that have weights, by key."""
+    return {}

@@ -1,0 +1,147 @@
+"""The control of the weights that all pages with a network share: random, trained, of a run, or from a file."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.errors import WeightsError
+from explorer.pages.shared import plain
+from explorer.pages.trained import (
+    FILE,
+    PARAMETER,
+    RANDOM,
+    UPLOAD,
+    Trained,
+    adopt,
+    choose,
+    chosen,
+    default,
+    tell_address,
+    titles,
+)
+from explorer.weights_header import header_of
+from models.catalog import NetworkSpec
+
+DTYPES = ("float32", "float64")
+_NETWORK = ("family", "group", "filters", "pool", "learner")  # controls that decide whether weights fit
+_RETOLD = (*_NETWORK, "subsampling", "size", "fit", "picture", "sampling", "subject")
+
+
+def weights_controls(network: NetworkSpec) -> tuple[NetworkSpec, Trained | None, int, str]:
+    """(the network as these weights need it, they themselves, seed of random ones, precision)."""
+    trained, seed = weights_control()
+    with st.expander("More"):
+        dtype = st.segmented_control(
+            "Precision",
+            DTYPES,
+            default=DTYPES[0],
+            required=True,
+            help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
+            key="dtype",
+            bind="query-params",
+            persist_state="session",
+        )
+        pooling = st.toggle(
+            "Pool the group",
+            value=default("pool", True),
+            help="Take the largest value over the group before the classifier. Without it the logits are not "
+            "invariant, even of an exactly equivariant network.",
+            key="pool",
+            bind="query-params",
+            persist_state="session",
+        )
+    network = replace(network, group_pooling=bool(pooling))
+    return (*fitted(network, trained), seed, str(dtype))
+
+
+def fitted(network: NetworkSpec, trained: Trained | None) -> tuple[NetworkSpec, Trained | None]:
+    """The network as the weights need it, and the weights with the problem that they have with it, if any."""
+    return (network, None) if trained is None else (trained.network(network), trained.checked(network))
+
+
+def weights_control() -> tuple[Trained | None, int]:
+    """(the chosen weights, None for random ones; the seed of these)."""
+    offered = titles()
+    key = st.selectbox(
+        "Weights",
+        list(offered),
+        format_func=lambda key: offered.get(key, key),
+        key=PARAMETER,
+        persist_state="session",
+        on_change=_take,
+        help="Random: untrained, drawn from a seed; exactness does not depend on them. Trained: as they come with the "
+        "app, of your runs, or from your own safetensors file. Network, size and fit follow the weights.",
+    )
+    tell_address()
+    if key == FILE:
+        _upload()
+    trained = chosen()
+    if trained is not None:
+        if trained.note:
+            st.caption(plain(trained.note))
+        return trained, 0
+    seed = st.number_input(
+        "Seed",
+        0,
+        9999,
+        help="Of the random weights.",
+        key="seed",
+        bind="query-params",
+        persist_state="session",
+    )
+    return None, int(seed)
+
+
+def offer_way_out() -> None:
+    """Buttons below a sentence about weights that cannot be used."""
+    trained = chosen()
+    if trained is None:
+        return
+    with st.container(horizontal=True):
+        if trained.recipe is not None and not trained.problem:
+            st.button(
+                "Take the network of these weights",
+                key="take-network",
+                on_click=lambda: adopt(only=_NETWORK),
+                help=f"{trained.recipe.network}, as it was trained.",
+            )
+        st.button("Use random weights", key="take-random", on_click=lambda: choose(RANDOM), help="Untrained ones.")
+
+
+def _take() -> None:
+    """After another choice: the controls follow the weights; where they keep their values, the address says them."""
+    for control in _RETOLD:  # their defaults have changed, and with them what the address leaves out
+        if control in st.session_state:
+            st.session_state[control] = st.session_state[control]
+    adopt()
+
+
+def _upload() -> None:
+    st.file_uploader(
+        "Upload weights",
+        type=["safetensors"],
+        key="weights_file",
+        on_change=_keep_upload,
+        help="A safetensors file, as the Train page and the command line write it, or of a network of the same shapes. "
+        "It stays in this session's memory and is seen by nobody else.",
+    )
+    if UPLOAD in st.session_state:
+        st.caption(plain(st.session_state[UPLOAD][0]))
+    if "weights_problem" in st.session_state:
+        st.error(plain(st.session_state["weights_problem"]), icon=":material/error:")
+
+
+def _keep_upload() -> None:
+    """Take the file that was given, and what its recipe asks for; or a sentence where it is no such file."""
+    st.session_state.pop("weights_problem", None)
+    file = st.session_state["weights_file"]
+    if file is None:
+        return
+    data = file.getvalue()
+    try:
+        header_of(data, file.name)
+    except WeightsError as error:
+        st.session_state["weights_problem"] = str(error)
+        return
+    st.session_state[UPLOAD] = (file.name, data)
+    _take()
