@@ -18,6 +18,7 @@ from explorer.errors import ExplorerError, SizeError, TransformError
 from explorer.fitting import fit
 from explorer.images import GALLERY, Picture, load_file, load_gallery
 from explorer.report import break_document, finite, measure_document
+from explorer.reproduction.command import add_reproduce
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
 from explorer.transforms import Transform, parse
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     breaking.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam (0.03; deep networks 0.001)")
     breaking.set_defaults(run=_break, no_group_pooling=False)
 
-    for command in (networks, measure, sizes, breaking):
+    for command in (networks, measure, sizes, breaking, add_reproduce(commands)):
         command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser
 

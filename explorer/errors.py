@@ -41,6 +41,10 @@ class RunError(ExplorerError):
     """A run that is not there, not the visitor's, or in a state that does not allow what was asked."""
 
 
+class ResultsError(ExplorerError):
+    """A file of the paper's results that is damaged, of another version or of another budget, or cannot be written."""
+
+
 class StoreError(ExplorerError):
     """The database or the folder of the runs cannot be reached, read or written."""
 

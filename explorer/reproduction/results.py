@@ -1,0 +1,228 @@
+"""Results files: what was run, by which command, when, on what and with which versions; small enough for assets.
+
+Every file has the same frame, with a version that reading checks. A file may hold a part of a grid, and runs of several
+sessions on several machines: each run names its session.
+"""
+
+import json
+import os
+import platform
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from explorer import __version__
+from explorer.errors import ResultsError
+from explorer.reproduction.statistics import percent_of
+from explorer.training.metrics import Epoch, epoch_of
+
+VERSION = 1
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
+_DIGITS = 5
+_POINTS = 12  # of a learning curve, the last epoch among them
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where runs of a file come from. `date` is a day: 2025-01-31; `versions` by package."""
+
+    command: str
+    date: str
+    hardware: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One run: its last epoch, the one before training, and its curve (epoch, upright and unseen accuracy, 0..1).
+
+    recipe: as trained, `start` left out. session: number of its session in the file.
+    """
+
+    seed: int
+    recipe: dict[str, Any]
+    first: Epoch | None
+    final: Epoch
+    curve: tuple[tuple[int, float, float], ...]
+    session: int = 0
+
+
+@dataclass(frozen=True)
+class Results:
+    """Runs by the key of their case, then by seed."""
+
+    experiment: str
+    budget: str
+    sessions: tuple[Session, ...] = ()
+    cases: dict[str, dict[int, SeedRun]] = field(default_factory=dict)
+
+    def percents(self, case: str, measure: str, *, first: bool = False) -> tuple[float, ...]:
+        """The figures of a case over its seeds, in percent; empty where nothing was run.
+
+        first: before training, of runs that started from trained weights.
+        """
+        runs = self.cases.get(case, {}).values()
+        epochs = [run.first if first else run.final for run in runs]
+        found = [percent_of(epoch, measure) for epoch in epochs if epoch is not None]
+        return tuple(value for value in found if value is not None)
+
+    def with_run(self, case: str, run: SeedRun, session: Session) -> "Results":
+        """The same with one run more, or in place of the one with its seed."""
+        sessions = self.sessions if session in self.sessions else (*self.sessions, session)
+        run = replace(run, session=sessions.index(session))
+        runs = {**self.cases.get(case, {}), run.seed: run}
+        return replace(self, sessions=sessions, cases={**self.cases, case: dict(sorted(runs.items()))})
+
+
+def results_path(experiment: str, budget: str = "full") -> Path:
+    """Where the app looks for results."""
+    return FOLDER / (f"{experiment}.json" if budget == "full" else f"{experiment}-{budget}.json")
+
+
+def session_of(command: str, *, date: str, hardware: str) -> Session:
+    """A session on this machine with the versions that are installed."""
+    packages = {name: _version(name) for name in ("torch", "numpy")}
+    return Session(command, date, hardware, {"explorer": __version__, "python": platform.python_version(), **packages})
+
+
+def seed_run(seed: int, recipe: Mapping[str, Any], epochs: Sequence[Epoch]) -> SeedRun:
+    """What is kept of a finished run with these epochs: no errors of layers but the logits'."""
+    kept = [_kept(epoch) for epoch in epochs]
+    step = max(1, -(-len(kept) // _POINTS))
+    curve = [(each.epoch, each.accuracy["identity"], round(each.unseen_accuracy, _DIGITS)) for each in kept]
+    points = curve[::-1][::step][::-1]
+    first = kept[0] if kept[0].epoch == 0 and recipe.get("start") else None
+    return SeedRun(seed, comparable(recipe), first, kept[-1], tuple(points))
+
+
+def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe that say whether two runs are of the same case; `start` names another run of the grid."""
+    return {name: value for name, value in recipe.items() if name != "start"}
+
+
+def read_results(path: Path, experiment: str) -> Results | None:
+    """The results in the file; None where there is no file. Raises ResultsError for what is no results file of ours."""
+    document = read_document(path, experiment)
+    if document is None:
+        return None
+    try:
+        cases = {
+            case: {run["seed"]: _run_of(run) for run in runs}  # one line each, for a readable history
+            for case, runs in document["cases"].items()
+        }
+        return Results(experiment, document["budget"], sessions_of(document), cases)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _damaged(path, experiment) from None
+
+
+def write_results(results: Results, path: Path) -> None:
+    """Write the file, whole or not at all; raises ResultsError where it cannot be written."""
+    cases = {case: [asdict(run) for run in runs.values()] for case, runs in results.cases.items()}
+    write_document(
+        path, results.experiment, results.sessions, {"budget": results.budget, "seeds": _seeds(results), "cases": cases}
+    )
+
+
+def read_document(path: Path, experiment: str) -> dict[str, Any] | None:
+    """The JSON document of a results file; None where there is none. Raises ResultsError as `read_results`."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise _damaged(path, experiment) from None
+    if not isinstance(document, dict) or document.get("experiment") != experiment:
+        raise _damaged(path, experiment)
+    if document.get("version") != VERSION:
+        raise ResultsError(
+            f"The results in {path.name} were written by another version of the explorer (format "
+            f"{document.get('version')}, this one reads {VERSION}): remove the file and run python -m explorer "
+            f"reproduce {experiment} --wait."
+        )
+    return document
+
+
+def write_document(path: Path, experiment: str, sessions: Sequence[Session], parts: Mapping[str, Any]) -> None:
+    """Write a results file of our frame, whole or not at all; raises ResultsError where it cannot be written."""
+    frame = {"version": VERSION, "experiment": experiment, "sessions": [asdict(session) for session in sessions]}
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_text(_text({**frame, **parts}) + "\n", encoding="utf-8")
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsError(
+            f"The results cannot be written to {str(path)!r} ({error.strerror}): name another file with --to."
+        ) from None
+
+
+def sessions_of(document: Mapping[str, Any]) -> tuple[Session, ...]:
+    """The sessions of a results file."""
+    return tuple(Session(**session) for session in document["sessions"])
+
+
+def _seeds(results: Results) -> list[int]:
+    return sorted({seed for runs in results.cases.values() for seed in runs})
+
+
+def _kept(epoch: Epoch) -> Epoch:
+    figures = {name: round(value, _DIGITS) for name, value in epoch.accuracy.items()}
+    return replace(
+        epoch,
+        train_loss=None if epoch.train_loss is None else round(epoch.train_loss, _DIGITS),
+        train_accuracy=None if epoch.train_accuracy is None else round(epoch.train_accuracy, _DIGITS),
+        test_loss=round(epoch.test_loss, _DIGITS),
+        accuracy=figures,
+        angles=None if epoch.angles is None else tuple(round(value, _DIGITS) for value in epoch.angles),
+        agreement=round(epoch.agreement, _DIGITS),
+        errors={name: float(f"{error:.3g}") for name, error in epoch.errors.items() if name == "logits"},
+        pictures_per_s=round(epoch.pictures_per_s, 1),
+        elapsed_s=round(epoch.elapsed_s, 2),
+    )
+
+
+def _run_of(document: Mapping[str, Any]) -> SeedRun:
+    first = document["first"]
+    return SeedRun(
+        document["seed"],
+        document["recipe"],
+        None if first is None else epoch_of(first),
+        epoch_of(document["final"]),
+        tuple((epoch, upright, unseen) for epoch, upright, unseen in document["curve"]),
+        document["session"],
+    )
+
+
+def _text(value: object, depth: int = 0) -> str:
+    """JSON, indented for the outer parts and one line for each item of a list: small, and readable in a history."""
+    indent = "\n" + " " * (depth + 1)
+    if isinstance(value, dict) and depth < 2 and value:
+        inside = ",".join(f"{indent}{json.dumps(name)}: {_text(each, depth + 1)}" for name, each in value.items())
+        return f"{{{inside}\n{' ' * depth}}}"
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value) and depth < 3:
+        return f"[{','.join(indent + _line(each) for each in value)}\n{' ' * depth}]"
+    return _line(value)
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _damaged(path: Path, experiment: str) -> ResultsError:
+    return ResultsError(
+        f"{path.name} is no results file of {experiment}, or is damaged: remove it and run python -m explorer "
+        f"reproduce {experiment} --wait."
+    )

@@ -1,0 +1,190 @@
+"""Runs a grid through the store and the workers of the Train page: what is finished there is not run again."""
+
+import datetime
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from explorer.errors import ResultsError
+from explorer.reproduction.results import Results, Session, comparable, seed_run, session_of
+from explorer.reproduction.studies import Case, Study
+from explorer.training.recipe import RUN, Recipe
+from explorer.training.runs import Run, Store
+
+_MOST_RESUMES = 3  # of a run whose worker goes away again and again
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One run of the grid."""
+
+    case: Case
+    seed: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a grid is. `epochs_done` counts parts of epochs too; `failures` are sentences."""
+
+    finished: int
+    running: int
+    waiting: int
+    failures: tuple[str, ...]
+    epochs_done: float
+    epochs: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left that could be run."""
+        return not self.running and not self.waiting
+
+
+class Grid:
+    """Cases times seeds, in a store. `advance` does what can be done now and says how far it is.
+
+    results: those there are; runs that are in them are not run again. Raises ResultsError where they are of other
+    recipes. bases: the cases that others start from. on_results: told the results after each run that finishes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        studies: Sequence[Study],
+        seeds: int,
+        results: Results,
+        *,
+        bases: Iterable[Case] = (),
+        command: str,
+        on_results: Callable[[Results], None],
+    ) -> None:
+        self.results = results
+        self.store, self._command, self._on_results = store, command, on_results
+        self._cases = {case.key: case for study in studies for case in study.cases}
+        self._bases = {case.key: case for case in bases}
+        # Seeds outside: whatever is cut off, all cases have the same seeds, but for one.
+        self._wanted = [Wanted(case, seed) for seed in range(seeds) for study in studies for case in study.cases]
+        self._resumes: dict[str, int] = {}
+        self._is_first = True
+        check_same(results, self._cases.values())
+
+    def advance(self) -> Standing:
+        """Queue what is not there yet, resume what was interrupted, collect what is finished."""
+        runs = _by_recipe(self.store.list(None))
+        finished, running, waiting, done = 0, 0, 0, 0.0
+        failures = []
+        for wanted in self._wanted:
+            if self._is_there(wanted):
+                state, part, sentence = "finished", 1.0, ""
+            else:
+                state, part, sentence = self._handle(wanted, runs)
+            finished += state == "finished"
+            running += state == "running"
+            waiting += state == "queued"
+            done += part * wanted.case.recipe.epochs
+            failures += [sentence] if sentence else []
+        self._is_first = False
+        epochs = sum(wanted.case.recipe.epochs for wanted in self._wanted)
+        return Standing(finished, running, waiting, tuple(dict.fromkeys(failures)), done, epochs)
+
+    def _is_there(self, wanted: Wanted) -> bool:
+        return wanted.seed in self.results.cases.get(wanted.case.key, {})
+
+    def _handle(self, wanted: Wanted, runs: dict[Recipe, Run]) -> tuple[str, float, str]:
+        """(state, part done, sentence if it failed) of a run whose result is not there yet."""
+        recipe = self._recipe(wanted, runs)
+        if recipe is None:
+            return self._handle_base(wanted, runs)
+        run = runs.get(recipe)
+        if run is None:
+            runs[recipe] = self.store.create(recipe, owner=None, name=_name(wanted))
+            return "queued", 0.0, ""
+        if run.state == "finished":
+            self._collect(wanted, run)
+            return "finished", 1.0, ""
+        if run.is_resumable and self._may_resume(run):
+            self._resumes[run.id] = self._resumes.get(run.id, 0) + 1
+            self.store.resume(run.id, None)
+            runs[recipe] = replace(run, state="queued")
+            return "queued", _part(run), ""
+        if run.is_resumable:
+            return run.state, _part(run), f"{_name(wanted)}: {run.state}. {run.error}".strip()
+        return run.state, _part(run), ""
+
+    def _recipe(self, wanted: Wanted, runs: dict[Recipe, Run]) -> Recipe | None:
+        """What to train; None while the run that it starts from is not finished."""
+        if not wanted.case.base:
+            return wanted.case.seeded(wanted.seed)
+        base = runs.get(self._bases[wanted.case.base].seeded(wanted.seed))
+        if base is None or base.state != "finished":
+            return None
+        return wanted.case.seeded(wanted.seed, start=f"{RUN}{base.id}")
+
+    def _handle_base(self, wanted: Wanted, runs: dict[Recipe, Run]) -> tuple[str, float, str]:
+        """See to the run that `wanted` starts from: its weights are needed, even where its result is there."""
+        _, _, sentence = self._handle(Wanted(self._bases[wanted.case.base], wanted.seed), runs)
+        return ("failed", 0.0, sentence) if sentence else ("queued", 0.0, "")
+
+    def _may_resume(self, run: Run) -> bool:
+        """What stopped before this command is taken up again; later, only what was interrupted."""
+        if self._is_first:
+            return True
+        return run.state == "interrupted" and self._resumes.get(run.id, 0) < _MOST_RESUMES
+
+    def _collect(self, wanted: Wanted, run: Run) -> None:
+        if self._is_there(wanted):
+            return
+        found = seed_run(wanted.seed, run.recipe.document(), self.store.epochs(run.id))
+        self.results = self.results.with_run(wanted.case.key, found, self._session(run))
+        self._on_results(self.results)
+
+    def _session(self, run: Run) -> Session:
+        ended = datetime.datetime.fromtimestamp(run.ended_s or run.created_s, datetime.UTC)
+        return session_of(self._command, date=ended.date().isoformat(), hardware=hardware(run.device))
+
+
+def check_same(results: Results, cases: Iterable[Case]) -> None:
+    """Raise ResultsError where runs in the results have another recipe than their case has now."""
+    for case in cases:
+        expected = comparable(case.recipe.document())
+        for run in results.cases.get(case.key, {}).values():
+            changed = [name for name, value in expected.items() if name != "seed" and run.recipe.get(name) != value]
+            if changed:
+                name = changed[0]
+                raise ResultsError(
+                    f"The results file has runs of {case.key} with {name.replace('_', ' ')} {run.recipe.get(name)!r} "
+                    f"and not {expected[name]!r}: remove it, or name another file with --to."
+                )
+
+
+def hardware(device: str) -> str:
+    """What computes, with its number of cores; `device` as of `Engine.device_name`, or "CPU"."""
+    computing = f"{device} ({_processor()})" if device.startswith("CPU") else device
+    return f"{computing or 'unknown device'}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _by_recipe(runs: Iterable[Run]) -> dict[Recipe, Run]:
+    """The run of each recipe that is nearest to its end, the oldest of equals."""
+    order = ("finished", "running", "queued", "interrupted", "cancelled", "failed")
+    ordered = sorted(runs, key=lambda run: (order.index(run.state), run.created_s))
+    found: dict[Recipe, Run] = {}
+    for run in ordered:
+        found.setdefault(run.recipe, run)
+    return found
+
+
+def _name(wanted: Wanted) -> str:
+    return f"{wanted.case.key} seed {wanted.seed}"
+
+
+def _part(run: Run) -> float:
+    return 0.0 if run.progress is None or not run.progress.steps else run.progress.step / run.progress.steps

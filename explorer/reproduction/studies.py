@@ -1,0 +1,191 @@
+"""What is run for the paper's claims: studies of cases, each case one recipe that is repeated over seeds."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from explorer.images import Fit
+from explorer.reproduction.authors import AuthorsCase, authors_case
+from explorer.training.recipe import Recipe
+
+TESTS = 5  # of a run on its test pictures, the last epoch among them: there are more of them than for training
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and on what each case trains. `swapped` is the authors' own split: see docs/decisions."""
+
+    name: str
+    data: str
+    epochs: int
+    batch_size: int
+    train_pictures: int = 0
+    test_pictures: int = 0
+    weight_decay: float = 0.0
+    precision: str = "float32"
+
+    @property
+    def tuning_epochs(self) -> int:
+        """Of fine-tuning: a tenth."""
+        return max(1, self.epochs // 10)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recipe, with seed 0. `key` names it in results; `title` is short.
+
+    base: the key of the case whose runs, seed by seed, this one starts from; empty for random weights.
+    """
+
+    key: str
+    title: str
+    recipe: Recipe
+    base: str = ""
+
+    @property
+    def authors(self) -> AuthorsCase | None:
+        """What the authors measured for it, if they did."""
+        recipe = self.recipe
+        if recipe.how != "resize" or recipe.subsampling != "published" or self.base or recipe.data == "cifar10":
+            return None
+        return authors_case(recipe.network, recipe.size_px, recipe.rotation)
+
+    def seeded(self, seed: int, start: str = "") -> Recipe:
+        """The recipe of one run."""
+        return replace(self.recipe, seed=seed, start=start)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Cases that are compared with each other."""
+
+    name: str
+    title: str
+    cases: tuple[Case, ...]
+
+
+BUDGETS = {
+    "mnist": {
+        "quick": Budget("quick", "mnist-12k", epochs=12, batch_size=64),
+        "full": Budget("full", "mnist-swapped", epochs=50, batch_size=256, train_pictures=8000, weight_decay=1e-5),
+    },
+    "cifar10": {
+        "quick": Budget("quick", "cifar10", epochs=10, batch_size=256, weight_decay=1e-5, precision="mixed"),
+        "full": Budget("full", "cifar10", epochs=200, batch_size=256, weight_decay=1e-5),
+    },
+}
+ROTATIONS = {
+    "turned-20": ("normal:45,20", "Trained at 45° ± 20°"),
+    "turned-40": ("normal:45,40", "Trained at 45° ± 40°"),
+    "uniform": ("uniform", "Trained at all angles"),
+}
+_NETWORKS = (
+    ("exact-28", "p4-cnn", 28, "Exact, 28 px"),
+    ("approximate-27", "p4-cnn", 27, "Approximate, 27 px"),
+    ("approximate-29", "p4-cnn", 29, "Approximate, 29 px"),
+    ("plain-28", "z2-cnn", 28, "Plain, 28 px"),
+)
+_PARITY: tuple[tuple[str, Fit, int, str], ...] = (
+    ("resized-30", "resize", 30, "Resized to 30 px: exact"),
+    ("cut-27", "crop", 27, "Cut to 27 px: approximate"),
+    ("padded-29", "crop", 29, "Padded to 29 px: approximate"),
+    ("padded-30", "crop", 30, "Padded to 30 px: exact"),
+    ("padded-32", "crop", 32, "Padded to 32 px: exact"),
+)
+_SIDES_PX = (27, 29)
+
+
+def mnist_studies(budget: Budget) -> tuple[Study, ...]:
+    """Claims 3 and 4, and what goes beyond the paper."""
+    compared = [
+        Study(
+            name,
+            title,
+            tuple(
+                _digits(budget, f"{name}/{key}", text, network, size_px, rotation=rotation)
+                for key, network, size_px, text in _NETWORKS
+            ),
+        )
+        for name, (rotation, title) in {"upright": ("none", "Trained upright"), **ROTATIONS}.items()
+    ]
+    return (*compared, _mended(budget), _parity(budget), _tuned(budget))
+
+
+def _mended(budget: Budget) -> Study:
+    return Study(
+        "mended",
+        "Trained upright with symmetric subsampling",
+        tuple(
+            _digits(budget, f"mended/{side}", f"Mended, {side} px", "p4-cnn", side, subsampling="symmetric")
+            for side in _SIDES_PX
+        ),
+    )
+
+
+def _parity(budget: Budget) -> Study:
+    return Study(
+        "parity",
+        "Resampling or parity?",
+        tuple(_digits(budget, f"parity/{key}", text, "p4-cnn", side, how=how) for key, how, side, text in _PARITY),
+    )
+
+
+def _tuned(budget: Budget) -> Study:
+    return Study(
+        "tuned",
+        "Mended after training, then fine-tuned",
+        tuple(
+            _digits(
+                replace(budget, epochs=budget.tuning_epochs),
+                f"tuned/{side}",
+                f"Mended and fine-tuned, {side} px",
+                "p4-cnn",
+                side,
+                base=f"upright/approximate-{side}",
+                subsampling="symmetric",
+                learning_rate=0.001,
+            )
+            for side in _SIDES_PX
+        ),
+    )
+
+
+def cifar10_studies(budget: Budget) -> tuple[Study, ...]:
+    """Two ResNets, plain and with C4 and D4 symmetry, at 32 px (approximate) and at 33 (exact)."""
+    return tuple(
+        Study(
+            family,
+            title,
+            tuple(
+                Case(f"{family}/{group}-{side}", f"{group}, {side} px", _photographs(budget, f"{group}-{family}", side))
+                for group in ("p4", "p4m", "z2")
+                for side in (32, 33)
+            ),
+        )
+        for family, title in (("resnet18", "ResNet-18"), ("resnet44", "ResNet-44"))
+    )
+
+
+def _digits(
+    budget: Budget, key: str, title: str, network: str, size_px: int, *, base: str = "", **options: Any
+) -> Case:
+    given: dict[str, Any] = {"learning_rate": 0.01, "schedule": "step", **options}
+    return Case(key, title, Recipe(network=network, size_px=size_px, **_shared(budget), **given), base)
+
+
+def _photographs(budget: Budget, network: str, size_px: int) -> Recipe:
+    return Recipe(network=network, size_px=size_px, learning_rate=0.001, augmentation="crop-flip", **_shared(budget))
+
+
+def _shared(budget: Budget) -> dict[str, Any]:
+    """The fields that all recipes of a budget share; all angles are tested after the last epoch alone."""
+    return {
+        "data": budget.data,
+        "epochs": budget.epochs,
+        "batch_size": budget.batch_size,
+        "train_pictures": budget.train_pictures,
+        "test_pictures": budget.test_pictures,
+        "weight_decay": budget.weight_decay,
+        "precision": budget.precision,
+        "angles_every": budget.epochs,
+        "test_every": max(1, budget.epochs // TESTS),
+    }

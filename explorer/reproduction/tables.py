@@ -1,0 +1,136 @@
+"""Our figures beside the authors': rows, and the table that the command line prints."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from explorer.reproduction.authors import AuthorsFigure
+from explorer.reproduction.results import Results
+from explorer.reproduction.statistics import MEASURES, Summary, summarise
+from explorer.reproduction.studies import Case, Study
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure in percent: ours over the seeds that were run, None of none; the authors', None where they have none.
+
+    Their runs are not ours: no interval is given for the difference of the two means.
+    """
+
+    measure: str
+    ours: Summary | None
+    authors: AuthorsFigure | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the authors', in percentage points."""
+        return None if self.ours is None or self.authors is None else self.ours.mean - self.authors.mean
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case, the seeds that were run, and its figures by MEASURES."""
+
+    study: Study
+    case: Case
+    seeds: int
+    cells: tuple[Cell, ...]
+    is_first: bool = False  # before fine-tuning
+
+    @property
+    def title(self) -> str:
+        """Short."""
+        return (
+            self.case.title.replace("Mended and fine-tuned", "Mended, not yet tuned")
+            if self.is_first
+            else self.case.title
+        )
+
+    @property
+    def has_authors(self) -> bool:
+        """Whether the authors measured the case."""
+        return any(cell.authors is not None for cell in self.cells)
+
+
+def rows_of(results: Results, studies: Iterable[Study]) -> Iterator[Row]:
+    """A row for each case; two for those that start from trained weights, the first as it was before training."""
+    for study in studies:
+        for case in study.cases:
+            for is_first in (True, False) if case.base else (False,):
+                yield _row(results, study, case, is_first=is_first)
+
+
+def _row(results: Results, study: Study, case: Case, *, is_first: bool) -> Row:
+    authors = case.authors
+    cells = []
+    for measure in MEASURES:
+        values = results.percents(case.key, measure, first=is_first)
+        figure = None if authors is None else authors.figures[measure]
+        cells.append(Cell(measure, summarise(values) if values else None, figure))
+    return Row(study, case, len(results.cases.get(case.key, {})), tuple(cells), is_first)
+
+
+def document(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """The rows as JSON takes them."""
+    return [
+        {
+            "study": row.study.name,
+            "case": row.case.key,
+            "title": row.title,
+            "seeds": row.seeds,
+            "before_training": row.is_first,
+            "figures": {cell.measure: _cell_document(cell) for cell in row.cells},
+        }
+        for row in rows
+    ]
+
+
+def text(rows: Sequence[Row], *, seeds: int) -> str:
+    """A table for each study: three lines for each case, ours, the authors' and the difference."""
+    lines: list[list[str]] = []
+    for number, row in enumerate(rows):
+        if number == 0 or rows[number - 1].study != row.study:
+            lines += [[], [row.study.title, "", *MEASURES.values()]]
+        shown = f"ours ({row.seeds} of {seeds})" if row.seeds < seeds else f"ours ({row.seeds})"
+        if not row.seeds:
+            lines.append([row.title, NOT_RUN])
+        else:
+            lines.append([row.title, shown, *(_ours(cell.ours) for cell in row.cells)])
+        if row.has_authors:
+            lines.append(["", "authors", *(_authors(cell.authors) for cell in row.cells)])
+        if row.has_authors and row.seeds:
+            lines.append(["", "difference", *(_signed(cell.difference) for cell in row.cells)])
+    return _aligned(lines[1:])
+
+
+def _cell_document(cell: Cell) -> dict[str, Any]:
+    ours, authors = cell.ours, cell.authors
+    return {
+        "ours": ours and {"mean": ours.mean, "sd": ours.sd, "low": ours.low, "high": ours.high, "values": ours.values},
+        "authors": authors and {"mean": authors.mean, "sd": authors.sd},
+        "difference": cell.difference,
+    }
+
+
+def _ours(figure: Summary | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure.mean:.1f}" if figure.sd is None else f"{figure.mean:.1f} ± {figure.sd:.1f}"
+
+
+def _authors(figure: AuthorsFigure | None) -> str:
+    return "" if figure is None else f"{figure.mean:.1f} ± {figure.sd:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.1f}".replace("-", "−")
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    columns = max((len(line) for line in lines), default=0)
+    widths = [max((len(line[column]) for line in lines if column < len(line)), default=0) for column in range(columns)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip() for line in lines
+    )

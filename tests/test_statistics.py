@@ -1,0 +1,93 @@
+"""Statistics over seeds: means, deviations and bootstrap intervals, against independent ways to get them."""
+
+import itertools
+import statistics
+
+import numpy as np
+import pytest
+
+from explorer.reproduction.statistics import LEAST_VALUES, difference, percent_of, summarise
+from explorer.training.metrics import TESTED, Epoch
+
+SEEDS = (97.4, 97.9, 97.6, 98.3, 97.1)
+
+
+def an_epoch(*, angles: tuple[float, ...] | None = None, **accuracy: float) -> Epoch:
+    """An epoch with these accuracies, one half for the others."""
+    known = {**dict.fromkeys(TESTED, 0.5), **accuracy}
+    return Epoch(3, 30, 0.1, 0.9, 0.2, known, angles, 0.8, {"logits": 0.1}, 100.0, 1.0)
+
+
+def all_means(values: tuple[float, ...]) -> np.ndarray:
+    """The mean of every possible resample: the distribution that the bootstrap draws from."""
+    return np.array([np.mean(chosen) for chosen in itertools.product(values, repeat=len(values))])
+
+
+def test_mean_and_deviation_are_those_of_the_standard_library() -> None:
+    summary = summarise(SEEDS)
+
+    assert summary.mean == pytest.approx(statistics.mean(SEEDS))
+    assert summary.sd == pytest.approx(statistics.stdev(SEEDS))  # n − 1
+    assert summary.values == SEEDS
+
+
+def test_interval_is_that_of_all_resamples() -> None:
+    summary = summarise(SEEDS)
+    low, high = np.percentile(all_means(SEEDS), (2.5, 97.5))
+
+    assert summary.low == pytest.approx(low, abs=0.06) and summary.high == pytest.approx(high, abs=0.06)
+    assert summary.high - summary.low > 0.5  # so that the tolerance above means something
+
+
+def test_interval_of_a_difference_is_that_of_all_pairs_of_resamples() -> None:
+    first, second = SEEDS[:4], (80.0, 85.0, 79.0)
+    found = difference(first, second)
+    pairs = np.subtract.outer(all_means(first), all_means(second)).ravel()
+    low, high = np.percentile(pairs, (2.5, 97.5))
+
+    assert found.mean == pytest.approx(np.mean(first) - np.mean(second))
+    assert found.low == pytest.approx(low, abs=0.1) and found.high == pytest.approx(high, abs=0.1)
+    assert found.sign == 1 and difference(second, first).sign == -1
+
+
+def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(7)
+    draws = generator.normal(5.0, 2.0, (200, 30))
+    summaries = [summarise(tuple(draw)) for draw in draws]
+
+    covered = sum(s.low <= 5.0 <= s.high for s in summaries if s.low is not None and s.high is not None)
+
+    assert 175 <= covered <= 199  # of 200; a binomial with 0.93 gives fewer or more once in 10,000
+
+
+def test_the_same_values_give_the_same_interval() -> None:
+    assert summarise(SEEDS) == summarise(SEEDS)
+    assert summarise(SEEDS, seed=1) != summarise(SEEDS, seed=2)
+
+
+def test_too_few_seeds_have_no_interval_and_allow_no_claim() -> None:
+    few = SEEDS[: LEAST_VALUES - 1]
+
+    assert (summarise(few).low, summarise(few).high) == (None, None)
+    assert summarise(SEEDS[:1]).sd is None
+    found = difference(few, (1.0, 1.1, 1.2))
+    assert found.mean > 90 and (found.low, found.high, found.sign) == (None, None, 0)
+
+
+def test_equal_networks_allow_no_claim() -> None:
+    assert difference(SEEDS, tuple(reversed(SEEDS))).sign == 0
+
+
+def test_unseen_accuracy_leaves_the_upright_one_out() -> None:
+    epoch = an_epoch(identity=1.0, rot90=0.3, rot180=0.6, rot270=0.0)
+
+    assert percent_of(epoch, "unseen") == pytest.approx(30.0)
+    assert percent_of(epoch, "identity") == pytest.approx(100.0)
+
+
+def test_angles_are_found_by_their_degrees() -> None:
+    epoch = an_epoch(angles=tuple(number / 100 for number in range(36)))
+
+    assert percent_of(epoch, "angle40") == pytest.approx(4.0)
+    assert percent_of(epoch, "angles") == pytest.approx(17.5)
+    assert percent_of(an_epoch(), "angles") is None and percent_of(an_epoch(), "angle40") is None
