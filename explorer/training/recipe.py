@@ -10,7 +10,7 @@ from explorer.errors import RecipeError
 from explorer.images import Fit
 from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 
-DATA = ("mnist-12k", "mnist", "fashion-mnist", "cifar10")  # or folder:PATH
+DATA = ("mnist-12k", "mnist", "mnist-swapped", "fashion-mnist", "cifar10")  # or folder:PATH
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("onecycle", "step", "constant")
 PRECISIONS = ("float32", "mixed")
