@@ -66,12 +66,12 @@ def cifar_files() -> dict[str, bytes]:
 
 def archive(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with tarfile.TarFile(fileobj=buffer, mode="w") as tar:
         for name, data in files.items():
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue())
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
@@ -306,7 +306,7 @@ def test_a_disk_that_takes_no_more_is_told_in_one_sentence_and_nothing_is_left(
 
 
 def test_a_file_in_place_of_the_data_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("no folder")
+    (tmp_path / "data").write_bytes(b"no folder")
     assert str(tmp_path / "data") in refusal("mnist", tmp_path / "data")
 
 

@@ -74,11 +74,11 @@ def test_the_first_pictures_are_of_all_classes(tmp_path: Path) -> None:
 def test_pictures_that_cannot_be_read_are_named_skipped_and_counted(cells: Path) -> None:
     whole = (cells / "long" / "0.png").read_bytes()
     (cells / "long" / "cut.png").write_bytes(whole[:150])
-    (cells / "long" / "notes.txt").write_text("no picture")
+    (cells / "long" / "notes.txt").write_bytes(b"no picture")
     (cells / "long" / "deeper").mkdir()
     save(cells / "round" / "speck.png", noise(3, 3))
-    (cells / "round" / ".DS_Store").write_text("hidden")
-    (cells / "readme.txt").write_text("of no class")
+    (cells / "round" / ".DS_Store").write_bytes(b"hidden")
+    (cells / "readme.txt").write_bytes(b"of no class")
     dataset = loaded(cells)
     assert len(dataset.train) + len(dataset.test) == 15
     (note,) = dataset.notes

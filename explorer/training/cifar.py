@@ -1,5 +1,6 @@
 """The binary version of CIFAR-10: records of one label and 3 × 32 × 32 bytes, in six files or in their archive."""
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -52,13 +53,13 @@ def _from_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _from_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """In the order of the archive, which is read once from end to end."""
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        with gzip.GzipFile(path) as unzipped, tarfile.TarFile(fileobj=unzipped) as archive:
             for member in archive:
                 name = PurePosixPath(member.name).name
                 file = archive.extractfile(member) if name in BATCHES and member.isfile() else None
                 if file is not None:
                     yield name, file.read(_MAX_BYTES + 1)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"'{path}' is damaged or cut short ({error}): {_AGAIN}.") from error
 
 

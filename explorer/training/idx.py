@@ -43,7 +43,7 @@ def _read(path: Path, magic: bytes, item: tuple[int, ...], kind: str) -> npt.NDA
     """All values of a file whose header says `magic` and items of that shape."""
     length = 4 * (2 + len(item))
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb") as file:
             header = file.read(length)
             sides = np.frombuffer(header, ">u4", offset=4) if len(header) == length else np.zeros(0, ">u4")
             if header[:4] != magic or tuple(sides[1:]) != item or not 0 < sides[0] <= MAX_ITEMS:
