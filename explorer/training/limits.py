@@ -64,7 +64,7 @@ def _check_visitor(recipe: Recipe, owner: str, store: Store, settings: Settings)
         allowed = settings.data_path.resolve()
         named = Path(recipe.data.removeprefix(FOLDER))
         # A visitor could look at any folder of the host.
-        if named.parts[:1] == ("~",) or not (allowed / named).resolve().is_relative_to(allowed):
+        if str(named).startswith("~") or not (allowed / named).resolve().is_relative_to(allowed):
             raise RunError(
                 "Visitors train on folders in the data folder alone: put it there, see EXPLORER_DATA_FOLDER."
             )
