@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from explorer.engine import choose_device
 from explorer.training.draws import changed, draw
+from explorer.training.fit import is_mixed
 from explorer.training.recipe import Recipe
 from models.build import build
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "channels last": _step(recipe, device, layout=torch.channels_last),
         "turned by any angle": _step(replace(recipe, rotation="uniform"), device),
     }
-    if device.type == "cuda":
+    if is_mixed(replace(recipe, precision="mixed"), device):
         ways["bfloat16"] = _step(recipe, device, mixed=True)
         ways["bfloat16, channels last"] = _step(recipe, device, mixed=True, layout=torch.channels_last)
     seconds: dict[str, list[float]] = {name: [] for name in ways}

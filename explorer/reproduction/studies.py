@@ -65,7 +65,7 @@ class Study:
 
 BUDGETS = {
     "mnist": {
-        "quick": Budget("quick", "mnist-12k", epochs=12, batch_size=64),
+        "quick": Budget("quick", "mnist-12k", epochs=12, batch_size=64, precision="mixed"),
         "full": Budget("full", "mnist-swapped", epochs=50, batch_size=256, train_pictures=8000, weight_decay=1e-5),
     },
     "cifar10": {

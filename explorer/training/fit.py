@@ -183,7 +183,7 @@ class _Run:
         pictures = brought(self.pictures[which], size_px=self.recipe.size_px, how=self.recipe.how)
         pictures = changed(pictures, draws, self.recipe)
         labels = self.labels[which]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=_is_mixed(self.recipe, self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_mixed(self.recipe, self.device)):
             logits = self.network(pictures)
         loss = functional.cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad()
@@ -343,8 +343,13 @@ def _scheduler(
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps + 1)
 
 
-def _is_mixed(recipe: Recipe, device: torch.device) -> bool:
-    return recipe.precision == "mixed" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+def is_mixed(recipe: Recipe, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: asked for, and done by the device's matrix units."""
+    if recipe.precision != "mixed":
+        return False
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 @contextmanager

@@ -52,13 +52,14 @@ class Recipe:
     """What to train, on what, and how. Two runs of the same recipe on the same device are meant to be the same.
 
     data: one of DATA, or `folder:PATH` with a folder of pictures for each class.
-    size_px, how: the pictures are brought to this side by `how`, as `fitting.fit` does; resizing resamples them.
+    size_px, how: the pictures are brought to this side by `how`, see `bring.brought`; resizing resamples them.
     train_pictures, test_pictures: the first so many; 0 takes all.
     rotation, mirrors: drawn for each training picture anew, after it was brought to size.
     augmentation: of training pictures; `crop`: padded by an eighth of the side, then cut at random; `crop-flip`: also
         mirrored left-right at random.
     schedule: `onecycle` (Smith 2018), `learning_rate` its peak; `step`, halved after each fifth of the run; `constant`.
-    precision: `mixed` computes in bfloat16 where the device does that well.
+    precision: `mixed` computes in bfloat16 where the device has units for it (newer GPUs, CPUs with AMX); weights stay
+        float32, and so does everything that is evaluated.
     deterministic: the same weights, bit for bit, at every run and after every interruption.
     test_every: epochs between tests; the untrained network and the last epoch are always tested.
     angles_every: epochs between tests at 36 angles as well; the last epoch always; 0 never.
