@@ -5,12 +5,12 @@ Errors are one line on stderr, with exit status 2 for bad input.
 
 import argparse
 import io
-import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from explorer.breaking import Attempt, Outcome, Training, predicted_by_theory
 from explorer.engine import DTYPES, Engine, Request, network_spec
@@ -21,13 +21,16 @@ from explorer.report import break_document, finite, measure_document
 from explorer.reproduction.command import add_reproduce
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
+from explorer.terminal import Parser, print_json, print_table, seed
+from explorer.training.runs import open_store
+from explorer.training.starts import check_network, classes_of, weights_named
+from explorer.training_cli import add_training
 from explorer.transforms import Transform, parse
-from explorer.weights import Weights, read_weights
+from explorer.weights import Weights
 from models.build import parameters
-from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
+from models.catalog import FAMILIES, NAMES, SUBSAMPLINGS, NetworkSpec, spec
 from models.groups import Element
 
-MAX_SEED = 2**63 - 1  # of torch's generators
 _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
 
 
@@ -46,17 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of printing the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m explorer", description="Measure and explain the equivariance of networks.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    parser = Parser(prog="python -m explorer", description="Measure and explain the equivariance of networks.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
     networks = commands.add_parser("networks", help="list the networks with their numbers of parameters")
     networks.set_defaults(run=_networks)
@@ -90,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     breaking.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam (0.03; deep networks 0.001)")
     breaking.set_defaults(run=_break, no_group_pooling=False)
 
-    for command in (networks, measure, sizes, breaking, add_reproduce(commands)):
+    for command in (networks, measure, sizes, breaking, *add_training(commands), add_reproduce(commands)):
         command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser
 
@@ -98,14 +93,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_network(command: argparse.ArgumentParser) -> None:
     """A network as it is measured."""
     _add_named_network(command)
-    command.add_argument("--weights", metavar="FILE", help="a safetensors file instead of random weights")
+    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, a run's id or shipped:NAME")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
 
 def _add_named_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
-    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the random weights (default 0)")
+    command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random weights (default 0)")
     command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
     command.add_argument(
         "--subsampling",
@@ -139,8 +134,8 @@ def _networks(options: argparse.Namespace, settings: Settings) -> int:
             }
         )
     if options.json:
-        return _print_json(rows)
-    _print_table(
+        return print_json(rows)
+    print_table(
         ("network", "group", "parameters", "smallest px"),
         [(row["name"], row["group"], f"{row['parameters']:,}", row["smallest_px"]) for row in rows],
     )
@@ -148,17 +143,16 @@ def _networks(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _measure(options: argparse.Namespace, settings: Settings) -> int:
-    network = _network(options)
+    network, weights = _trained(options, settings)
     height_px, width_px = _size(options.size)
     engine = Engine(settings)
     engine.check_size(height_px=height_px, width_px=width_px)  # before a picture of that size is made
     picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
-    request = Request(
-        network, options.seed, picture, _transforms(options.group_elements), options.dtype, weights=_weights(options)
-    )
+    transforms = _transforms(options.group_elements)
+    request = Request(network, options.seed, picture, transforms, options.dtype, weights=weights)
     inspection = engine.inspect(request)
     if options.json:
-        return _print_json(measure_document(network, inspection))
+        return print_json(measure_document(network, inspection))
     names = list(inspection.measurement.output_error)
     print(f"{inspection.verdict.headline}.\n{inspection.verdict.reason}\n")
     rows: list[tuple[object, ...]] = [
@@ -166,25 +160,26 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
         for layer in inspection.measurement.layers
     ]
     rows.append(("logits", "", "", *(_error(inspection.measurement.output_error[name]) for name in names)))
-    _print_table(("layer", "in", "out", *names), rows)
+    print_table(("layer", "in", "out", *names), rows)
     print(f"\nMeasured on {inspection.device} in {inspection.measurement.dtype}.")
     return 0
 
 
 def _sizes(options: argparse.Namespace, settings: Settings) -> int:
+    network, weights = _trained(options, settings)
     sweep = Sweep(
-        _network(options),
+        network,
         options.first_px,
         options.last_px,
         picture=_picture(options.picture) if options.measure else None,
         how=options.fit,
         seed=options.seed,
         dtype=options.dtype,
-        weights=_weights(options),
+        weights=weights,
     )
     results = sweep_sizes(Engine(settings), sweep)
     if options.json:
-        return _print_json([_size_document(result, measured=options.measure) for result in results])
+        return print_json([_size_document(result, measured=options.measure) for result in results])
     rows = [
         (
             result.size_px,
@@ -194,7 +189,7 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
         )
         for result in results
     ]
-    _print_table(("size px", "predicted", "first broken layer", *(["error"] if options.measure else [])), rows)
+    print_table(("size px", "predicted", "first broken layer", *(["error"] if options.measure else [])), rows)
     return 0
 
 
@@ -211,11 +206,11 @@ def _break(options: argparse.Namespace, settings: Settings) -> int:
     steps = list(training)
     outcome = Outcome(predicted, tuple(step.loss for step in steps))
     if options.json:
-        return _print_json(break_document(attempt, outcome))
+        return print_json(break_document(attempt, outcome))
     shown = [*steps[:: max(1, options.steps // 12)], *steps[-1:]]
     rows = {step.step: (step.step, f"{step.loss:.4f}", f"{step.accuracy:.0%}") for step in shown}
     print(f"{network.name} at {attempt.size_px} px learns to tell a picture from its {element.name}.\n")
-    _print_table(("step", "loss", "accuracy"), list(rows.values()))
+    print_table(("step", "loss", "accuracy"), list(rows.values()))
     print(f"\nPredicted: {predicted}. Training: {outcome.verdict}.\n{outcome.sentence}")
     return 0
 
@@ -246,12 +241,6 @@ def _size(text: str) -> tuple[int, int]:
     return int(sides["height"]), int(sides["width"] or sides["height"])
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or len(text) > 20 or int(text) > MAX_SEED:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give a whole number from 0 to {MAX_SEED}")
-    return int(text)
-
-
 def _picture(name: str) -> Picture:
     if name in {picture.name for picture in GALLERY} and not Path(name).exists():
         return load_gallery(name)
@@ -269,8 +258,16 @@ def _element(name: str) -> Element:
     return transform
 
 
-def _weights(options: argparse.Namespace) -> Weights | None:
-    return None if options.weights is None else read_weights(Path(options.weights))
+def _trained(options: argparse.Namespace, settings: Settings) -> tuple[NetworkSpec, Weights | None]:
+    """The network with as many classes as its weights have, and the weights; None for random ones."""
+    network = _network(options)
+    if options.weights is None:
+        return network, None
+    weights = weights_named(options.weights, lambda: open_store(settings))
+    check_network(weights, network.name)
+    classes = classes_of(weights)
+    usual = classes is None or classes == FAMILIES[network.family].classes
+    return (network if usual else replace(network, classes=classes)), weights
 
 
 def _side(side: tuple[int, int]) -> str:
@@ -279,15 +276,3 @@ def _side(side: tuple[int, int]) -> str:
 
 def _error(error: float | None) -> str:
     return "no action" if error is None else f"{error:.1e}"
-
-
-def _print_json(document: object) -> int:
-    print(json.dumps(document, indent=1, allow_nan=False))
-    return 0
-
-
-def _print_table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> None:
-    lines = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,15 +1,18 @@
 """What a run starts from: the weights of another run, those that come with the app, or a file that was given."""
 
 import hashlib
+import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
-from explorer.errors import RunError, StoreError
+from explorer.errors import RunError, StoreError, WeightsError
 from explorer.shipped import shipped_bytes
 from explorer.training.recipe import FILE, RUN, SHIPPED
 from explorer.training.runs import Store
 from explorer.weights import Weights, read_weights, weights_from
+from explorer.weights_header import read_bytes
 
 
 def keep_start(data: bytes, name: str, store: Store) -> str:
@@ -44,11 +47,47 @@ def resolve_start(start: str, store: Store) -> Weights | None:
     if not start:
         return None
     if start.startswith(SHIPPED):
-        name = start.removeprefix(SHIPPED)
-        return weights_from(shipped_bytes(name), name)
+        return _shipped(start)
     if start.startswith(FILE):
         return read_weights(_path(start.removeprefix(FILE), store))
     return run_weights(start.removeprefix(RUN), store)
+
+
+def start_named(name: str, network: str, store: Store) -> str:
+    """The `start` of a recipe for what `--from` says: the id of a run, a file, or `shipped:NAME`; empty for nothing.
+
+    Raises RunError or WeightsError where there is no such thing, and where it is of another network.
+    """
+    if not name:
+        return ""
+    check_network(weights_named(name, lambda: store), network)
+    if name.startswith(SHIPPED):
+        return name
+    path = Path(name)
+    return keep_start(read_bytes(path), path.name, store) if path.is_file() else RUN + name.removeprefix(RUN)
+
+
+def weights_named(name: str, store: Callable[[], Store]) -> Weights:
+    """The weights that a user names: a safetensors file, the id of a run, or `shipped:NAME`. `store`: asked for a run.
+
+    Raises RunError or WeightsError where there is no such thing.
+    """
+    path = Path(name)
+    if name.startswith(SHIPPED):
+        return _shipped(name)
+    if path.exists() or path.suffix:
+        return read_weights(path)
+    return run_weights(name.removeprefix(RUN), store())
+
+
+def check_network(weights: Weights, network: str) -> None:
+    """Raise WeightsError where the weights say that they are of another network."""
+    try:
+        said = json.loads(weights.metadata.get("recipe", "{}"))["network"]
+    except (ValueError, KeyError, TypeError):  # a file from elsewhere
+        return
+    if said != network:
+        raise WeightsError(f"These weights are of {said} and do not fit {network}: give --network {said}.")
 
 
 def run_weights(run: str, store: Store) -> Weights:
@@ -58,6 +97,17 @@ def run_weights(run: str, store: Store) -> Weights:
     if not path.exists():
         raise RunError(f"The run {run} is {state} and has no weights yet: they come with its first epoch.")
     return read_weights(path)
+
+
+def classes_of(weights: Weights) -> int | None:
+    """How many classes a network with these weights tells apart; None for weights of no network of the catalog."""
+    classifier = weights.tensors.get("head.classifier.weight")
+    return None if classifier is None or classifier.ndim == 0 else len(classifier)
+
+
+def _shipped(start: str) -> Weights:
+    name = start.removeprefix(SHIPPED)
+    return weights_from(shipped_bytes(name), name)
 
 
 def _path(sha256: str, store: Store) -> Path:
