@@ -69,6 +69,11 @@ class Results:
         found = [percent_of(epoch, measure) for epoch in epochs if epoch is not None]
         return tuple(value for value in found if value is not None)
 
+    def angles(self, case: str) -> tuple[tuple[float, ...], ...]:
+        """For each seed, the accuracy at each of ANGLES_DEG in percent."""
+        epochs = [run.final for run in self.cases.get(case, {}).values()]
+        return tuple(tuple(100 * value for value in epoch.angles) for epoch in epochs if epoch.angles is not None)
+
     def with_run(self, case: str, run: SeedRun, session: Session) -> "Results":
         """The same with one run more, or in place of the one with its seed."""
         sessions = self.sessions if session in self.sessions else (*self.sessions, session)

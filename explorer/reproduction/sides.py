@@ -37,6 +37,10 @@ class NetworkSides:
     condition: str
     sides: tuple[Side, ...]
 
+    def exact_px_near(self, size_px: int) -> int:
+        """The exact side that is nearest."""
+        return min((side.size_px for side in self.sides if side.is_exact), key=lambda exact: abs(exact - size_px))
+
 
 @dataclass(frozen=True)
 class Sides:

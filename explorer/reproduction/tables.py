@@ -12,6 +12,12 @@ from explorer.reproduction.studies import Case, Study
 NOT_RUN = "not run"
 
 
+def measures_of(study: Study) -> tuple[str, ...]:
+    """The figures of a study. No turn is unseen where training turned the digits."""
+    is_upright = all(case.recipe.rotation == "none" for case in study.cases)
+    return tuple(name for name in MEASURES if is_upright or name != "unseen")
+
+
 @dataclass(frozen=True)
 class Cell:
     """One figure in percent: ours over the seeds that were run, None of none; the authors', None where they have none.
@@ -65,7 +71,7 @@ def rows_of(results: Results, studies: Iterable[Study]) -> Iterator[Row]:
 def _row(results: Results, study: Study, case: Case, *, is_first: bool) -> Row:
     authors = case.authors
     cells = []
-    for measure in MEASURES:
+    for measure in measures_of(study):
         values = results.percents(case.key, measure, first=is_first)
         figure = None if authors is None else authors.figures[measure]
         cells.append(Cell(measure, summarise(values) if values else None, figure))
@@ -92,7 +98,7 @@ def text(rows: Sequence[Row], *, seeds: int) -> str:
     lines: list[list[str]] = []
     for number, row in enumerate(rows):
         if number == 0 or rows[number - 1].study != row.study:
-            lines += [[], [row.study.title, "", *MEASURES.values()]]
+            lines += [[], [row.study.title, "", *(MEASURES[name] for name in measures_of(row.study))]]
         shown = f"ours ({row.seeds} of {seeds})" if row.seeds < seeds else f"ours ({row.seeds})"
         if not row.seeds:
             lines.append([row.title, NOT_RUN])
@@ -125,7 +131,12 @@ def _authors(figure: AuthorsFigure | None) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.1f}".replace("-", "−")
+    return "" if value is None else signed(value)
+
+
+def signed(value: float) -> str:
+    """With its sign and one digit."""
+    return f"{value + 0.0:+.1f}".replace("-0.0", "+0.0").replace("-", "−")
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:

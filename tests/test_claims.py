@@ -1,0 +1,174 @@
+"""What is said of the claims: true of runs that show them, false of runs that do not, and silent without enough."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from explorer.reproduction.claims import (
+    NOT_RUN,
+    NOT_SEEN,
+    OPEN,
+    SEEN,
+    fails_unseen_turns,
+    learns_to_break,
+    one_pixel_decides,
+    power,
+    relaxes_its_constraint,
+    what_mending_shows,
+    what_order_shows,
+    what_parity_shows,
+    what_uniform_shows,
+)
+from explorer.reproduction.knight import Knight, KnightRun
+from explorer.reproduction.results import Results, Session, seed_run
+from explorer.reproduction.sides import NetworkSides, Side, Sides
+from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.training.metrics import TESTED, Epoch
+from explorer.training.recipe import Recipe
+
+SESSION = Session("a command", "2025-01-31", "one core", {})
+UPRIGHT = mnist_studies(BUDGETS["mnist"]["quick"])[0]
+PAPER = {
+    "upright/exact-28": (97.5, 97.7, 97.9),
+    "upright/approximate-27": (68.0, 71.0, 74.0),
+    "upright/approximate-29": (66.0, 70.0, 75.0),
+    "upright/plain-28": (26.0, 27.0, 26.5),
+}
+
+
+def epoch(number: int, percent: float, near: float) -> Epoch:
+    """Upright always 0.98; every turn `percent`, every angle `percent` but 40°, which is `near`."""
+    angles = tuple(near / 100 if place == 4 else percent / 100 for place in range(36))
+    accuracy = {**dict.fromkeys(TESTED, percent / 100), "identity": 0.98}
+    return Epoch(number, number, None, None, 0.1, accuracy, angles, 0.9, {"logits": 0.1}, 1.0, 1.0)
+
+
+def results(cases: Mapping[str, Sequence[float]], *, near: float = 97.0, first: float = 50.0) -> Results:
+    """Runs whose accuracy at unseen turns is as given, in percent; one for each seed."""
+    found = Results("mnist", "quick")
+    for case, percents in cases.items():
+        for seed, percent in enumerate(percents):
+            recipe = Recipe(seed=seed, start="run:abcd" if case.startswith("tuned/") else "")
+            epochs = [epoch(0, first, near), epoch(2, percent, near + 0.1 * seed)]
+            found = found.with_run(case, seed_run(seed, recipe.document(), epochs), SESSION)
+    return found
+
+
+def knight(lowest_at_33: float) -> Knight:
+    runs = [KnightRun(32, seed, (0.7, 0.03), 0.03, "broken", "approximate") for seed in range(3)]
+    verdict = "broken" if lowest_at_33 < 0.68 else "unbreakable"
+    runs += [KnightRun(33, seed, (0.7, lowest_at_33), lowest_at_33, verdict, "exact") for seed in range(3)]
+    return Knight(tuple(runs), ())
+
+
+def test_the_knight_is_told_apart_at_one_size_alone() -> None:
+    found = learns_to_break(knight(0.6931))
+
+    assert found.state == SEEN
+    assert "At 32 px 3 of 3 trainings" in found.sentence and "At 33 px 0 of 3 do" in found.sentence
+
+
+def test_a_knight_that_is_told_apart_at_the_exact_size_contradicts_the_claim() -> None:
+    assert learns_to_break(knight(0.1)).state == NOT_SEEN
+
+
+@pytest.mark.parametrize(("error_at_33", "state"), [(2e-6, SEEN), (0.3, NOT_SEEN)])
+def test_one_pixel_decides_where_errors_follow_theory(error_at_33: float, state: str) -> None:
+    sides = (Side(32, False, 0.4), Side(33, True, error_at_33))
+
+    assert one_pixel_decides(Sides((NetworkSides("p4-resnet18", "1 mod 8", sides),), ())).state == state
+
+
+def test_unseen_turns_are_failed_where_the_interval_says_so() -> None:
+    found = fails_unseen_turns(results(PAPER))
+
+    assert found.state == SEEN
+    assert (
+        "right for 97.7 % of the digits" in found.sentence and "71.0 % at 27 px (26.7 points fewer [" in found.sentence
+    )
+
+
+def test_the_opposite_is_said_as_such() -> None:
+    found = fails_unseen_turns(results({**PAPER, "upright/approximate-29": (99.0, 99.1, 99.2)}))
+
+    assert found.state == NOT_SEEN and "1.4 points more [1.2, 1.6]" in found.sentence
+
+
+@pytest.mark.parametrize("values", [(97.6, 97.8, 97.7), (97.0, 99.0, 97.5)])
+def test_a_difference_that_may_be_chance_leaves_the_claim_open(values: tuple[float, ...]) -> None:
+    assert fails_unseen_turns(results({**PAPER, "upright/approximate-29": values})).state == OPEN
+
+
+def test_two_seeds_leave_the_claim_open() -> None:
+    found = fails_unseen_turns(results({case: values[:2] for case, values in PAPER.items()}))
+
+    assert found.state == OPEN and "[too few seeds for an interval]" in found.sentence
+
+
+def test_a_case_that_was_not_run_is_said() -> None:
+    without = {case: values for case, values in PAPER.items() if case != "upright/approximate-29"}
+
+    for found in (fails_unseen_turns(results(without)), fails_unseen_turns(None), relaxes_its_constraint(None)):
+        assert (found.state, found.sentence, found.short) == (OPEN, NOT_RUN, NOT_RUN)
+    assert learns_to_break(None).sentence == one_pixel_decides(None).sentence == NOT_RUN
+    assert what_parity_shows(None) == what_mending_shows(None) == what_order_shows(None, UPRIGHT) == NOT_RUN
+
+
+def turned(study: str, exact: float, approximate: float) -> Results:
+    """Exact networks right at 40° as often as `exact` says, approximate ones as `approximate`; 96 and 78 elsewhere."""
+    found = results({f"{study}/exact-28": (96.0, 96.1, 96.2)}, near=exact)
+    others = {f"{study}/approximate-{side}": (78.0, 78.5, 79.0) for side in (27, 29)}
+    for case, runs in results(others, near=approximate).cases.items():
+        for run in runs.values():
+            found = found.with_run(case, run, SESSION)
+    return found
+
+
+def test_the_constraint_is_relaxed_near_the_training_and_paid_for_elsewhere() -> None:
+    found = relaxes_its_constraint(turned("turned-20", 97.0, 98.0))
+
+    assert found.state == SEEN
+    assert "at least 1.0 points more [0.9, 1.1] right" in found.sentence
+    assert "points fewer [" in found.sentence and found.short.startswith("Near the angles of training +1.0 points")
+
+
+def test_a_constraint_that_does_not_pay_contradicts_the_claim() -> None:
+    assert relaxes_its_constraint(turned("turned-20", 98.0, 97.0)).state == NOT_SEEN
+
+
+def test_all_angles_are_compared_with_their_intervals() -> None:
+    said = what_uniform_shows(turned("uniform", 97.0, 97.0))
+
+    assert said.count("points [") == 2 and "−17" in said
+    assert what_uniform_shows(None) == "Training at all angles: not run yet."
+
+
+def test_parity_and_resampling_are_told_apart() -> None:
+    runs = {"parity/resized-30": (97.5, 97.6, 97.7), "parity/padded-29": (70.0, 71.0, 72.0)}
+
+    said = what_parity_shows(results({**PAPER, **runs, "parity/padded-30": (97.6, 97.7, 97.8)}))
+
+    assert "resampled but even (30 px): −0.1 points" in said and "padded to 29 px): −26.7 points" in said
+
+
+def test_mending_is_said_before_and_after_fine_tuning() -> None:
+    runs = {**PAPER, "mended/29": (97.4, 97.5, 97.6)}
+
+    assert what_mending_shows(results(runs)).endswith("Mending after training: not run yet.")
+    said = what_mending_shows(results({**runs, "tuned/29": (95.0, 95.5, 96.0)}, first=60.0))
+    assert "the same weights give 60.0 % at once and 95.5 % after" in said
+
+
+def test_the_authors_order_is_found_and_exceptions_are_named() -> None:
+    agreeing = what_order_shows(results(PAPER), UPRIGHT)
+    swapped = {**PAPER, "upright/plain-28": (99.0, 99.0, 99.0)}
+
+    # Upright all are equal here: the exact network is not below the three others, as the authors' is.
+    assert agreeing.startswith("Of the 18 pairs") and "15 come in the same order here; not exact, 28 px and" in agreeing
+    assert agreeing.count("at 0°") == 3 and "and 6 more" not in agreeing
+    assert what_order_shows(results(swapped), UPRIGHT).endswith("and 9 more.")
+
+
+@pytest.mark.parametrize(("value", "text"), [(3.2e-6, "3·10⁻⁶"), (0.0, "0·10⁰"), (9.9e-13, "1·10⁻¹²")])
+def test_small_numbers_are_readable(value: float, text: str) -> None:
+    assert power(value) == text
