@@ -5,6 +5,12 @@ import os
 # Small tensors: one thread each is faster than two that wait for each other, also in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import tempfile
+
+# Runs and data sets of tests are kept apart from the user's own; each worker of xdist has a folder of its own.
+_USER_FOLDER = tempfile.TemporaryDirectory(prefix="explorer-tests-", ignore_cleanup_errors=True)
+os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = _USER_FOLDER.name
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -111,6 +111,7 @@ READY = {
     "/orbit": "body:has(.st-key-orbit-done) .st-key-orbit-shifts-0 .modebar-btn",
     "/mends": ".js-plotly-plot",
     "/break_it": ".st-key-all-done",
+    "/train": ".st-key-train-estimated",
     "/about": ".drawings svg",
 }
 PATHS = tuple(page if page == "/about" else f"{page}?family=cnn&size=33" for page in READY)
