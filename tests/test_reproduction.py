@@ -79,7 +79,7 @@ def test_options_change_the_recipes(call: Call, tmp_path: Path) -> None:
 def test_json_is_one_document_with_ours_and_theirs(call: Call, tmp_path: Path) -> None:
     write_results(results(PAPER), tmp_path / "mine.json")
 
-    # The results are of other recipes than the budget's: they are shown, not continued.
+    # The results are of other recipes than the budget's: they are refused, not mixed with.
     status, out, err = call("mnist", "--only", "upright", "--to", str(tmp_path / "mine.json"), "--json")
     assert (status, out) == (2, "") and "remove it, or name another file with --to." in err
 
@@ -212,7 +212,7 @@ def test_a_small_grid_is_run_by_workers(tmp_path: Path, capsys: pytest.CaptureFi
 
     found = read_results(path, "mnist")
     assert found is not None
-    assert set(found.cases) == {"upright/approximate-27", "upright/approximate-29", "tuned/27", "tuned/29"}
+    assert set(found.cases) == {"upright/approximate-29", "tuned/29"}
     assert len(found.percents("tuned/29", "unseen", first=True)) == 1
     assert len(found.angles("upright/approximate-29")[0]) == 36
     assert "Mended and fine-tuned, 29 px" in capsys.readouterr().out

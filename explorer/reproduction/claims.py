@@ -65,8 +65,8 @@ def one_pixel_decides(sides: Sides | None) -> Finding:
     return Finding(
         SEEN if is_seen else NOT_SEEN,
         f"Measured for {len(sides.networks)} networks at {len(exact) + len(others)} sizes: the error is at most "
-        f"{power(max(exact))} at the {len(exact)} sizes that theory calls exact, and at least {power(min(others))} "
-        f"at the {len(others)} others.",
+        f"{power(max(exact))} at the {len(exact)} sizes that theory calls exact, and at least "
+        f"{min(others):.1f} at the {len(others)} others.",
         f"Error at most {power(max(exact))} at exact sizes, at least {min(others):.1f} at all others.",
     )
 
@@ -106,7 +106,8 @@ def relaxes_its_constraint(results: Results | None, study: str = "turned-20") ->
         f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate networks get at least "
         f"{_more(smallest, words)} right than the exact one at 40°, among the angles of training, and up to "
         f"{_more(largest, words)} over all 36 angles.",
-        f"Near the angles of training {signed(smallest.mean)} points, over all angles {signed(largest.mean)}.",
+        f"Against the exact network {signed(smallest.mean)} points near the angles of training, {signed(largest.mean)} "
+        "over all angles.",
     )
 
 

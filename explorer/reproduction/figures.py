@@ -178,7 +178,7 @@ def by_angle(results: Results, study: Study, *, mean_deg: float | None = None, s
     _add_key_of_authors(figure, polar=True)
     figure.update_polars(
         bgcolor="rgba(0,0,0,0)",
-        radialaxis={"range": [0, 100], "tickvals": [25, 50, 75, 100], "angle": 22.5, "gridcolor": _FAINT},
+        radialaxis={"range": [0, 100], "tickvals": [25, 50, 75], "angle": 22.5, "gridcolor": _FAINT},
         angularaxis={"dtick": 45, "gridcolor": _FAINT, "ticksuffix": "°"},
     )
     return _framed(figure, 440).update_layout(margin={"l": 40, "r": 40, "t": 64, "b": 24}, legend_y=1.1)
