@@ -76,6 +76,19 @@ def test_options_change_the_recipes(call: Call, tmp_path: Path) -> None:
     assert (run.recipe.epochs, run.recipe.train_pictures, run.recipe.test_pictures) == (3, 100, 50)
 
 
+def test_an_interrupted_wait_says_how_to_go_on(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("explorer.reproduction.command.time.sleep", interrupt)
+
+    status, out, err = call("mnist", "--seeds", "1", "--only", "mended", "--wait")
+
+    assert (status, out) == (130, "") and err == (
+        "\nThe runs go on; the same command waits for them and collects what is finished.\n"
+    )
+
+
 def test_json_is_one_document_with_ours_and_theirs(call: Call, tmp_path: Path) -> None:
     write_results(results(PAPER), tmp_path / "mine.json")
 

@@ -24,6 +24,7 @@ EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
 SEEDS = 3
 _CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
 _POLL_S = 1.0
+_INTERRUPTED = 130  # as shells have it
 _STUDIES: dict[str, Callable[[Budget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}
 
 
@@ -83,7 +84,11 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
         command=_command(options),
         on_results=lambda found: write_results(found, path),
     )
-    failures = _run(grid, settings, wait=options.wait)
+    try:
+        failures = _run(grid, settings, wait=options.wait)
+    except KeyboardInterrupt:
+        print("\nThe runs go on; the same command waits for them and collects what is finished.", file=sys.stderr)
+        return _INTERRUPTED
     rows = list(tables.rows_of(grid.results, studies))
     if options.json:
         print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
