@@ -18,6 +18,7 @@ st.navigation(
         st.Page(PAGES / "mends.py", title="Mends", icon=":material/healing:"),
         st.Page(PAGES / "break_it.py", title="Break it", icon=":material/bolt:"),
         st.Page(PAGES / "train.py", title="Train", icon=":material/model_training:"),
+        st.Page(PAGES / "paper.py", title="Paper", icon=":material/menu_book:"),
         st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
     ],
     position="top",

@@ -112,6 +112,7 @@ READY = {
     "/mends": ".js-plotly-plot",
     "/break_it": ".st-key-all-done",
     "/train": ".st-key-train-estimated",
+    "/paper": ".st-key-paper-sides .js-plotly-plot",
     "/about": ".drawings svg",
 }
 PATHS = tuple(page if page == "/about" else f"{page}?family=cnn&size=33" for page in READY)

@@ -1,0 +1,193 @@
+"""The Paper page: what it shows of results that are there, in part, damaged or absent, and where its links lead."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from explorer.reproduction import results as module
+from explorer.reproduction.figures import _ROUNDING
+from explorer.reproduction.results import VERSION, read_results, write_results
+from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.verdict import ROUNDING_LEVEL
+from tests.test_claims import PAPER, results
+
+ROOT = Path(__file__).parents[1]
+PAINT_LIMIT_MS = 60_000
+LOOK = "from explorer.pages.look_controls import controls; controls()"
+# What reads the parameters on each page, by the page's address; Mends has the controls of Look.
+CONTROLS = {
+    "": LOOK,
+    "mends": LOOK,
+    "sizes": LOOK.replace("look", "sizes"),
+    "break_it": LOOK.replace("look", "break_it"),
+    "train": "from explorer.pages.train_controls import controls; controls({})",
+}
+
+
+def open_page(name: str = "paper", **parameters: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    return app.switch_page(f"explorer/pages/{name}.py").run()
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.info, *app.error, *app.code, *app.caption])
+
+
+def tables(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that the page reads results from."""
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_nothing_is_shown_as_not_run_with_what_to_run(folder: Path) -> None:
+    app = open_page()
+
+    assert not app.exception
+    assert [info.value.partition(".")[0] for info in app.info] == ["Not run yet"] * 6
+    assert [code.value.split()[4] for code in app.code] == ["knight", "sizes", "mnist", "mnist", "mnist", "cifar10"]
+    assert words(app).count("**Open.**") == 4
+
+
+def test_results_are_shown_beside_the_authors(folder: Path) -> None:
+    write_results(results(PAPER), folder / "mnist-quick.json")
+
+    app = open_page()
+
+    assert not app.exception
+    assert "**Seen.** On turns that it has not seen, the exact network is right for 97.7 % of the digits" in words(app)
+    assert "python -m explorer reproduce mnist --budget full --wait" in words(app)  # the authors' split was not run
+    table = tables(app)
+    assert "authors, 100 runs" in table and "97.7 ± 0.2" in table
+    assert re.search(r"Approximate, 29 px.*ours, 3 seeds.*−0\.6", table, re.DOTALL)  # 70.3 less their 70.9
+
+
+def test_a_part_of_a_grid_is_said(folder: Path) -> None:
+    part = {case: values for case, values in PAPER.items() if case != "upright/plain-28"}
+    part["upright/exact-28"] = part["upright/exact-28"][:2]
+    write_results(results(part), folder / "mnist-quick.json")
+
+    table = tables(open_page())
+
+    assert "ours, 2 of 3 seeds" in table
+    assert re.search(r"Plain, 28 px<span class=\"ours\">not run</span>", table)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f'{{"experiment": "knight", "version": {VERSION + 1}}}', "were written by another version of the explorer"),
+        ("nothing", "knight.json is no results file of knight, or is damaged"),
+        (f'{{"experiment": "knight", "version": {VERSION}}}', "knight.json is no results file of knight"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sentence: str) -> None:
+    (folder / "knight.json").write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "assets" / "results" / "sizes.json", folder)
+
+    app = open_page()
+
+    assert not app.exception
+    assert [sentence in error.value for error in app.error] == [True]
+    assert "python -m explorer reproduce knight" in app.error[0].value
+    assert "Measured for 5 networks" in words(app)  # the others are shown
+
+
+def test_the_committed_results_show_the_first_two_claims() -> None:
+    shown = words(open_page())
+
+    assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 do", shown)
+    assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
+
+
+@pytest.mark.parametrize("budget", ["full", "quick"])
+def test_committed_results_are_of_the_recipes_that_the_command_runs(budget: str) -> None:
+    found = read_results(module.results_path("mnist", budget), "mnist")
+    if found is None:
+        return
+    for study in mnist_studies(BUDGETS["mnist"][budget]):
+        for case in study.cases:
+            for run in found.cases.get(case.key, {}).values():
+                assert run.recipe == module.comparable(case.seeded(run.seed).document())
+
+
+def test_a_chosen_network_and_rotation_are_shown(folder: Path) -> None:
+    shutil.copy(ROOT / "assets" / "results" / "sizes.json", folder)
+    write_results(
+        results({case.replace("upright", "uniform"): each for case, each in PAPER.items()}), folder / "mnist-quick.json"
+    )
+
+    app = open_page()
+    app.segmented_control(key="paper-network").set_value("p4-cnn")
+    app.segmented_control(key="paper-rotation").set_value("uniform").run()
+
+    assert not app.exception
+    assert "Trained at all angles, the approximate networks differ from the exact one" in words(app)
+    assert "Trained at all angles: accuracy" in tables(app) and "unseen" not in tables(app)
+
+
+def test_links_open_what_they_say(folder: Path) -> None:
+    """Every parameter of every link is the value of a control of its page."""
+    for name in ("knight", "sizes"):
+        shutil.copy(ROOT / "assets" / "results" / f"{name}.json", folder)
+    turned = {case.replace("upright", "turned-20"): values for case, values in PAPER.items()}
+    write_results(results({**PAPER, **turned, "mended/29": (97.0,)}), folder / "mnist-quick.json")
+    links = {(link.proto.page, link.proto.query_string) for link in open_page().get("page_link")}
+
+    assert len(links) >= 9
+    for page, query in sorted(links):
+        app = AppTest.from_string(CONTROLS[page], default_timeout=60)
+        wanted = {key: value for key, [value] in parse_qs(query).items()}
+        app.query_params.update(wanted)
+        app.run()
+        assert not app.exception
+        for key, value in wanted.items():
+            shown = app.session_state[key]
+            assert str(shown) == value or float(shown) == float(value), (page, key)
+
+
+def test_every_control_has_an_explanation() -> None:
+    app = open_page()
+
+    assert [control.label for control in app.segmented_control if not control.help] == []
+
+
+def test_the_page_opens_without_torch() -> None:
+    program = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+page = "import runpy; runpy.run_path({str(ROOT / "explorer" / "pages" / "paper.py")!r})"
+AppTest.from_string(page, default_timeout=60).run()
+sys.exit("torch" in sys.modules)
+"""
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_rounding_is_that_of_the_verdict() -> None:
+    assert ROUNDING_LEVEL["float32"] == _ROUNDING
+
+
+def test_a_visitor_reads_and_goes_on_to_look(open_page: Callable[..., Page]) -> None:
+    page = open_page("/paper")
+    expect(page.get_by_role("heading", name="2. One pixel decides")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    expect(page.locator(".st-key-paper-sides .js-plotly-plot")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    expect(page.get_by_role("table", name="The largest relative error")).to_contain_text("1 mod 32")
+
+    page.get_by_role("link", name="p4-resnet18 at 33 px: exact").click()
+
+    page.wait_for_url(re.compile(r"/\?size=33$"), timeout=PAINT_LIMIT_MS)  # the network is the default one
