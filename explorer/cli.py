@@ -21,7 +21,7 @@ from explorer.report import break_document, finite, measure_document
 from explorer.reproduction.command import add_reproduce
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
-from explorer.terminal import Parser, print_json, print_table, seed
+from explorer.terminal import INTERRUPTED, Parser, print_json, print_table, seed
 from explorer.training.runs import open_store
 from explorer.training.starts import check_network, classes_of, weights_named
 from explorer.training_cli import add_training
@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExplorerError as error:
         print(f"explorer: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # Ctrl-C needs no explanation
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +95,6 @@ def _parser() -> argparse.ArgumentParser:
 def _add_network(command: argparse.ArgumentParser) -> None:
     """A network as it is measured."""
     _add_named_network(command)
-    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, a run's id or shipped:NAME")
     command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
@@ -101,6 +102,7 @@ def _add_network(command: argparse.ArgumentParser) -> None:
 def _add_named_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random weights (default 0)")
+    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, a run's id or shipped:NAME")
     command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
     command.add_argument(
         "--subsampling",
@@ -195,12 +197,12 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
 
 def _break(options: argparse.Namespace, settings: Settings) -> int:
     engine = Engine(settings)
-    network = _network(options)
+    network, weights = _trained(options, settings)
     height_px, width_px = _size(options.size)
     engine.check_size(height_px=height_px, width_px=width_px)
     picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
     element = _element(options.transform)
-    attempt = Attempt(network, picture, element, options.seed, options.steps, options.learning_rate)
+    attempt = Attempt(network, picture, element, options.seed, options.steps, options.learning_rate, weights)
     training = Training(attempt)
     predicted, _ = predicted_by_theory(engine, attempt)
     steps = list(training)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+INTERRUPTED = 130  # the status that shells expect after Ctrl-C
 MAX_SEED = 2**63 - 1  # of torch's generators
 
 

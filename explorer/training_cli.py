@@ -15,7 +15,7 @@ from explorer.engine import network_spec
 from explorer.errors import RunError
 from explorer.images import Fit
 from explorer.settings import Settings
-from explorer.terminal import all_finite, print_json, print_table, seed
+from explorer.terminal import INTERRUPTED, all_finite, print_json, print_table, seed
 from explorer.training.launch import pump
 from explorer.training.limits import check_limits, check_training
 from explorer.training.metrics import Epoch
@@ -26,7 +26,6 @@ from models.catalog import SUBSAMPLINGS
 
 _POLL_S = 0.3
 _CANCEL_LIMIT_S = 15.0  # for a worker that has to be ended
-_INTERRUPTED = 130  # the status that shells expect after Ctrl-C
 _DEFAULTS = Recipe()
 
 
@@ -46,7 +45,7 @@ def add_training(commands: Any) -> tuple[argparse.ArgumentParser, ...]:
     for command, action in ((run, _run), (cancel, _cancel), (resume, _resume)):
         command.add_argument("id", metavar="ID", help="as `runs` lists it")
         command.set_defaults(run=action)
-    for command in (train, resume):
+    for command in (train, run, resume):
         command.add_argument("--wait", action="store_true", help="stay until it has ended, with a progress bar")
     return train, runs, run, cancel, resume
 
@@ -161,7 +160,7 @@ def _wait(run: str, options: argparse.Namespace, store: Store, settings: Setting
         ended = _watch(run, store, settings)
     except KeyboardInterrupt:
         print(f"\nThe run {run} goes on: `python -m explorer cancel {run}` stops it.", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     if ended.state != "finished":
         again = f" `python -m explorer resume {run}` goes on." if ended.state == "interrupted" else ""
         raise RunError(f"The run {run} is {ended.state}. {ended.error}{again}".strip())
@@ -185,7 +184,10 @@ def _draw(bar: Any, run: Run) -> None:
     if run.progress is None:
         bar.set_description_str(f"{run.id} {_standing(run)}")
         return
-    bar.total, bar.n = run.progress.steps, run.progress.step
+    if bar.total is None:  # the clock of the time left starts with the training that is seen
+        bar.reset(total=run.progress.steps)
+        bar.initial = run.progress.step
+    bar.n = run.progress.step
     bar.set_description_str(f"{run.id} epoch {min(run.progress.epoch + 1, run.recipe.epochs)}", refresh=False)
     bar.set_postfix_str(f"loss {run.progress.loss:.3f}", refresh=False)
     bar.refresh()
@@ -223,6 +225,8 @@ def _row(run: Run, epochs: Sequence[Epoch]) -> tuple[object, ...]:
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     store = open_store(settings)
+    if options.wait:
+        return _wait(options.id, options, store, settings)
     pump(store, settings)
     return _show(store.get(options.id), options, store)
 
@@ -279,7 +283,7 @@ def _epoch_row(epoch: Epoch) -> tuple[object, ...]:
 def _headline(run: Run) -> str:
     recipe = run.recipe
     rotation = "" if recipe.rotation == "none" else f", {recipe.rotation} rotation"
-    return f"Run {run.id}: {recipe.network} at {recipe.size_px} px on {recipe.data}{rotation}. {_standing(run)}."
+    return f"Run {run.id} ({_standing(run)}): {recipe.network} at {recipe.size_px} px on {recipe.data}{rotation}."
 
 
 def _standing(run: Run) -> str:
