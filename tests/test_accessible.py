@@ -9,9 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.app_process import ROOT
+from tests.rest import settle
 
 PAINT_LIMIT_MS = 60_000
-SETTLE_MS = 1000  # transitions and charts; axe would measure half-faded colours
 GRAVE = ("serious", "critical")
 WIDE, NARROW = (1440, 900), (390, 844)
 THEMES = pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.full), True], ids=["light", "dark"])
@@ -120,12 +120,12 @@ PATHS = tuple(page if page == "/about" else f"{page}?family=cnn&size=33" for pag
 
 @pytest.fixture
 def open_painted(open_page: Callable[..., Page]) -> Callable[..., Page]:
-    """`open_page`, and wait until all is drawn."""
+    """`open_page`, and wait until all is drawn and at rest: axe would measure half-faded colours."""
 
     def open_painted(path: str, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Page:
         page = open_page(path, width_px=size[0], height_px=size[1], dark=dark)
         page.locator(READY[path.partition("?")[0]]).first.wait_for(timeout=PAINT_LIMIT_MS)
-        page.wait_for_timeout(SETTLE_MS)
+        settle(page)
         return page
 
     return open_painted
@@ -157,7 +157,7 @@ def test_a_page_has_no_grave_finding(
 def test_the_sidebar_over_a_narrow_page_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
     page = open_painted("/?family=cnn", NARROW, dark=dark)
     page.get_by_test_id("stExpandSidebarButton").click()
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
 
     assert findings(page) == []
 
@@ -166,7 +166,7 @@ def test_the_sidebar_over_a_narrow_page_has_no_grave_finding(open_painted: Calla
 def test_an_open_popover_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
     page = open_painted("/?family=cnn", dark=dark)
     expect(popover(page, "What am I looking at?")).to_be_visible()
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
 
     assert findings(page) == []
 
@@ -176,7 +176,7 @@ def test_a_map_opened_large_has_no_grave_finding(open_painted: Callable[..., Pag
     page = open_painted("/?family=cnn", dark=dark)
     page.get_by_role("button", name="Open large").click()
     expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible(timeout=PAINT_LIMIT_MS)
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
 
     assert findings(page) == []
 
@@ -195,7 +195,7 @@ def test_an_error_has_no_grave_finding(open_painted: Callable[..., Page], dark: 
     size_px.fill("5")
     size_px.press("Enter")
     expect(page.get_by_text("The network cannot take 5×5 px")).to_be_visible(timeout=PAINT_LIMIT_MS)
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
 
     assert findings(page) == []
 

@@ -21,6 +21,7 @@ from explorer.pages.break_it_controls import View
 from explorer.pages.break_it_live import Hunt, Lane, SearchJob, TrainingJob
 from models.catalog import spec
 from models.groups import Element
+from tests.charts import charts_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -55,8 +56,7 @@ def texts(app: AppTest, start: str) -> list[str]:
 
 def losses(app: AppTest) -> list[list[float]]:
     """Of both sizes, as they are drawn."""
-    chart = next(chart for chart in app.get("plotly_chart") if '"text":"loss"' in chart.proto.spec)
-    return [list(line["y"]) for line in json.loads(chart.proto.spec)["data"]]
+    return [list(line["y"]) for line in charts_of(app)["break-0"]["figure"]["data"]]
 
 
 def test_the_first_view_trains_the_knight_and_one_size_learns() -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from explorer.pages import orbit_live
+from tests.charts import charts_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -35,8 +36,7 @@ def open_orbit(**parameters: str) -> AppTest:
 
 def charts(app: AppTest) -> list[tuple[str, list[dict[str, Any]]]]:
     """(words, traces) of every chart, in order: polar and mirrors of the layer, of the logits, logits, shifts."""
-    protos = [element.proto for element in app.get("plotly_chart")]
-    return [(proto.alt, json.loads(proto.spec)["data"]) for proto in protos]
+    return [(chart["words"], chart["figure"]["data"]) for chart in charts_of(app).values()]
 
 
 def polar_points(traces: list[dict[str, Any]], title: str) -> dict[float, str]:

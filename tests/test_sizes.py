@@ -221,7 +221,7 @@ def test_every_control_has_an_explanation() -> None:
 def test_a_visitor_saves_the_chart_and_opens_a_size_by_a_click(open_page: Callable[..., Page], tmp_path: Path) -> None:
     page = open_page("/sizes?family=cnn&from=24&to=29")
     expect(page.get_by_text("All sizes are measured.")).to_be_visible(timeout=PAINT_LIMIT_MS)
-    chart = page.get_by_test_id("stPlotlyChart").first
+    chart = page.locator(".st-key-sizes-curve")
 
     with page.expect_download() as download:
         chart.locator("[data-title^='Download plot']").click()

@@ -18,7 +18,7 @@ from explorer.pages.look_sheet import SIGNS, Chart, draw_chart
 from explorer.pages.shared import expected_errors
 from explorer.transforms import label_of
 
-_PIECE_S, _LONG_PIECE_S = 0.4, 1.0  # of work between two drawings, each of which makes the charts blink
+_PIECE_S, _LONG_PIECE_S = 0.4, 1.0  # of work between two drawings
 _STARTED, _STOPPED, _JOB = "break_started", "break_stopped", "break_job"
 _LOGITS = "logits"
 _IDEA = {
@@ -135,10 +135,10 @@ class _Work(ABC):
         if not parts or self.steps_of(parts) < 0:
             return
         charts, pictures = self.charts(parts)
-        for row, explained in ((charts, False), (pictures, True)):
-            for column, (title, chart) in zip(st.columns(len(row)), row.items(), strict=True):
+        for row, key in ((charts, "break"), (pictures, "break-pictures")):
+            for number, (column, (title, chart)) in enumerate(zip(st.columns(len(row)), row.items(), strict=True)):
                 with column:
-                    _draw(title, chart, explained=explained)
+                    _draw(title, chart, key=f"{key}-{number}", explained=row is pictures)
 
     @abstractmethod
     def job(self) -> Any:
@@ -241,10 +241,10 @@ def _search_card(hunt: Any, view: View) -> None:
         st.caption("Nothing but rounding was found." if hunt.is_rounding else "A picture shows how large it can get.")
 
 
-def _draw(title: str, chart: Chart, *, explained: bool) -> None:
+def _draw(title: str, chart: Chart, *, key: str, explained: bool) -> None:
     """The chart under its title, and its words below if `explained`."""
     st.markdown(f"**{title}**")
-    draw_chart(chart, key=title)
+    draw_chart(chart, key=key)
     if explained:
         st.caption(chart.alt)
 

@@ -1,6 +1,7 @@
 """What all pages share that computes: the engine of this process. Imports torch, so pages import this late."""
 
 import gc
+import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -13,6 +14,8 @@ from explorer.errors import WeightsError
 from explorer.pages.shared import settings
 from explorer.pages.trained import Trained
 from explorer.weights import Weights, weights_from
+
+importlib.import_module("pandas")  # all of it, before a figure is made: Plotly takes for ready what a thread imports
 
 Result = TypeVar("Result")
 

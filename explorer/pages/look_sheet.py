@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from explorer.pages.chart_view import chart_view
 from explorer.pages.look_controls import View
 from explorer.pages.sampling_view import sampling_view
 from explorer.pages.shared import settings
 
 SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
-AXIS_COLOURS = {"light": "#59616d", "dark": "#a9b1bd"}  # grayTextColor of the theme
 REASONS_PX = {1: 308, 2: 640}  # drawings side by side, with the gap between; a phone has less
 _ABOUT = Path(__file__).with_name("about.py")
 Figure = Mapping[str, Any]
@@ -160,17 +159,8 @@ def draw_charts(sheet: Sheet) -> None:
 
 
 def draw_chart(chart: Chart, *, key: str) -> None:
-    """The chart with its words."""
-    st.plotly_chart(themed(chart), key=key, alt=chart.alt)
-
-
-def themed(chart: Chart) -> go.Figure:
-    """The figure with its axes in the theme's grey, for Plotly's own is too pale to read."""
-    colour = AXIS_COLOURS[st.context.theme.type or "light"]
-    figure = go.Figure(chart.figure).update_layout(font_color=colour)
-    figure.update_xaxes(tickfont_color=colour, title_font_color=colour)
-    figure.update_yaxes(tickfont_color=colour, title_font_color=colour)
-    return figure
+    """The chart with its words; drawn anew in place as long as `key` and the place are the same."""
+    chart_view(chart.figure, chart.alt, key=key)
 
 
 def set_control(key: str, value: object) -> None:

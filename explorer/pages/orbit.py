@@ -12,12 +12,11 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.pages.controls import linked
-from explorer.pages.look_sheet import AXIS_COLOURS, Chart, draw_chart
+from explorer.pages.look_sheet import draw_chart
 from explorer.pages.orbit_controls import View, controls
 from explorer.pages.shared import expected_errors
 from explorer.transforms import transform_label
@@ -169,7 +168,7 @@ def _polar_plots(live: ModuleType, work: Any) -> None:
                 f"**Error by {kind}: {layer}**" if layer == _LOGITS else f"**Error by {kind}:** `{layer}`",
                 help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every angle, 0° on top, counterclockwise as the picture turns.",
             )
-            _draw_polar(live.polar_chart(work, layer), key=f"polar-{layer == _LOGITS}")
+            draw_chart(live.polar_chart(work, layer), key=f"polar-{layer == _LOGITS}")
             st.markdown("**Mirrors**", help="The same for the four mirrors that move pixels to pixels.")
             draw_chart(live.mirrors_chart(work, layer), key=f"mirrors-{layer == _LOGITS}")
     for variant in work.orbit.variants:
@@ -184,13 +183,6 @@ def _polar_plots(live: ModuleType, work: Any) -> None:
 def _has_layer(work: Any, variant: Any) -> bool:
     """Whether the network has the chosen layer, as far as is known."""
     return all(work.layer in errors.rows for batch, errors in work.found if batch.variant == variant)
-
-
-def _draw_polar(chart: Chart, *, key: str) -> None:
-    colour = AXIS_COLOURS[st.context.theme.type or "light"]
-    figure = go.Figure(chart.figure)
-    figure.update_polars(radialaxis_tickfont_color=colour, angularaxis_tickfont_color=colour)
-    draw_chart(Chart(figure.to_plotly_json(), chart.alt), key=key)
 
 
 def _turned_picture(live: ModuleType, work: Any) -> None:

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.pages.look_sheet import Chart, themed
+from explorer.pages.chart_view import chart_view, clicked
+from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import expected_errors, settings
 from explorer.pages.sizes_controls import Range, controls
 
@@ -128,19 +129,7 @@ def _set_stopped(identity: str | None) -> None:
 
 def _chart(chart: Chart, key: str, file_name: str) -> None:
     """A chart whose marks open Look, with a camera that saves it as PNG."""
-    st.plotly_chart(
-        themed(chart),
-        key=key,
-        alt=chart.alt,
-        on_select=lambda: _want_clicked(key),
-        selection_mode="points",
-        config={
-            "displayModeBar": True,
-            "displaylogo": False,
-            "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-            "toImageButtonOptions": {"format": "png", "filename": file_name, "scale": 2},
-        },
-    )
+    chart_view(chart.figure, chart.alt, key=key, file_name=file_name, on_click=lambda: _want_clicked(key))
 
 
 # ---------------------------------------------------------------------------------------------------------------- links
@@ -161,9 +150,9 @@ def _open_what_was_clicked() -> None:
 
 
 def _want_clicked(key: str) -> None:
-    """Ask for the size of the clicked mark; names and numbers come from the browser, so they are checked."""
-    match st.session_state[key]["selection"]["points"]:
-        case [{"customdata": [int(height_px), int(width_px)]}, *_]:
+    """Ask for the size of the clicked mark; numbers come from the browser, so they are checked."""
+    match clicked(key):
+        case [int(height_px), int(width_px)]:
             _want(height_px, width_px)
 
 
