@@ -67,12 +67,15 @@ def error_per_layer(measurement: Measurement, prediction: Prediction) -> go.Figu
     return figure
 
 
-def logits_bars(logits: Mapping[str, Sequence[float]]) -> go.Figure:
-    """The logits of the upright picture and of every transformed one, side by side for each class."""
+def logits_bars(logits: Mapping[str, Sequence[float]], classes: Sequence[str] = ()) -> go.Figure:
+    """The logits of the upright picture and of every transformed one, side by side for each class.
+
+    `classes` are named in the order of the logits; without names they are numbered.
+    """
     figure = go.Figure()
     for number, (transform, values) in enumerate(logits.items()):
         figure.add_bar(
-            x=[str(label) for label in range(len(values))],
+            x=list(classes or map(str, range(len(values)))),
             y=list(values),
             name=label_of(transform),
             marker_color=_COLOURS[number % len(_COLOURS)],

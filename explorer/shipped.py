@@ -1,6 +1,6 @@
 """Trained weights that come with the app: what there is, its figures, and the files, checked by their SHA-256.
 
-`explorer.training.make_shipped` makes them. Reading the list and the bytes needs no torch.
+`explorer.reproduction.make_shipped` makes them. Reading the list and the bytes needs no torch.
 """
 
 import hashlib

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
+from explorer.breaking import Attempt, Training
 from explorer.cli import main
 from explorer.engine import Engine, Inspection, Request
 from explorer.fitting import fit
@@ -21,7 +22,10 @@ from explorer.report import measure_document
 from explorer.settings import Settings
 from explorer.sweep import SizeResult
 from explorer.verdict import ROUNDING_LEVEL
+from explorer.weights import save_weights
+from models.build import build
 from models.catalog import NAMES, spec
+from tests.seeded_weights import weights_of_seed
 
 ROOT = Path(__file__).parents[1]
 RESNET = ("--network", "p4-resnet18", "--minimum-width")
@@ -300,6 +304,19 @@ def test_bad_input_to_measure_is_one_line_and_status_2(call: Any, arguments: lis
 )
 def test_bad_input_to_sizes_is_one_line_and_status_2(call: Any, arguments: list[str], words: list[str]) -> None:
     assert_one_line_about_bad_input(call("sizes", *CNN, *arguments), *words)
+
+
+def test_break_starts_from_the_weights_of_a_file(call: Any, tmp_path: Path) -> None:
+    network = spec("p4-cnn", minimum_width=True)
+    save_weights(build(network, seed=1), tmp_path / "body.safetensors")
+    arguments = ["break", *CNN, "--size", "28", "--steps", "1", "--json"]
+
+    given = strictly(call(*arguments, "--weights", str(tmp_path / "body.safetensors")).out)
+
+    picture = fit(load_gallery("knight"), height_px=28, width_px=28, how="resize")
+    training = Training(Attempt(network, picture, steps=1, weights=weights_of_seed(network, 1)))
+    assert given["losses"] == [step.loss for step in training]
+    assert given["first_loss"] != strictly(call(*arguments).out)["first_loss"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["networks", "extra"]], ids=" ".join)

@@ -138,6 +138,11 @@ def test_bars_of_numbers_written_down_here() -> None:
     assert figure.layout.barmode == "group"
 
 
+def test_bars_stand_at_the_names_of_their_classes() -> None:
+    (bar,) = logits_bars({"identity": (1.5, -2.0)}, ("cat", "dog")).data
+    assert list(zip(bar.x, bar.y, strict=True)) == [("cat", 1.5), ("dog", -2.0)]
+
+
 def test_large_map_shows_the_values_upright_on_a_symmetric_scale() -> None:
     maps = torch.tensor([[0.0, 1.0, -3.0], [0.5, 0.25, 2.0]])
     figure = large_map(maps, limit=4.0)

@@ -31,6 +31,7 @@ TEXTS = (
     "first_broken",
     "before",
     "reasons",
+    "answers",
 )
 
 

@@ -8,7 +8,7 @@ from explorer.images import GALLERY, Picture, load_gallery
 from explorer.pages.controls import DEFAULT_SIZE_PX, linked
 from explorer.pages.shared import settings
 from explorer.pages.trained import Trained, default
-from explorer.pages.weights_controls import fitted, weights_control
+from explorer.pages.weights_controls import fitted, seed_control, weights_control
 from explorer.transforms import elements_to_measure
 from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 from models.groups import Element
@@ -52,6 +52,7 @@ def controls() -> View:
         st.markdown("#### ◐ Equivariance Explorer")
         gallery, picture = _picture_control()
         network = _network_controls()
+        trained = weights_control()
         sizes_px = _size_control()
         element = st.selectbox(
             "Transform",
@@ -60,7 +61,7 @@ def controls() -> View:
             **linked("told"),
         )
         steps, learning_rate = _training_controls(network)
-        trained, seed = weights_control()
+        seed = seed_control(trained)
     network, trained = fitted(network, trained)
     return View(network, gallery, picture, sizes_px, Element.parse(element), seed, steps, learning_rate, trained)
 

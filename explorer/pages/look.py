@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.pages.commands import options
 from explorer.pages.controls import DEFAULT_SIZE_PX
 from explorer.pages.layer_view import Enlarge, layer_view, requested
+from explorer.pages.look_answers import draw_answers
 from explorer.pages.look_controls import View, controls
 from explorer.pages.look_sheet import Shown, draw_chart, draw_charts, draw_verdict, set_control
 from explorer.pages.opening import stored_sheet
@@ -89,6 +90,8 @@ def _offer_default_size() -> None:
 
 def _draw(shown: Shown, *, made: str) -> None:
     draw_verdict(shown.sheet, made=made)
+    if shown.sheet.answers is not None:
+        draw_answers(shown.sheet.answers)
     wanted = layer_view(shown.sheet.payload, key="layers")
     if wanted is not None:
         _enlarged(shown.view, wanted)

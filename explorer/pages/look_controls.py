@@ -15,7 +15,7 @@ from explorer.pages.controls import (
 )
 from explorer.pages.shared import settings
 from explorer.pages.trained import Trained
-from explorer.pages.weights_controls import weights_controls
+from explorer.pages.weights_controls import more_controls, weights_control
 from explorer.transforms import Shift, Transform, elements_to_measure
 from models.catalog import NetworkSpec
 from models.groups import Element
@@ -59,11 +59,12 @@ def controls() -> tuple[View, DeltaGenerator]:
         st.markdown("#### ◐ Equivariance Explorer")
         gallery, pictures, number = picture_controls()
         network = network_controls()
+        trained = weights_control()
         height_px, width_px = _size_controls()
         near_size = st.empty()
         how = fit_control()
         extra = _transform_controls(network)
-        network, trained, seed, dtype = weights_controls(network)
+        network, trained, seed, dtype = more_controls(network, trained)
     view = View(network, seed, dtype, gallery, pictures, number, height_px, width_px, how, extra, trained)
     return view, near_size
 

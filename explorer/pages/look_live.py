@@ -1,14 +1,18 @@
 """The part of the Look page that computes: views measured, single channels, and rows of the table. Imports torch."""
 
+import base64
 import hashlib
+import io
 import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
+from explorer.answers import TURNS, answer_changes, answers_in_words, answers_of
 from explorer.engine import Inspection, Request
 from explorer.exactness import Prediction, predict
 from explorer.figures import error_per_layer, large_map, logits_bars
@@ -19,9 +23,10 @@ from explorer.packing import pack_view
 from explorer.pages.layer_view import Enlarge, requested
 from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_controls import View
-from explorer.pages.look_sheet import Chart, Sheet
+from explorer.pages.look_sheet import Answers, Chart, Sheet, Turn
 from explorer.pages.shared import visitor
 from explorer.reasons import draw_reasons
+from explorer.symmetry import transform_picture
 from explorer.transforms import label_of, parse
 from explorer.verdict import ROUNDING_LEVEL, explain, size_text
 from models.build import parameters
@@ -29,6 +34,7 @@ from models.catalog import FAMILIES, GROUPS
 from models.groups import Element
 
 Progress = Callable[[float], None]
+Logits = dict[str, tuple[float, ...]]
 
 _sheets: Kept[Sheet] = Kept(8)
 _channels: Kept[dict[str, Tensor]] = Kept(16)
@@ -183,7 +189,8 @@ def _described(view: View, inspection: Inspection) -> Sheet:
         explain(view.network, prediction, measured, verdict),
         f"{inspection.device} · {measured.dtype} · {_duration(inspection.elapsed_s)}",
         _errors_chart(inspection),
-        _logits_chart(measured.logits),
+        _logits_chart(_beside_answers(view, measured.logits), _classes(view)),
+        _answers(view, measured.logits),
     )
 
 
@@ -225,9 +232,48 @@ def _errors_chart(inspection: Inspection) -> Chart:
     return Chart(json.loads(figure.to_json()), f"Errors: {'; '.join(words)}.")
 
 
-def _logits_chart(logits: dict[str, tuple[float, ...]]) -> Chart:
-    answers = [f"{label_of(name)}: class {int(np.argmax(values))}" for name, values in logits.items()]
-    return Chart(json.loads(logits_bars(logits).to_json()), f"Largest logit: {'; '.join(answers)}.")
+def _logits_chart(logits: Logits, classes: tuple[str, ...]) -> Chart | None:
+    """The bars; None for the upright picture alone."""
+    if len(logits) == 1:
+        return None
+    said = {name: int(np.argmax(values)) for name, values in logits.items()}
+    answers = [f"{label_of(name)}: class {classes[number] if classes else number}" for name, number in said.items()]
+    return Chart(json.loads(logits_bars(logits, classes).to_json()), f"Largest logit: {'; '.join(answers)}.")
+
+
+def _classes(view: View) -> tuple[str, ...]:
+    """Names for the logits; none for random weights, whose classes mean nothing."""
+    return () if view.trained is None else view.trained.header.classes
+
+
+def _beside_answers(view: View, logits: Logits) -> Logits:
+    """The logits that the answers do not show: all, or those of upright and of what is no quarter turn."""
+    if view.trained is None:
+        return logits
+    return {name: values for name, values in logits.items() if name == "identity" or name not in TURNS}
+
+
+def _answers(view: View, logits: Logits) -> Answers | None:
+    """What a trained network answers at the four turns; None for random weights."""
+    if view.trained is None:
+        return None
+    classes = _classes(view)
+    found = answers_of(logits, classes)
+    fitted = fit(view.picture, height_px=view.height_px, width_px=view.width_px, how=view.how)
+    turns = tuple(
+        Turn(each.words, _png(transform_picture(fitted, Element.parse(each.turn))), each.top) for each in found
+    )
+    chart = _logits_chart({each.turn: logits[each.turn] for each in found}, classes)
+    assert chart is not None
+    return Answers(answers_in_words(found), answer_changes(found), turns, chart)
+
+
+def _png(picture: Tensor) -> str:
+    """A picture (3, H, W), 0..1, as PNG in base64."""
+    pixels = (picture * 255).round().byte().permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _payload(first_field: int, view: View, inspection: Inspection, picture: Tensor) -> bytes:

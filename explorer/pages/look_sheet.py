@@ -11,8 +11,12 @@ from explorer.pages.chart_view import chart_view
 from explorer.pages.look_controls import View
 from explorer.pages.sampling_view import sampling_view
 from explorer.pages.shared import settings
+from explorer.pages.trained import choose
+from explorer.shipped import shipped
+from explorer.training.recipe import SHIPPED
 
 SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
+TO_SHOW = "p4-cnn-29"  # of the weights in assets: one pixel from exact
 REASONS_PX = {1: 308, 2: 640}  # drawings side by side, with the gap between; a phone has less
 _ABOUT = Path(__file__).with_name("about.py")
 Figure = Mapping[str, Any]
@@ -24,6 +28,25 @@ class Chart:
 
     figure: Figure = field(repr=False)
     alt: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The answer for one turn: words for it, the picture as PNG in base64, and the likeliest (class, share)."""
+
+    words: str
+    png: str = field(repr=False)
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a trained network for the four turns: in a sentence, for each, and the logits as bars."""
+
+    sentence: str
+    is_changing: bool
+    turns: tuple[Turn, ...]
+    logits: Chart
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,8 @@ class Sheet:
     exact_sizes: the same in one line, for the place under the size.
     sentences: the explanation.
     made: device, precision and time.
+    logits: of all transforms; of trained networks those that `answers` leaves out, None where there are none.
+    answers: of trained networks alone.
     reasons: drawings of the layer that decides, as `sampling_view` takes them.
     """
 
@@ -55,7 +80,8 @@ class Sheet:
     sentences: tuple[str, ...]
     made: str
     errors: Chart
-    logits: Chart
+    logits: Chart | None
+    answers: Answers | None = None
     reasons: tuple[str, ...] = field(repr=False, default=())
     payload: bytes = field(repr=False, default=b"")
 
@@ -144,7 +170,7 @@ def _subsample(subsampling: str, only: str | None = None) -> None:
 
 def draw_charts(sheet: Sheet) -> None:
     """Error per layer, and the logits."""
-    left, right = st.columns([3, 2])
+    left, right = st.columns([3, 2]) if sheet.logits is not None else (st.container(), None)
     with left:
         st.markdown(
             "**Error per layer**",
@@ -152,10 +178,27 @@ def draw_charts(sheet: Sheet) -> None:
             "all that follow inherit it.",
         )
         draw_chart(sheet.errors, key="error-per-layer")
-    with right:
-        st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
-        draw_chart(sheet.logits, key="logits")
-        st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
+    if right is not None and sheet.logits is not None:
+        with right:
+            st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
+            draw_chart(sheet.logits, key="logits")
+            _about_logits(sheet)
+
+
+def _about_logits(sheet: Sheet) -> None:
+    if sheet.answers is not None:
+        st.caption("The transforms beside the four turns.")
+        return
+    st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
+    if shipped():
+        st.button(
+            "Use trained weights",
+            key="use-trained",
+            icon=":material/model_training:",
+            on_click=choose,
+            args=(f"{SHIPPED}{TO_SHOW}",),
+            help="A network that reads handwritten digits, with a digit: what does it answer when that is turned?",
+        )
 
 
 def draw_chart(chart: Chart, *, key: str) -> None:

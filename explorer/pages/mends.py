@@ -13,7 +13,7 @@ from explorer.pages.controls import fit_control, network_controls, picture_contr
 from explorer.pages.look_sheet import Chart, draw_chart
 from explorer.pages.shared import expected_errors
 from explorer.pages.trained import Trained
-from explorer.pages.weights_controls import weights_controls
+from explorer.pages.weights_controls import more_controls, weights_control
 from models.catalog import NetworkSpec
 
 _FORMATS = {"quarter turns": "{:.1e}", "other angles": "{:.2f}", "shifts": "{:.2f}", "time": "{:.2f} ×"}
@@ -98,9 +98,10 @@ def _controls() -> Case:
         st.markdown("#### ◐ Equivariance Explorer")
         _, pictures, number = picture_controls()
         network = network_controls(subsampling=False)
+        trained = weights_control()
         side_px = size_control()
         how = fit_control()
-        network, trained, seed, dtype = weights_controls(network)
+        network, trained, seed, dtype = more_controls(network, trained)
     return Case(network, seed, dtype, pictures[number], side_px, how, trained)
 
 

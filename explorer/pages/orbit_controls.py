@@ -14,7 +14,7 @@ from explorer.pages.controls import (
     size_control,
 )
 from explorer.pages.trained import Trained, plain_beside
-from explorer.pages.weights_controls import weights_controls
+from explorer.pages.weights_controls import more_controls, weights_control
 from models.catalog import NetworkSpec
 
 ROLES = {  # of explorer.orbit.variants; with the sign in the plots, and what it means
@@ -69,9 +69,10 @@ def controls() -> View:
         st.markdown("#### ◐ Equivariance Explorer")
         gallery, uploaded, number = picture_controls()
         network = network_controls()
+        trained = weights_control()
         size_px = size_control()
         how = fit_control()
-        network, trained, seed, dtype = weights_controls(network)
+        network, trained, seed, dtype = more_controls(network, trained)
     roles = _roles()
     with st.container(horizontal=True, gap="medium"):
         over = _choice(

@@ -234,7 +234,7 @@ class Turned:
 
     upright_png: str = field(repr=False)
     turned_png: str = field(repr=False)
-    answers: tuple[tuple[str, int, int, float], ...]
+    answers: tuple[tuple[str, str, str, float], ...]
     logits: Chart | None
 
 
@@ -244,15 +244,17 @@ def turned(work: Work, element: Element) -> Turned:
     batch = Batch(variant, work.view.picture, (element,), work.orbit.how, work.orbit.seed, work.orbit.dtype)
     upright = fitted(batch)
     moved = transform_picture(upright, element)
+    names = () if work.view.trained is None else work.view.trained.header.classes
     answers, chart = [], None
     for each, errors in work.found:
         if each.picture is work.view.picture and element.name in errors.columns:
             pair = {"identity": errors.logits[0], element.name: errors.logits[1 + errors.columns.index(element.name)]}
-            classes = [int(np.argmax(values)) for values in pair.values()]
+            numbers = [int(np.argmax(values)) for values in pair.values()]
+            classes = [names[number] if names else str(number) for number in numbers]
             answers.append((each.variant.title, classes[0], classes[1], errors.logits_change(element.name)))
             if each.variant == variant:
                 words = f"Logits of {variant.title}: class {classes[0]} upright, {classes[1]} transformed."
-                chart = _chart(logits_bars({name: list(values) for name, values in pair.items()}), words)
+                chart = _chart(logits_bars({name: list(values) for name, values in pair.items()}, names), words)
     return Turned(_png(upright.numpy()), _png(moved.numpy()), tuple(answers), chart)
 
 

@@ -37,6 +37,12 @@ def visitor() -> str:
     return context.session_id if context is not None else "no session"
 
 
+def this_page() -> str:
+    """A name for the page that is drawn."""
+    context = st.runtime.scriptrunner.get_script_run_ctx()
+    return context.page_script_hash if context is not None else ""
+
+
 @contextmanager
 def expected_errors() -> Iterator[None]:
     """Show an expected error in one sentence, and end a superseded run quietly; bugs pass through to the log."""

@@ -9,7 +9,7 @@ from explorer.pages.commands import options
 from explorer.pages.controls import fit_control, linked, network_controls, picture_controls
 from explorer.pages.shared import settings
 from explorer.pages.trained import Trained
-from explorer.pages.weights_controls import weights_controls
+from explorer.pages.weights_controls import more_controls, weights_control
 from models.catalog import SUBSAMPLINGS, NetworkSpec
 
 FIRST_PX, LAST_PX = 24, 64
@@ -62,10 +62,11 @@ def controls() -> Range:
         st.markdown("#### ◐ Equivariance Explorer")
         gallery, pictures, number = picture_controls()
         network = network_controls()
+        trained = weights_control()
         compared = _compared(network)
         first_px, last_px = _sides()
         how = fit_control()
-        network, trained, seed, dtype = weights_controls(network)
+        network, trained, seed, dtype = more_controls(network, trained)
     compared = compared and replace(network, subsampling=compared.subsampling, only=())
     return Range(network, compared, seed, dtype, gallery, pictures[number], first_px, last_px, how, trained)
 

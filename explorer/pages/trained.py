@@ -15,8 +15,9 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.errors import ExplorerError, RecipeError, WeightsError
-from explorer.pages.shared import settings
+from explorer.errors import ExplorerError, RecipeError, SettingError, StoreError, WeightsError
+from explorer.pages import owner
+from explorer.pages.shared import settings, this_page
 from explorer.shipped import FOLDER, find_shipped, shipped, shipped_bytes
 from explorer.training.metrics import TURNS
 from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_of
@@ -24,8 +25,12 @@ from explorer.weights_header import Header, header_of, read_bytes
 from models.catalog import FAMILIES, GROUPS, NetworkSpec
 
 RANDOM, FILE = "random", "file"
-PARAMETER = "weights"  # of links, and the key of the control
+PARAMETER = "weights"  # of links
+NETWORK = ("family", "group", "filters", "pool", "learner")  # controls that decide whether weights fit
+FOLLOWING = (*NETWORK, "subsampling", "size", "fit", "picture", "sampling", "subject")  # and those that follow weights
 UPLOAD = "weights_upload"  # (name, bytes), in the session
+_CHOSEN = "weights_chosen"  # not the control's own: on the first run of another page that has no value yet
+_PAGE = "weights_page"
 _TOLD = "weights_told"  # what the address said last
 _DIGIT_DATA = ("mnist-12k", "mnist")
 _DIGIT = "digit-6"
@@ -83,21 +88,21 @@ def chosen_key() -> str:
     """The key of what is chosen. A link, or another page's, counts more than what was chosen before, once."""
     asked = st.query_params.get(PARAMETER)
     if asked is not None and asked != st.session_state.get(_TOLD):
-        st.session_state[_TOLD] = st.session_state[PARAMETER] = asked
+        st.session_state[_TOLD] = st.session_state[_CHOSEN] = asked
         adopt(but=set(st.query_params))
-    return str(st.session_state.get(PARAMETER, RANDOM))
+    return str(st.session_state.get(_CHOSEN, RANDOM))
 
 
 def tell_address() -> None:
     """Put what is chosen into the address: shipped weights and runs; uploads and random ones are not part of it."""
     key = chosen_key()
     told = key if key.startswith((SHIPPED, RUN)) else None
-    if st.query_params.get(PARAMETER) != told:
-        if told is None:
-            del st.query_params[PARAMETER]
-        else:
-            st.query_params[PARAMETER] = told
-    st.session_state[_TOLD] = told
+    here = this_page()
+    if told is None:
+        st.query_params.pop(PARAMETER, None)
+    elif st.query_params.get(PARAMETER) != told or st.session_state.get(_PAGE) != here:
+        st.query_params[PARAMETER] = told  # on another page the browser may have dropped what the server still knows
+    st.session_state[_TOLD], st.session_state[_PAGE] = told, here
 
 
 def chosen() -> Trained | None:
@@ -124,8 +129,14 @@ def adopt(*, only: Container[str] | None = None, but: Container[str] = ()) -> No
 
 
 def choose(key: str) -> None:
-    """Choose other weights, from a button, and set the controls to what they ask for."""
-    st.session_state[PARAMETER] = key
+    """Choose other weights and set the controls to what they ask for; the address says those that keep their values.
+
+    For callbacks: the defaults of the controls change, and with them what the address leaves out.
+    """
+    st.session_state[_CHOSEN] = key
+    for control in FOLLOWING:
+        if control in st.session_state:
+            st.session_state[control] = st.session_state[control]
     adopt()
 
 
@@ -204,8 +215,9 @@ def _shipped(key: str) -> Trained:
     entry = find_shipped(key.removeprefix(SHIPPED))
     header = header_of(shipped_bytes(entry.name), entry.file)
     described = _described(key, entry.title, header, FOLDER / entry.file)
-    turned = " · ".join(f"{entry.figures['accuracy'][name]:.1%}" for name in TURNS)
-    return replace(described, picture=entry.picture, note=f"{described.note}. At 0° · 90° · 180° · 270°: {turned}.")
+    upright, *turned = (f"{entry.figures['accuracy'][name]:.1%}" for name in TURNS)
+    note = f"{described.note} Right upright {upright}, turned {', '.join(turned)}."
+    return replace(described, picture=entry.picture, note=note)
 
 
 def _described(key: str, title: str, header: Header, source: Path | bytes) -> Trained:
@@ -218,7 +230,7 @@ def _described(key: str, title: str, header: Header, source: Path | bytes) -> Tr
     if recipe is None:
         note = "The file does not say of which network they are: choose it above."
         return Trained(key, title, note, header, source=source)
-    note = f"{recipe.network}, trained on {recipe.data} at {recipe.size_px} px"
+    note = f"A {recipe.network}, trained on {recipe.data} at {recipe.size_px} px."
     picture = _DIGIT if recipe.data in _DIGIT_DATA else None
     return Trained(key, title, note, header, recipe, picture, source=source)
 
@@ -226,19 +238,14 @@ def _described(key: str, title: str, header: Header, source: Path | bytes) -> Tr
 @lru_cache(maxsize=64)
 def _of_run(key: str, second: int) -> Trained:
     """The weights of a run by its id, looked up once in a second at most: a page asks many times."""
-    run = _store().get(key.removeprefix(RUN))
-    path = _store().weights_path(run.id)
+    from explorer.pages.runs_here import store, title_of  # late: it imports the database
+
+    run = store().get(key.removeprefix(RUN))
+    path = store().weights_path(run.id)
     if not path.exists():
-        raise WeightsError(f"The run {run.name or run.id} has no weights yet: its first epoch is not over.")
+        raise WeightsError(f"The run {run.id} is {run.state} and has no weights yet: they come with its first epoch.")
     state = path.stat()
-    return _described(key, run.name or run.id, _header(path, state.st_mtime_ns, state.st_size), path)
-
-
-@st.cache_resource(show_spinner=False)
-def _store() -> Any:
-    from explorer.training.runs import open_store  # late: it imports the database
-
-    return open_store(settings())
+    return _described(key, title_of(run), _header(path, state.st_mtime_ns, state.st_size), path)
 
 
 @lru_cache(maxsize=64)
@@ -249,4 +256,20 @@ def _header(path: Path, changed_ns: int, size: int) -> Header:
 
 def _runs_of_visitor() -> dict[str, str]:
     """The titles of the visitor's runs that have weights, by key."""
-    return {}
+    if not owner.is_known() or not has_runs():
+        return {}
+    from explorer.pages.runs_here import store, title_of  # late: it imports the database
+
+    try:
+        runs = [run for run in store().list(owner.owner()) if store().weights_path(run.id).exists()]
+    except StoreError:  # the Train page says why
+        return {}
+    return {f"{RUN}{run.id}": f"my run: {title_of(run)}" for run in runs}
+
+
+def has_runs() -> bool:
+    """Whether anybody has trained anything here."""
+    try:
+        return bool(settings().database) or any(settings().runs_path.glob("*.sqlite"))
+    except (OSError, SettingError):  # a folder that cannot be read; a user without a home
+        return False

@@ -5,31 +5,34 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.errors import WeightsError
+from explorer.pages import owner
+from explorer.pages.controls import linked
 from explorer.pages.shared import plain
 from explorer.pages.trained import (
     FILE,
-    PARAMETER,
+    NETWORK,
     RANDOM,
     UPLOAD,
     Trained,
     adopt,
     choose,
     chosen,
+    chosen_key,
     default,
+    has_runs,
     tell_address,
     titles,
 )
 from explorer.weights_header import header_of
 from models.catalog import NetworkSpec
 
+_CONTROL = "weights"
+_SEEN = "weights_seen"
 DTYPES = ("float32", "float64")
-_NETWORK = ("family", "group", "filters", "pool", "learner")  # controls that decide whether weights fit
-_RETOLD = (*_NETWORK, "subsampling", "size", "fit", "picture", "sampling", "subject")
 
 
-def weights_controls(network: NetworkSpec) -> tuple[NetworkSpec, Trained | None, int, str]:
-    """(the network as these weights need it, they themselves, seed of random ones, precision)."""
-    trained, seed = weights_control()
+def more_controls(network: NetworkSpec, trained: Trained | None) -> tuple[NetworkSpec, Trained | None, int, str]:
+    """(the network as the weights need it, they with the problem that they have with it, seed, precision)."""
     with st.expander("More"):
         dtype = st.segmented_control(
             "Precision",
@@ -37,21 +40,25 @@ def weights_controls(network: NetworkSpec) -> tuple[NetworkSpec, Trained | None,
             default=DTYPES[0],
             required=True,
             help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
-            key="dtype",
-            bind="query-params",
-            persist_state="session",
+            **linked("dtype"),
         )
         pooling = st.toggle(
             "Pool the group",
             value=default("pool", True),
             help="Take the largest value over the group before the classifier. Without it the logits are not "
             "invariant, even of an exactly equivariant network.",
-            key="pool",
-            bind="query-params",
-            persist_state="session",
+            **linked("pool"),
         )
+        seed = seed_control(trained)
     network = replace(network, group_pooling=bool(pooling))
     return (*fitted(network, trained), seed, str(dtype))
+
+
+def seed_control(trained: Trained | None) -> int:
+    """The seed of random weights; 0 and no control for trained ones."""
+    if trained is not None:
+        return 0
+    return int(st.number_input("Seed", 0, 9999, help="Random weights are drawn from it.", **linked("seed")))
 
 
 def fitted(network: NetworkSpec, trained: Trained | None) -> tuple[NetworkSpec, Trained | None]:
@@ -59,16 +66,17 @@ def fitted(network: NetworkSpec, trained: Trained | None) -> tuple[NetworkSpec, 
     return (network, None) if trained is None else (trained.network(network), trained.checked(network))
 
 
-def weights_control() -> tuple[Trained | None, int]:
-    """(the chosen weights, None for random ones; the seed of these)."""
+def weights_control() -> Trained | None:
+    """The chosen weights, None for random ones; a caption says what they are."""
+    _ask_for_owner()
     offered = titles()
+    st.session_state[_CONTROL] = chosen_key()
     key = st.selectbox(
         "Weights",
         list(offered),
         format_func=lambda key: offered.get(key, key),
-        key=PARAMETER,
-        persist_state="session",
-        on_change=_take,
+        key=_CONTROL,
+        on_change=_follow,
         help="Random: untrained, drawn from a seed; exactness does not depend on them. Trained: as they come with the "
         "app, of your runs, or from your own safetensors file. Network, size and fit follow the weights.",
     )
@@ -76,20 +84,16 @@ def weights_control() -> tuple[Trained | None, int]:
     if key == FILE:
         _upload()
     trained = chosen()
-    if trained is not None:
-        if trained.note:
-            st.caption(plain(trained.note))
-        return trained, 0
-    seed = st.number_input(
-        "Seed",
-        0,
-        9999,
-        help="Of the random weights.",
-        key="seed",
-        bind="query-params",
-        persist_state="session",
-    )
-    return None, int(seed)
+    if trained is not None and trained.note:
+        st.caption(plain(trained.note))
+    return trained
+
+
+def _ask_for_owner() -> None:
+    """Have the browser tell whose runs are to be offered; not in the first run, which fills the screen."""
+    if _SEEN in st.session_state and has_runs():
+        owner.ask()
+    st.session_state[_SEEN] = True
 
 
 def offer_way_out() -> None:
@@ -102,18 +106,14 @@ def offer_way_out() -> None:
             st.button(
                 "Take the network of these weights",
                 key="take-network",
-                on_click=lambda: adopt(only=_NETWORK),
+                on_click=lambda: adopt(only=NETWORK),
                 help=f"{trained.recipe.network}, as it was trained.",
             )
         st.button("Use random weights", key="take-random", on_click=lambda: choose(RANDOM), help="Untrained ones.")
 
 
-def _take() -> None:
-    """After another choice: the controls follow the weights; where they keep their values, the address says them."""
-    for control in _RETOLD:  # their defaults have changed, and with them what the address leaves out
-        if control in st.session_state:
-            st.session_state[control] = st.session_state[control]
-    adopt()
+def _follow() -> None:
+    choose(st.session_state[_CONTROL])
 
 
 def _upload() -> None:
@@ -144,4 +144,4 @@ def _keep_upload() -> None:
         st.session_state["weights_problem"] = str(error)
         return
     st.session_state[UPLOAD] = (file.name, data)
-    _take()
+    choose(FILE)

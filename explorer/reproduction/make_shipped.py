@@ -1,7 +1,8 @@
-"""Trains the weights in assets/weights: `python -m explorer.training.make_shipped [--only NAME] [--folder FOLDER]`.
+"""Makes the weights in assets/weights: `python -m explorer.reproduction.make_shipped`.
 
-One network after the other, a minute or five each on two cores. Each recipe is deterministic: on a CPU with as many
-threads the same files come out. The manifest keeps, of networks that are left out, what it says of them.
+Their recipes are those of the quick MNIST grid with seed 0. With `--from-runs FOLDER` a finished run of the same recipe
+in the store there is taken; else the network is trained here, some minutes each on two cores. With `--only NAME` the
+manifest keeps what it says of the others.
 """
 
 import argparse
@@ -12,20 +13,24 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from explorer.engine import choose_device
-from explorer.settings import settings_from
+from explorer.engine import Engine
+from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.settings import Settings, settings_from
 from explorer.shipped import FOLDER, Shipped, shipped, write_manifest
-from explorer.training.datasets import Dataset, load
+from explorer.training.datasets import load
 from explorer.training.fit import fit
 from explorer.training.metrics import Epoch
 from explorer.training.recipe import Recipe
-from explorer.weights import save_weights
+from explorer.training.runs import Store
+from explorer.weights import Weights, copy_weights, read_weights, save_weights
+from models.build import build
 
-EPOCHS = 12
+DIGITS = tuple("0123456789")
 _FIGURES = ("accuracy", "angles", "agreement", "errors", "test_loss", "train_accuracy", "train_loss")
 
 
@@ -39,69 +44,106 @@ class Plan:
     recipe: Recipe
 
 
-def _recipe(network: str, size_px: int, subsampling: str = "published") -> Recipe:
-    return Recipe(network=network, size_px=size_px, subsampling=subsampling, epochs=EPOCHS, angles_every=EPOCHS)
+@dataclass(frozen=True)
+class Made:
+    """A trained network as built, its last epoch, and on what it was trained with which versions."""
+
+    network: nn.Module
+    epoch: Epoch
+    by: str
+
+
+def _recipe(case: str) -> Recipe:
+    """That of a case of the quick grid."""
+    cases = (each for study in mnist_studies(BUDGETS["mnist"]["quick"]) for each in study.cases)
+    return next(each.recipe for each in cases if each.key == case)
 
 
 PLANS: tuple[Plan, ...] = (
-    Plan("p4-cnn-28", "p4-cnn at 28 px: exact", "digit-6", _recipe("p4-cnn", 28)),
-    Plan("p4-cnn-27", "p4-cnn at 27 px: approximate", "digit-6", _recipe("p4-cnn", 27)),
-    Plan("p4-cnn-29", "p4-cnn at 29 px: approximate", "digit-6", _recipe("p4-cnn", 29)),
-    Plan("p4-cnn-29-mended", "p4-cnn at 29 px: mended", "digit-6", _recipe("p4-cnn", 29, "symmetric")),
-    Plan("z2-cnn-28", "z2-cnn at 28 px: plain", "digit-6", _recipe("z2-cnn", 28)),
+    Plan("p4-cnn-28", "p4-cnn 28 px: exact", "digit-6", _recipe("upright/exact-28")),
+    Plan("p4-cnn-27", "p4-cnn 27 px: approximate", "digit-6", _recipe("upright/approximate-27")),
+    Plan("p4-cnn-29", "p4-cnn 29 px: approximate", "digit-6", _recipe("upright/approximate-29")),
+    Plan("p4-cnn-29-mended", "p4-cnn 29 px: mended", "digit-6", _recipe("mended/29")),
+    Plan("z2-cnn-28", "z2-cnn 28 px: plain", "digit-6", _recipe("upright/plain-28")),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train what is asked for, and write files and manifest; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m explorer.training.make_shipped", description=__doc__)
-    parser.add_argument("--only", choices=[plan.name for plan in PLANS], action="append", help="these alone")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: assets/weights)")
-    options = parser.parse_args(arguments)
+    """Make what is asked for, and write files and manifest; the exit status."""
+    options = _parser().parse_args(arguments)
     settings = settings_from()
-    device = choose_device(settings.device)
-    dataset = load("mnist-12k", folder=settings.data_path)
     options.folder.mkdir(parents=True, exist_ok=True)
+    store = None if options.from_runs is None else Store("", options.from_runs)
     for plan in PLANS:
         if options.only is None or plan.name in options.only:
-            entry = make(plan, dataset, device, options.folder)
+            made = (store and from_runs(plan, store)) or train(plan, settings)
+            entry = write(plan, made, options.folder)
             known = {each.name: each for each in shipped(options.folder)} | {plan.name: entry}
             write_manifest(tuple(known[each.name] for each in PLANS if each.name in known), options.folder)
             shipped.cache_clear()
+            print(f"{plan.name}: {_accuracy(made.epoch)}")
     return 0
 
 
-def make(plan: Plan, dataset: Dataset, device: torch.device, folder: Path) -> Shipped:
-    """Train one network and write its file; what the manifest says of it."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m explorer.reproduction.make_shipped", description=__doc__)
+    parser.add_argument("--only", choices=[plan.name for plan in PLANS], action="append", help="these alone")
+    parser.add_argument("--from-runs", type=Path, metavar="FOLDER", help="take finished runs of the store there")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: assets/weights)")
+    return parser
+
+
+def from_runs(plan: Plan, store: Store) -> Made | None:
+    """What a finished run of the plan's recipe in the store has trained; None without one."""
+    for run in store.list(None):
+        if run.state == "finished" and run.recipe == plan.recipe and run.facts is not None:
+            weights = read_weights(store.weights_path(run.id))
+            return Made(_network(plan, weights), store.epochs(run.id)[-1], f"{run.device}, {run.facts.software}")
+    return None
+
+
+def _network(plan: Plan, weights: Weights) -> nn.Module:
+    network = build(plan.recipe.network_spec(len(DIGITS)))
+    copy_weights(network, weights)
+    return network
+
+
+def train(plan: Plan, settings: Settings) -> Made:
+    """The network of the plan, trained here; each epoch is told on stderr."""
     epochs: list[Epoch] = []
 
     def tell(epoch: Epoch, network: nn.Module) -> None:
         epochs.append(epoch)
-        said = ", ".join(f"{name} {share:.1%}" for name, share in epoch.accuracy.items())
-        print(f"{plan.name}, epoch {epoch.epoch} of {plan.recipe.epochs}: {said}", file=sys.stderr, flush=True)
+        print(f"{plan.name}, epoch {epoch.epoch} of {plan.recipe.epochs}: {_accuracy(epoch)}", file=sys.stderr)
 
-    network = fit(plan.recipe, dataset, device=device, on_epoch=tell)
+    engine = Engine(settings)
+    dataset = load(plan.recipe.data, folder=settings.data_path)
+    network = fit(plan.recipe, dataset, device=engine.device, on_epoch=tell)
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return Made(network, epochs[-1], f"{engine.device_name()}, {versions}")
+
+
+def _accuracy(epoch: Epoch) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in epoch.accuracy.items())
+
+
+def write(plan: Plan, made: Made, folder: Path) -> Shipped:
+    """Write the file of the weights; what the manifest says of it."""
     path = folder / f"{plan.name}.safetensors"
-    texts = {"recipe": json.dumps(plan.recipe.document()), "classes": json.dumps(dataset.classes)}
-    save_weights(network, path, texts)
-    figures = {name: value for name, value in epochs[-1].document().items() if name in _FIGURES}
+    texts = {"recipe": json.dumps(plan.recipe.document()), "classes": json.dumps(DIGITS)}
+    save_weights(made.network, path, texts)
+    figures: dict[str, Any] = {name: made.epoch.document()[name] for name in _FIGURES}
     return Shipped(
-        plan.name,
-        plan.title,
-        plan.picture,
-        path.name,
-        hashlib.sha256(path.read_bytes()).hexdigest(),
-        plan.recipe.document(),
-        figures,
-        f"python -m explorer.training.make_shipped --only {plan.name}",
-        f"{_device(device)}, torch {torch.__version__}, Python {platform.python_version()}",
+        name=plan.name,
+        title=plan.title,
+        picture=plan.picture,
+        file=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        recipe=plan.recipe.document(),
+        figures=figures,
+        command=f"python -m explorer.reproduction.make_shipped --only {plan.name}",
+        made=made.by,
     )
-
-
-def _device(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type.upper()}, {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":
