@@ -12,7 +12,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from test_cli import Ran, strictly
 
 from explorer import training_cli
 from explorer.cli import main
@@ -22,6 +21,7 @@ from explorer.training.recipe import Recipe
 from explorer.training.runs import Run, Store
 from explorer.training_cli import add_training
 from tests.stores import PROGRESS, TINY, an_epoch
+from tests.test_cli import Ran, strictly
 
 ROOT = Path(__file__).parents[1]
 TRAIN = (

@@ -17,6 +17,7 @@ DEFAULTS = {
     "EXPLORER_CONCURRENT_MEASUREMENTS": "1",
     "EXPLORER_NETWORK_CACHE_MB": "64",
     "EXPLORER_MEMORY_MB": "658",
+    "EXPLORER_TRAINING": "off",  # a worker takes 350 MB of its own
     "OMP_NUM_THREADS": "1",
 }
 # Of glibc's mallopt: all blocks from this size on go back to the system when freed, instead of being kept for later;

@@ -51,8 +51,8 @@ def copy_coefficients(folder: Path) -> None:
 
 
 def visit() -> None:
-    """Import the server and the command line, and draw the app's first page."""
-    for name in (*SERVER, "explorer.cli"):
+    """Import the server, the command line and what a worker needs, and draw the app's first page."""
+    for name in (*SERVER, "explorer.cli", "explorer.training.worker"):
         importlib.import_module(name)
     from streamlit.testing.v1 import AppTest
 
