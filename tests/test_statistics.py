@@ -85,6 +85,12 @@ def test_unseen_accuracy_leaves_the_upright_one_out() -> None:
     assert percent_of(epoch, "identity") == pytest.approx(100.0)
 
 
+def test_accuracies_that_are_equal_are_equal_as_their_mean() -> None:
+    epoch = an_epoch(**dict.fromkeys(("identity", "rot90", "rot180", "rot270"), 0.9675))
+
+    assert percent_of(epoch, "unseen") == percent_of(epoch, "identity") == 96.75
+
+
 def test_angles_are_found_by_their_degrees() -> None:
     epoch = an_epoch(angles=tuple(number / 100 for number in range(36)))
 

@@ -58,15 +58,18 @@ def percent_of(epoch: Epoch, measure: str) -> float | None:
 
     `unseen` leaves the upright one out: it is the mean over 90°, 180° and 270°.
     """
+    share = _share(epoch, measure)
+    return None if share is None else round(100 * share, 6)  # equal figures stay equal when they are averaged
+
+
+def _share(epoch: Epoch, measure: str) -> float | None:
     if measure == "unseen":
-        return 100 * epoch.unseen_accuracy
+        return epoch.unseen_accuracy
     if measure in TURNS:
-        return 100 * epoch.accuracy[measure]
-    if epoch.angles is None:
-        return None
-    if measure == "angles":
-        return 100 * sum(epoch.angles) / len(epoch.angles)
-    return 100 * epoch.angles[ANGLES_DEG.index(int(measure.removeprefix("angle")))]
+        return epoch.accuracy[measure]
+    if measure == "angles" or epoch.angles is None:
+        return epoch.angles_accuracy
+    return epoch.angles[ANGLES_DEG.index(int(measure.removeprefix("angle")))]
 
 
 def summarise(values: Sequence[float], *, seed: int = 0) -> Summary:
