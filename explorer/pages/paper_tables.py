@@ -30,7 +30,7 @@ def figures_table(rows: Sequence[Row], caption: str) -> str:
     measures = [cell.measure for cell in rows[0].cells]
     head = "".join(f'<th scope="col">{escape(MEASURES[name])}</th>' for name in measures)
     body = "".join(_row(row, seeds) for row in rows)
-    return _table(caption, f'<tr><td></td>{head}</tr>', body)
+    return _table(caption, f"<tr><td></td>{head}</tr>", body)
 
 
 def sides_table(sides: Sides) -> str:
