@@ -1,6 +1,7 @@
 """What all pages share without torch: settings, the visitor, and how expected errors are shown."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ import streamlit as st
 from explorer.errors import ExplorerError, SettingError, Superseded, WeightsError
 from explorer.settings import Settings, check_streamlit, settings_from, unknown_variables
 
+# Threads of torch that wait for each other keep the cores busy: beside them, training takes ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; workers inherit it
 log = logging.getLogger("explorer")
 
 
