@@ -44,7 +44,8 @@ def page() -> None:
         st.rerun()
     shown: Shown | None = st.session_state.get("shown")
     if shown is None:
-        _offer_default_size()
+        if view.trained is None or not view.trained.problem:  # those have a way out of their own
+            _offer_default_size()
         return
     is_current = shown.view is view
     late = "" if is_current else "The last view that worked: "
