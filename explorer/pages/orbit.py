@@ -19,6 +19,7 @@ from explorer.pages.controls import linked
 from explorer.pages.look_sheet import draw_chart
 from explorer.pages.orbit_controls import View, controls
 from explorer.pages.shared import expected_errors
+from explorer.pages.trained import choose, chosen, plain_beside
 from explorer.transforms import transform_label
 from models.catalog import GROUPS
 from models.groups import Element
@@ -308,6 +309,9 @@ def _open_what_was_asked_for() -> None:
     if variant is None:
         return
     network = variant.network
+    trained = plain_beside(chosen()) if variant.role == "plain" else None
+    if trained is not None:
+        choose(trained.key)
     values = {"group": GROUPS[network.group].title, "size": variant.size_px, "subsampling": network.subsampling}
     st.session_state.update(values | {"oblong": False})
     st.switch_page(_LOOK, query_params={"only": network.only[0]} if network.only else {})

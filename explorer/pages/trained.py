@@ -32,8 +32,7 @@ UPLOAD = "weights_upload"  # (name, bytes), in the session
 _CHOSEN = "weights_chosen"  # not the control's own: on the first run of another page that has no value yet
 _PAGE = "weights_page"
 _TOLD = "weights_told"  # what the address said last
-_DIGIT_DATA = ("mnist-12k", "mnist")
-_DIGIT = "digit-6"
+_DIGITS, _DIGIT = "mnist", "digit-6"  # data sets that begin so are of digits; the one to show their networks with
 
 
 @dataclass(frozen=True)
@@ -231,7 +230,7 @@ def _described(key: str, title: str, header: Header, source: Path | bytes) -> Tr
         note = "The file does not say of which network they are: choose it above."
         return Trained(key, title, note, header, source=source)
     note = f"A {recipe.network}, trained on {recipe.data} at {recipe.size_px} px."
-    picture = _DIGIT if recipe.data in _DIGIT_DATA else None
+    picture = _DIGIT if recipe.data.startswith(_DIGITS) else None
     return Trained(key, title, note, header, recipe, picture, source=source)
 
 
