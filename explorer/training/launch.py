@@ -181,11 +181,12 @@ def _environment(store: Store, settings: Settings) -> dict[str, str]:
     """This process's, with the settings in force, and so many threads that all workers together take the cores."""
     in_force = replace(settings, database=store.database.address, runs_folder=str(store.folder.absolute()))
     kept = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-    threads = str(max(1, _cores() // settings.workers))
+    paths = (str(_PROJECT), kept.get("PYTHONPATH", ""))  # by name, for an interpreter that leaves its folder out
     return {
-        "OMP_NUM_THREADS": threads,
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the cores to others: ten times quicker on a busy machine
+        "OMP_NUM_THREADS": str(max(1, _cores() // settings.workers)),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the cores to others: ten times as quick on a busy host
         **kept,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         **{key_of(each.name): str(getattr(in_force, each.name)) for each in fields(Settings)},
     }
 
