@@ -27,6 +27,7 @@ from models.catalog import SUBSAMPLINGS
 _POLL_S = 0.3
 _CANCEL_LIMIT_S = 15.0  # for a worker that has to be ended
 _DEFAULTS = Recipe()
+_ENDS = {"failed": "has failed", "cancelled": "was cancelled", "interrupted": "was interrupted"}
 
 
 def add_training(commands: Any) -> tuple[argparse.ArgumentParser, ...]:
@@ -163,7 +164,7 @@ def _wait(run: str, options: argparse.Namespace, store: Store, settings: Setting
         return INTERRUPTED
     if ended.state != "finished":
         again = f" `python -m explorer resume {run}` goes on." if ended.state == "interrupted" else ""
-        raise RunError(f"The run {run} is {ended.state}. {ended.error}{again}".strip())
+        raise RunError(f"The run {run} {_ENDS[ended.state]}. {ended.error}{again}".strip())
     return _show(ended, options, store)
 
 

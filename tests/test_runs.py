@@ -203,14 +203,14 @@ def test_deleted_run_can_be_restored_until_its_files_are_removed(store: Store, m
         store.restore(run, MINE)
 
 
-@pytest.mark.parametrize("run", ["../../etc", "", "a/b", "A" * 16, "x\0y", "nothing4here2see"])
-def test_unknown_or_odd_id_is_no_run_and_no_path(run: str, tmp_path: Path) -> None:
-    store = Store("", tmp_path)
+@pytest.mark.parametrize("run", ["../../etc", "", "a/b", "A" * 16, "x\0y", "starts", "abcdefgh23456789\n"])
+def test_odd_id_is_no_run_and_no_path(run: str, store: Store) -> None:
     with pytest.raises(RunError, match="There is no run"):
         store.get(run)
-    if run != "nothing4here2see":
-        with pytest.raises(RunError, match="There is no run"):
-            store.weights_path(run)
+    with pytest.raises(RunError, match="There is no run"):
+        store.cancel(run, None)
+    with pytest.raises(RunError, match="There is no run"):
+        store.weights_path(run)
 
 
 # ------------------------------------------------------------------------------------------------------------- workers

@@ -275,9 +275,9 @@ def test_unreachable_database_is_one_line(call: Any, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("state", "error", "said"),
     [
-        ("failed", "The labels do not match.", "The run {} is failed. The labels do not match."),
-        ("cancelled", "", "The run {} is cancelled."),
-        ("interrupted", "Lost.", "The run {} is interrupted. Lost. `python -m explorer resume {}` goes on."),
+        ("failed", "The labels do not match.", "The run {} has failed. The labels do not match."),
+        ("cancelled", "", "The run {} was cancelled."),
+        ("interrupted", "Lost.", "The run {} was interrupted. Lost. `python -m explorer resume {}` goes on."),
     ],
 )
 def test_waiting_for_a_run_that_does_not_finish_is_one_line(

@@ -98,6 +98,16 @@ def test_fine_tuning_starts_from_a_run_a_file_or_what_comes_with_the_app(store: 
         weights = resolve_start(start, store)
         assert weights is not None and same(dict(weights.tensors), tensors_of(store, first.id))
 
+    path = store.folder / "starts" / f"{kept.removeprefix('file:')}.safetensors"
+    os.utime(path, (0, 0))
+    in_use = keep_start(save({"other": torch.zeros(1)}), "other.safetensors", store)
+    assert not path.exists(), "nobody starts from it, and it is old"
+    store.create(replace(TINY, start=in_use), owner=None)
+    other = store.folder / "starts" / f"{in_use.removeprefix('file:')}.safetensors"
+    os.utime(other, (0, 0))
+    assert keep_start(data, "mine.safetensors", store) == kept and other.exists()
+    store.cancel(store.list(None)[0].id, None)
+
     tuned = trained(store, settings, replace(TINY, start=f"run:{first.id}", epochs=1))
     assert store.epochs(tuned.id)[0].test_loss == pytest.approx(store.epochs(first.id)[-1].test_loss, rel=1e-6)
     assert resolve_start("", store) is None
@@ -138,8 +148,8 @@ def test_too_many_steps_are_refused_when_the_data_is_known(store: Store, setting
     )
 
 
-def test_error_of_the_app_is_one_calm_line_and_a_traceback_in_the_log(
-    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_error_of_the_app_is_one_calm_line_and_a_traceback_for_who_runs_the_app(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug")
@@ -148,9 +158,10 @@ def test_error_of_the_app_is_one_calm_line_and_a_traceback_in_the_log(
     run = trained(store, settings)
     assert (run.state, run.error) == (
         "failed",
-        "The run ended at an error of the app itself: the end of its log says where.",
+        "The run ended at an error of the app itself: workers.log in the folder of the runs says where.",
     )
-    assert "KeyError: 'a bug'" in store.log(run.id)
+    assert "KeyError: 'a bug'" in capsys.readouterr().err
+    assert "Traceback" not in store.log(run.id)
 
 
 @pytest.mark.parametrize("during", ["weights", "checkpoint"])

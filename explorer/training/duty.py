@@ -13,6 +13,7 @@ from explorer.training.runs import Store
 BEAT_S = 0.5
 CANCEL_GRACE_S = 1.0  # with BEAT_S less than two seconds
 END_GRACE_S = 5.0  # after the system asked the process to end: time for a checkpoint
+_TELL_S = 10.0  # between signs of life of the worker itself
 _PATIENCE_S = 60.0  # with a database that is away
 
 CANCELLED, INTERRUPTED, LOST = "cancelled", "interrupted", "lost"
@@ -33,7 +34,7 @@ class Duty:
         self._store, self._run, self._worker = store, run, worker
         self._asked_to_end = asked_to_end
         self._leave = leave
-        self._stopped_s = 0.0
+        self._stopped_s = self._told_s = 0.0
         self._done = Event()
         self._thread = Thread(target=self._keep, name=f"duty {run}", daemon=True)
 
@@ -67,7 +68,9 @@ class Duty:
     def _beat(self) -> None:
         try:
             is_cancelled = self._store.beat(self._run, self.progress, worker=self._worker)
-            Crew(self._store.database).beat(self._worker)
+            if time.monotonic() - self._told_s > _TELL_S:
+                Crew(self._store.database).beat(self._worker)
+                self._told_s = time.monotonic()
         except StoreError:  # it may come back; training goes on meanwhile
             is_cancelled = False
         except RunError:

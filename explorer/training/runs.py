@@ -31,7 +31,7 @@ UNDO_S = 600  # a deleted run can be restored for so long; then its files go
 _LOG_BYTES = 2**16  # of the end of a log that is shown
 _ID_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes, one case: also the name of a folder
 _ID_LENGTH = 16  # 79 bits
-_ID = re.compile(r"[a-z0-9]{4,40}", re.ASCII)
+_ID = re.compile(f"[{_ID_SIGNS}]{{{_ID_LENGTH}}}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Store:
 
     def get(self, run: str, owner: str | None = None) -> Run:
         """The run, which anybody may see who knows its id; `is_mine` says whether `owner` controls it."""
+        _check(run)
         with self.database.reading() as connection:
             row = connection.execute(select(RUNS).where(RUNS.c.id == run, RUNS.c.deleted_s.is_(None))).one_or_none()
             if row is None:
@@ -160,9 +161,8 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- files
 
     def folder_of(self, run: str) -> Path:
-        """The folder of the run's files; the id is checked, as it may come from an address."""
-        if not _ID.fullmatch(run):
-            raise _missing(run)
+        """The folder of the run's files."""
+        _check(run)
         return self.folder / run
 
     def weights_path(self, run: str) -> Path:
@@ -252,6 +252,7 @@ class Store:
     @contextmanager
     def _mine(self, run: str, owner: str | None, *, deleted: bool = False) -> Iterator[tuple[Connection, Row[Any]]]:
         """The row of a run that `owner` controls, locked."""
+        _check(run)
         with self.database.writing() as connection:
             row = connection.execute(select(RUNS).where(RUNS.c.id == run).with_for_update()).one_or_none()
             if row is None or (row.deleted_s is not None) != deleted:
@@ -268,6 +269,11 @@ class Store:
         with self.database.reading() as connection:
             rows = connection.execute(select(*columns).where(RUNS.c.state == "running"))
             return tuple(Work(row.id, row.worker, row.beat_s, row.cancel_s) for row in rows)
+
+    def starts(self) -> set[str]:
+        """What the recipes of all runs start from, those deleted included."""
+        with self.database.reading() as connection:
+            return {json.loads(recipe)["start"] for recipe in connection.scalars(select(RUNS.c.recipe))}
 
     def waiting(self) -> int:
         """How many runs are in the queue."""
@@ -318,6 +324,12 @@ def _queue(connection: Connection) -> Mapping[str, int]:
     waiting = select(RUNS.c.id).where(RUNS.c.state == "queued", RUNS.c.deleted_s.is_(None))
     ordered = connection.scalars(waiting.order_by(RUNS.c.queued_s, RUNS.c.id))
     return {run: position for position, run in enumerate(ordered, 1)}
+
+
+def _check(run: str) -> None:
+    """Raise RunError for an id that none can be: it may come from an address, and becomes part of a path."""
+    if not _ID.fullmatch(run):
+        raise _missing(run)
 
 
 def _missing(run: str) -> RunError:

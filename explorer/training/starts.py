@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from explorer.training.recipe import FILE, RUN, SHIPPED
 from explorer.training.runs import Store
 from explorer.weights import Weights, read_weights, weights_from
 from explorer.weights_header import read_bytes
+
+_KEPT_S = 86_400.0  # a file that was given and is not used yet
 
 
 def keep_start(data: bytes, name: str, store: Store) -> str:
@@ -26,6 +29,7 @@ def keep_start(data: bytes, name: str, store: Store) -> str:
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unused(path.parent, store)
         part.write_bytes(data)
         os.replace(part, path)
     except OSError as error:
@@ -103,6 +107,15 @@ def classes_of(weights: Weights) -> int | None:
     """How many classes a network with these weights tells apart; None for weights of no network of the catalog."""
     classifier = weights.tensors.get("head.classifier.weight")
     return None if classifier is None or classifier.ndim == 0 else len(classifier)
+
+
+def _remove_unused(folder: Path, store: Store) -> None:
+    """Remove files that nobody has given since a day and that no run starts from."""
+    old = [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > _KEPT_S]
+    used = store.starts() if old else set()
+    for path in old:
+        if FILE + path.stem not in used:
+            path.unlink(missing_ok=True)
 
 
 def _shipped(start: str) -> Weights:

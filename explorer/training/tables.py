@@ -37,6 +37,7 @@ SCHEMA = 1  # counted up with every change of the tables
 _LOCK = 5_281_734_019  # of PostgreSQL's advisory locks: any number of ours
 _WAIT_S = 10  # for another process's transaction, or for a server to answer
 _WAL_TRIES = 100
+_WAL_PAGES = 100  # of SQLite's log; its room is used again, so that on a full disk a state can still be written
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -223,6 +224,7 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     for attempt in range(_WAL_TRIES):  # SQLite does not wait here by itself
         try:
             connection.execute("PRAGMA journal_mode = WAL")

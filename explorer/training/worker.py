@@ -38,7 +38,7 @@ _NICENESS = 10  # who looks at pages goes first
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FULL_WORDS = ("No space left", "StorageFull", "is full")  # of errors that come without a number
 _ASKED = "Its process was asked to end: resume goes on from here."
-_BUG = "The run ended at an error of the app itself: the end of its log says where."
+_BUG = "The run ended at an error of the app itself: workers.log in the folder of the runs says where."
 _FULL_DISK = "The disk of the runs is full: make room on it or delete runs, then resume."
 
 
@@ -69,7 +69,7 @@ def _outcome(store: Store, run: str, worker: str, settings: Settings, duty: Duty
             return LOST, ""
         said = _sentence(error)
         if said == _BUG:
-            store.say(run, traceback.format_exc())
+            traceback.print_exc()  # for who runs the app; visitors read the run's own log
         return "failed", said
     return "finished", ""
 
