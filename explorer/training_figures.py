@@ -28,8 +28,8 @@ _PALE = "rgba(128,140,160,0.16)"
 ROUNDING_LEVEL = 3e-5  # of `verdict`, for float32: networks are evaluated in it
 _FLOOR = 1e-9  # what an error of zero is drawn as
 _EXPONENTS = tuple(range(-9, 1, 3))
-# Below rounding grey, above it from pale to dark orange, as on the page of sizes.
-_ROUNDING, _BEYOND = ("#e3e7ee", "#c3cad6"), ("#f6d9bd", "#8a3b00")
+# Below rounding the page shines through grey, above it from pale to dark orange.
+_ROUNDING, _BEYOND = ("rgba(128,140,160,0.2)", "rgba(128,140,160,0.45)"), ("#f6d9bd", "#8a3b00")
 _MARGIN = {"l": 48, "r": 10, "t": 10, "b": 40}
 _SMALL_PX, _MIDDLE_PX, _TALL_PX, _ROW_PX = 200, 250, 340, 15
 _MOST_LABELS = 28  # of layers
@@ -121,7 +121,13 @@ def by_angle(lanes: Sequence[Lane]) -> go.Figure:
             hovertemplate="⟲ %{theta}: %{r:.1%}<extra>%{fullData.name}</extra>",
         )
     figure.update_polars(
-        radialaxis={"range": [0, 1], "tickformat": ".0%", "dtick": 0.25, "angle": 22.5, "tickangle": 22.5},
+        radialaxis={
+            "range": [0, 1],
+            "tickformat": ".0%",
+            "tickvals": [0.25, 0.5, 0.75, 1],
+            "angle": 22.5,
+            "tickangle": 22.5,
+        },
         angularaxis={"rotation": 90, "direction": "counterclockwise", "dtick": 45, "ticksuffix": "°"},
     )
     return _framed(figure, _TALL_PX, margin={"l": 36, "r": 36, "t": 26, "b": 22})

@@ -285,6 +285,7 @@ def test_a_run_is_renamed_deleted_and_brought_back(owner: str) -> None:
 
     press(app, "Delete")
     assert store().list(owner) == ()
+    assert "train_opened" not in app.session_state
     assert "Deleted: the \\*best\\*" in said(app.run())
 
     press(app, "Undo")

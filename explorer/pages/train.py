@@ -104,14 +104,15 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
                 disabled=not is_possible,
                 help="In the background: you can close this page, and the runs go on.",
             )
+            estimated = st.empty()
+            if is_possible:
+                estimated.caption("How long will it take? Trying …")
+            st.space("stretch")
             with st.popover("Copy as command", icon=":material/terminal:", help="The same training in a terminal."):
                 st.caption("The same in a terminal:")
                 st.code("\n".join(map(words_of, plan.recipes)), language="bash", wrap_lines=True)
                 if plan.upload is not None:
                     st.caption("With --from and the path of your weights.")
-            estimated = st.empty()
-            if is_possible:
-                estimated.caption("How long will it take? Trying …")
         if visitor.is_fleeting():
             st.caption("Your browser keeps nothing for this page: your runs can be found until you close it.")
         if visitor.can_log_in():
@@ -155,19 +156,19 @@ def _start(plan: Plan) -> None:
 
 
 def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator) -> None:
-    """How long it takes, or why it cannot be trained: last, for it computes."""
+    """How long it takes, or why it cannot be trained. Computes; each message lets Streamlit end the run."""
     try:
-        estimate = _computing().estimate(
-            plan, visitor.owner(), place.caption
-        )  # each message lets Streamlit end the run
+        estimate = _computing().estimate(plan, visitor.owner(), place.caption)
     except ExplorerError as error:
-        place.markdown(f":material/error: {plain(str(error))}")
-        return
+        words = f":material/error: {plain(str(error))}"
+    else:
+        time = (
+            "as long as the folder has pictures," if estimate.seconds is None else f"about {duration(estimate.seconds)}"
+        )
+        waiting = f" · {estimate.waiting} waiting before" if estimate.waiting else ""
+        words = f"{time} on {estimate.device}{waiting}"
     with place.container(key="train-estimated"):
-        if estimate.seconds is None:
-            st.caption(f"The time depends on how many pictures the folder has · {estimate.device}")
-        else:
-            st.caption(f"about {duration(estimate.seconds)} on {estimate.device}")
+        st.caption(words)
 
 
 def _draw_problem() -> None:

@@ -62,7 +62,7 @@ def sign_of(number: int) -> str:
         f'<path d="{path}" fill="{colour}"/></svg>'
     )
     address = f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
-    return f'<img src="{address}" alt="" width="34" height="12" style="vertical-align: -1px">'
+    return f'<img src="{address}" alt="" aria-hidden="true" width="34" height="12" style="vertical-align: -1px">'
 
 
 def legend(lanes: Sequence[Lane]) -> None:

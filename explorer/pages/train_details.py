@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.pages.owner import owner
 from explorer.pages.runs_here import store, title_of
 from explorer.pages.shared import plain
-from explorer.pages.train_runs import RUN, attempt
+from explorer.pages.train_runs import OPENED, RUN, attempt
 from explorer.training.command import words_of
 from explorer.training.metrics import Epoch
 from explorer.training.report import configuration_json, metrics_csv
@@ -34,14 +34,17 @@ def draw_details(run: Run, epochs: Sequence[Epoch]) -> None:
     with st.expander("Log"):
         st.code(store().log(run.id) or "Nothing yet.", language=None, height=240)
     if run.is_mine:
-        st.button(
+        is_pressed = st.button(
             "Delete",
             icon=":material/delete:",
             key=f"train-delete-{run.id}",
-            on_click=attempt,
-            args=(store().delete, run.id, owner()),
             help="Cancelled if it trains. It can be undone for ten minutes.",
         )
+        if is_pressed:
+            attempt(store().delete, run.id, owner())
+            st.session_state.pop(OPENED, None)
+            st.query_params.pop(RUN, None)
+            st.rerun()
 
 
 def _name(run: Run) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from threading import Lock
 
 import torch
@@ -43,10 +44,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long a plan takes, without what waits before it; None where nobody knows how many pictures there are."""
+    """How long a plan takes; None where nobody knows how many pictures there are. waiting: runs that come before."""
 
     seconds: float | None
     device: str
+    waiting: int
 
 
 _paces: Kept[Pace] = Kept(entries=64)
@@ -64,11 +66,11 @@ def estimate(plan: Plan, owner: str, tell: Callable[[str], None] = lambda words:
         _pace(recipe, partial(tell, f"How long will it take? Trying {label_of(recipe)} …")) for recipe in plan.recipes
     ]
     if plan.pictures is None:
-        return Estimate(None, device)
+        return Estimate(None, device, store().waiting())
     train, test = plan.pictures
     each = [seconds_of(recipe, pace, train, test) for recipe, pace in zip(plan.recipes, paces, strict=True)]
     at_once = min(settings().workers, len(each))
-    return Estimate(sum(each) / at_once, device)
+    return Estimate(sum(each) / at_once, device, store().waiting())
 
 
 def seconds_of(recipe: Recipe, pace: Pace, train_pictures: int, test_pictures: int) -> float:
@@ -137,18 +139,19 @@ def _tried(recipe: Recipe, tell: Callable[[], None]) -> Pace:
 def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Pace:
     """Trains on noise for `least_s` and some steps: the same code, the same network.
 
-    The first batch is left out: it waits for what is made once.
+    The first batch is left out, for it waits for what is made once; of the others one of the quicker ones counts, for
+    the slow ones say how busy the machine is at this moment.
     """
     trial = replace(recipe, start="", data="mnist-12k", epochs=1, angles_every=0, deterministic=False, rotation="none")
     epochs: list[Epoch] = []
-    steps: list[tuple[float, int]] = []  # (when, how many were done)
+    steps: list[float] = []  # when each was done
 
     def on_step(progress: Progress) -> None:
         tell()
         if not epochs or progress.step == 0:
             return
-        steps.append((time.monotonic(), progress.step))
-        if len(steps) >= _TRIAL_STEPS and steps[-1][0] - steps[0][0] > least_s:
+        steps.append(time.monotonic())
+        if len(steps) >= _TRIAL_STEPS and steps[-1] - steps[0] > least_s:
             raise Stopped
 
     with _trial, suppress(Stopped):
@@ -161,8 +164,8 @@ def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Pac
             report_every_s=0,
         )
     freeze()
-    (began_s, first), (ended_s, last) = steps[0], steps[-1]
-    train_s = (ended_s - began_s) / ((last - first) * recipe.batch_size)
+    lasted_s = sorted(after - before for before, after in pairwise(steps))
+    train_s = lasted_s[len(lasted_s) // 4] / recipe.batch_size
     return Pace(train_s, train_s * _FORWARD_SHARE, epochs[0].elapsed_s)
 
 

@@ -243,8 +243,8 @@ def _row(run: Run, epochs: Sequence[Epoch]) -> dict[str, Any]:
         "run": title_of(run),
         "state": state_of(run).split(" after")[0],
         "kind": _KINDS[kind_of(Lane("", 0, run.recipe, tuple(epochs)))],
-        "upright": last and last.accuracy["identity"],
-        "turned": last and last.unseen_accuracy,
+        "upright": last and 100 * last.accuracy["identity"],
+        "turned": last and 100 * last.unseen_accuracy,
         "course": [epoch.unseen_accuracy for epoch in epochs],
         "loss": [epoch.test_loss for epoch in epochs],
         "data": run.recipe.data,
@@ -257,7 +257,7 @@ _COLUMNS: dict[str, Any] = {
     "run": st.column_config.TextColumn("Run", pinned=True),
     "state": st.column_config.TextColumn("State"),
     "kind": st.column_config.TextColumn("Measured", help="Exact: all errors of all layers are rounding."),
-    "upright": st.column_config.NumberColumn("Upright", help="Accuracy after the last epoch.", format="percent"),
+    "upright": st.column_config.NumberColumn("Upright", help="Accuracy after the last epoch.", format="%.1f%%"),
     "turned": st.column_config.NumberColumn(
         "Other turns", help="Mean accuracy at 90°, 180° and 270°.", format="percent"
     ),
