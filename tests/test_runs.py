@@ -349,6 +349,6 @@ def test_settings_name_the_store(tmp_path: Path) -> None:
     run = store.create(TINY, owner=None)
     assert (tmp_path / "runs.sqlite").is_file()
     assert store.weights_path(run.id).parent == store.folder_of(run.id) == tmp_path / run.id
-    named = open_store(Settings(runs_folder=str(tmp_path / "b"), database=f"sqlite:///{tmp_path}/runs.sqlite"))
+    named = open_store(Settings(runs_folder=str(tmp_path / "b"), database=f"sqlite:///{tmp_path / 'runs.sqlite'}"))
     assert named.list(None) == (run,)
     assert shutil.disk_usage(tmp_path).used > store.used_bytes() > 0

@@ -344,7 +344,7 @@ def test_each_limit_is_one_sentence_with_both_numbers(
     assert refusal(TINY, store, settings).startswith("100 runs are waiting already:")
 
 
-@pytest.mark.parametrize("path", ["{outside}", "../secret", "~/pictures", "~root"])
+@pytest.mark.parametrize("path", ["{outside}", "../secret", "~", "~root"])
 def test_visitor_trains_on_folders_in_the_data_folder_alone(
     path: str, store: Store, settings: Settings, tmp_path: Path
 ) -> None:
@@ -352,7 +352,7 @@ def test_visitor_trains_on_folders_in_the_data_folder_alone(
     asked = replace(TINY, data=f"folder:{path.format(outside=tmp_path)}")
     assert refusal(asked, store, inside).startswith("Visitors train on folders in the data folder alone")
     check_limits(asked, None, store, inside)
-    for good in ("birds", f"{tmp_path}/data/birds"):
+    for good in ("birds", str(tmp_path / "data" / "birds")):
         check_limits(replace(TINY, data=f"folder:{good}"), "visitor", store, inside)
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from threading import Lock
@@ -197,5 +198,7 @@ def _cores() -> int:
 
 def _log(folder: Path) -> BinaryIO:
     path = folder / "workers.log"
-    is_long = path.exists() and path.stat().st_size > _MAX_LOG_BYTES
-    return path.open("wb" if is_long else "ab")
+    with suppress(OSError):  # not there yet, or open elsewhere on a system that minds
+        if path.stat().st_size > _MAX_LOG_BYTES:
+            path.unlink()
+    return path.open("ab")
