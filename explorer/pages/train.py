@@ -3,7 +3,7 @@
 This file imports no torch, so that the page appears at once; what computes is in `train_live`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import streamlit as st
@@ -36,6 +36,7 @@ from explorer.training.run import Run
 from explorer.training_figures import MOST_RUNS, Lane
 
 _LIVE_S = 1.5
+_ESTIMATED = "train_estimated"
 _IDEA = (
     "Networks are trained upright and tested turned. An exactly equivariant network answers a turned picture as it "
     "answers the upright one. An approximate one has learned, through its subsampling, to tell them apart; a plain one "
@@ -67,7 +68,7 @@ def page() -> None:
         _draw_runs(runs)
     visitor.ask()
     if estimated is not None:
-        _draw_estimate(plan, estimated)
+        _draw_estimate(plan, estimated, is_live=any(run.is_active for run in runs))
 
 
 def _runs() -> tuple[tuple[Run, ...], str]:
@@ -155,20 +156,30 @@ def _start(plan: Plan) -> None:
         st.rerun()
 
 
-def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator) -> None:
-    """How long it takes, or why it cannot be trained. Computes; each message lets Streamlit end the run."""
-    try:
-        estimate = _computing().estimate(plan, visitor.owner(), place.caption)
-    except ExplorerError as error:
-        words = f":material/error: {plain(str(error))}"
-    else:
-        time = (
-            "as long as the folder has pictures," if estimate.seconds is None else f"about {duration(estimate.seconds)}"
-        )
-        waiting = f" · {estimate.waiting} waiting before" if estimate.waiting else ""
-        words = f"{time} on {estimate.device}{waiting}"
+def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator, *, is_live: bool) -> None:
+    """How long it takes, or why it cannot be trained.
+
+    is_live: something trains, beside which nothing is tried: each would be slowed down, and the page with them.
+    """
+    known_plan, words = st.session_state.get(_ESTIMATED, (None, ""))
+    if known_plan != plan.recipes and is_live:
+        words = "The time is estimated when none of your runs trains."
+    elif known_plan != plan.recipes or not is_live:
+        words = _estimate(plan, place.caption)
+        st.session_state[_ESTIMATED] = (plan.recipes, words)
     with place.container(key="train-estimated"):
         st.caption(words)
+
+
+def _estimate(plan: Plan, tell: Callable[[str], object]) -> str:
+    """Computes; each message lets Streamlit end the run."""
+    try:
+        estimate = _computing().estimate(plan, visitor.owner(), tell)
+    except ExplorerError as error:
+        return f":material/error: {plain(str(error))}"
+    time = "as long as the folder has pictures," if estimate.seconds is None else f"about {duration(estimate.seconds)}"
+    waiting = f" · {estimate.waiting} waiting before" if estimate.waiting else ""
+    return f"{time} on {estimate.device}{waiting}"
 
 
 def _draw_problem() -> None:
