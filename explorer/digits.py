@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 DATA = Path(__file__).resolve().parents[1] / "assets" / "data" / "mnist-12k.npz"
-# Of the test digits, by class: ones that all networks in assets/weights read rightly upright.
-NUMBERS = (3, 2, 1, 18, 4, 8, 11, 0, 61, 7)
+# Of the test digits, by class: one that all networks in assets/weights read rightly upright, and for 3, 4, 5, 6, 7 and
+# 9 the first that those which are not exact read otherwise when it is turned. Of 0, 1, 2 and 8 hardly any is.
+NUMBERS = (3, 2, 1, 87, 67, 211, 11, 26, 61, 7)
 
 
 @cache

@@ -52,7 +52,8 @@ def test_the_first_view_is_filled_and_names_the_breaking_layer() -> None:
     reasons = [text.value for text in app.markdown if text.value.startswith("First broken at")]
     assert len(reasons) == 1
     assert reasons[0].startswith("First broken at stage2.block1.conv1 (32 → 16 px): kernel 3, stride 2, padding 1")
-    assert [button.label for button in app.button] == ["25 px: exact", "33 px: exact", "Mend it", "one layer"]
+    mends = ["25 px: exact", "33 px: exact", "Mend it", "one layer"]
+    assert [button.label for button in app.button] == [*mends, "Use trained weights"]
 
 
 def test_one_pixel_more_makes_the_network_exact_and_back() -> None:
@@ -89,7 +90,7 @@ def test_a_plain_network_is_not_equivariant_at_any_size() -> None:
     app = open_app(family="cnn", group="Z2")
 
     assert "Not equivariant to quarter turns and mirrors" in headline(app)
-    assert [button.label for button in app.button] == []
+    assert [button.label for button in app.button] == ["Use trained weights"]
 
 
 def test_a_size_that_is_too_small_is_one_sentence_and_keeps_what_was_shown() -> None:
@@ -159,8 +160,9 @@ def test_several_uploads_are_paged_and_tabled() -> None:
         {"family": "cnn", "transform": "shift", "down": "2", "right": "-4", "fit": "pad"},
         {"family": "cnn", "size": "33", "subsampling": "symmetric", "only": "pool"},
         {"family": "cnn", "size": "33", "subsampling": "antialiased"},
+        {"weights": "shipped:p4-cnn-29"},
     ],
-    ids=["default", "oblong", "angle", "shift", "mended", "blurred"],
+    ids=["default", "oblong", "angle", "shift", "mended", "blurred", "trained"],
 )
 def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -> None:
     app = open_app(**parameters)
@@ -280,6 +282,56 @@ def test_an_exact_or_plain_network_is_not_offered_a_mend() -> None:
         assert "Mend it" not in labels
 
 
+# ------------------------------------------------------------------------------------------------------ trained weights
+
+
+def test_random_weights_offer_trained_ones_and_have_no_answers() -> None:
+    app = open_app(**NARROW)
+    assert app.session_state["shown"].sheet.answers is None
+    assert [caption.value for caption in app.caption if caption.value.startswith("Random weights:")]
+
+    click(app, "Use trained weights")
+
+    view = app.session_state["shown"].view
+    assert (view.network.name, view.height_px, view.gallery) == ("p4-cnn", 29, "digit-6")
+    assert app.session_state["shown"].sheet.answers is not None
+    assert not [caption.value for caption in app.caption if caption.value.startswith("Random weights:")]
+
+
+def test_an_approximate_network_answers_a_turned_digit_otherwise_and_an_exact_one_does_not() -> None:
+    app = open_app(weights="shipped:p4-cnn-29")
+    answers = app.session_state["shown"].sheet.answers
+    assert answers.is_changing and re.fullmatch(r"Upright 6, turned by .*: the answer changes", answers.sentence)
+
+    click(app, "Mend it")
+    shares = [turn.top for turn in app.session_state["shown"].sheet.answers.turns]
+    assert headline(app).endswith("Exactly equivariant to quarter turns at 29 px")
+    assert all(shown == [pytest.approx(share, abs=1e-4) for _, share in shares[0]] for shown in map(shares_of, shares))
+
+    app.selectbox(key="weights").set_value("shipped:p4-cnn-28").run()
+    answers = app.session_state["shown"].sheet.answers
+    assert answers.sentence == "Upright 6, and the same answer at all four turns" and not answers.is_changing
+    assert [text.value for text in app.markdown if "same answer at all four turns" in text.value]
+
+
+def shares_of(top: tuple[tuple[str, float], ...]) -> list[float]:
+    return [share for _, share in top]
+
+
+def test_answers_are_the_softmax_of_the_logits_that_are_drawn() -> None:
+    sheet = open_app(weights="shipped:z2-cnn-28").session_state["shown"].sheet
+    bars = sheet.answers.logits.figure["data"]
+
+    assert [bar["name"] for bar in bars] == ["upright", "⟲ 90°", "⟲ 180°", "⟲ 270°"]
+    for bar, turn in zip(bars, sheet.answers.turns, strict=True):
+        assert list(bar["x"]) == list("0123456789")
+        exponentials = np.exp(np.array(bar["y"]))
+        expected = sorted(zip(exponentials / exponentials.sum(), bar["x"], strict=True), reverse=True)[:3]
+        assert [name for name, _ in turn.top] == [name for _, name in expected]
+        assert shares_of(turn.top) == pytest.approx([share for share, _ in expected])
+    assert [bar["name"] for bar in sheet.logits.figure["data"]][:2] == ["upright", "mirror"]  # and no turn alone
+
+
 # ------------------------------------------------------------------------------------------------------------- browser
 
 
@@ -334,3 +386,17 @@ def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page], dark: boo
     widest = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
 
     assert widest <= 390
+
+
+def test_a_visitor_sees_what_a_trained_network_answers_for_the_four_turns(open_page: Callable[..., Page]) -> None:
+    page = open_page("/?weights=shipped:p4-cnn-29", width_px=1440, height_px=900)
+    expect_headline(page, "Approximately equivariant to quarter turns at 29 px")
+
+    expect(page.get_by_role("heading", name=re.compile("the answer changes"))).to_be_in_viewport()
+    turns = page.locator(".answers figure")
+    expect(turns).to_have_count(4)
+    expect(turns.first).to_contain_text(re.compile(r"upright\s*6\s*\d+\.\d%"))
+    expect(page.locator(".st-key-answers .js-plotly-plot")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    page.get_by_role("button", name="Mend it").click()
+    expect_headline(page, "Exactly equivariant to quarter turns at 29 px")
+    assert "weights=shipped" in page.url
