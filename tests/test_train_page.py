@@ -19,6 +19,7 @@ from explorer.pages.train_runs import duration, lanes_of, progress_of
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
 from explorer.training.run import Run
+from explorer.training.runs import Store
 from models.build import serve
 from models.catalog import spec
 from tests.charts import charts_of
@@ -183,7 +184,7 @@ def test_the_copied_commands_mean_what_a_press_starts(owner: str) -> None:
             "100 px is more than is trained on here: give at most 64 px",
         ),
         ({"train": "one", "family": "cnn", "size": "3"}, "cannot take 3 px"),
-        ({"data": "a folder", "folder": "/etc"}, "Visitors train on folders in the data folder alone"),
+        ({"data": "a folder", "folder": "../elsewhere"}, "Visitors train on folders in the data folder alone"),
         ({"data": "a folder"}, "There is no data set"),
     ],
     ids=["large", "small", "elsewhere", "nameless"],
@@ -341,10 +342,11 @@ def test_the_table_lists_all_runs_and_is_filtered(owner: str) -> None:
     assert list(app.dataframe[0].value["run"]) == ["run 7"]
 
 
-def test_an_unreachable_store_is_one_sentence_and_the_form_stays(owner: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from explorer.training.runs import Store
-
-    broken = Store("", Path("/proc/nowhere"))
+def test_an_unreachable_store_is_one_sentence_and_the_form_stays(
+    owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    broken = Store("", tmp_path / "file" / "runs")
     for module in ("runs_here", "train_runs", "train_live", "train_details"):
         monkeypatch.setattr(f"explorer.pages.{module}.store", lambda: broken)
 
