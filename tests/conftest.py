@@ -6,11 +6,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import tempfile
-
-# Runs and data sets of tests are kept apart from the user's own; each worker of xdist has a folder of its own.
-_USER_FOLDER = tempfile.TemporaryDirectory(prefix="explorer-tests-", ignore_cleanup_errors=True)
-os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = _USER_FOLDER.name
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
 
 APP_LOG = pytest.StashKey[Path]()
+# Runs and data sets of tests are kept apart from the user's own; each worker of xdist has a folder of its own.
+_USER_FOLDER = tempfile.TemporaryDirectory(prefix="explorer-tests-", ignore_cleanup_errors=True)
+os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = _USER_FOLDER.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """A data set of drawn strokes that a small network learns in seconds: for the tests of training."""
 
 import torch
+
 from explorer.training.datasets import Dataset, Split
 
 CLASSES = ("upper left", "upper right", "cross")

@@ -1,7 +1,7 @@
 """Charts that stay where they are: their element, the address of Plotly's script, and what a visitor zoomed."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import plotly
 from playwright.sync_api import Page, expect
@@ -40,9 +40,9 @@ def test_a_chart_with_other_numbers_and_words_is_the_same_element() -> None:
 def test_the_script_is_that_of_the_installed_plotly() -> None:
     address = charts_of(AppTest.from_function(draw, args=(2,)).run())["points"]["library"]
 
-    path, _, version = address.partition("?version=")
+    address, _, version = address.partition("?version=")
     assert version == plotly.__version__
-    assert (Path(plotly.__file__).parent / "package_data" / path.rpartition("/")[2]).is_file()
+    assert (Path(plotly.__file__).parent / "package_data" / PurePosixPath(address).name).is_file()
 
 
 def test_nothing_is_clicked_without_a_browser() -> None:

@@ -5,7 +5,8 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+
+import torch
 
 from explorer.errors import ResultsError
 from explorer.reproduction.results import Results, Session, comparable, seed_run, session_of
@@ -165,11 +166,7 @@ def hardware(device: str) -> str:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return str(torch.cpu.get_capabilities().get("cpu_name", "")) or platform.machine()
 
 
 def _by_recipe(runs: Iterable[Run]) -> dict[Recipe, Run]:
