@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from explorer.digits import DATA, digit_pixels
 from explorer.errors import WeightsError
 from explorer.images import DIGITS
+from explorer.reproduction.make_shipped import PLANS
 from explorer.shipped import FOLDER, MANIFEST, MAX_BYTES, Shipped, find_shipped, shipped, shipped_bytes
 from explorer.training.datasets import brought
-from explorer.reproduction.make_shipped import PLANS
 from explorer.training.recipe import recipe_of
 from explorer.weights import copy_weights, weights_from
 from explorer.weights_header import header_of
