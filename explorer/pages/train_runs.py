@@ -259,7 +259,7 @@ _COLUMNS: dict[str, Any] = {
     "kind": st.column_config.TextColumn("Measured", help="Exact: all errors of all layers are rounding."),
     "upright": st.column_config.NumberColumn("Upright", help="Accuracy after the last epoch.", format="%.1f%%"),
     "turned": st.column_config.NumberColumn(
-        "Other turns", help="Mean accuracy at 90°, 180° and 270°.", format="percent"
+        "Other turns", help="Mean accuracy at 90°, 180° and 270°.", format="%.1f%%"
     ),
     "course": st.column_config.LineChartColumn("Other turns by epoch", y_min=0, y_max=1),
     "loss": st.column_config.LineChartColumn("Test loss by epoch", y_min=0),
