@@ -1,26 +1,31 @@
 """The Train page: what the server says and does (AppTest), and what a visitor's browser shows (Playwright)."""
 
+import hashlib
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
+from explorer.errors import WeightsError
 from explorer.exactness import Structure, predict
 from explorer.pages import train_live
 from explorer.pages.runs_here import store
-from explorer.pages.train_controls import SIDES_PX
+from explorer.pages.train_controls import SIDES_PX, Plan
 from explorer.pages.train_live import Pace, seconds_of
 from explorer.pages.train_runs import duration, lanes_of, progress_of
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
 from explorer.training.run import Run
 from explorer.training.runs import Store
-from models.build import serve
+from explorer.training.starts import resolve_start
+from explorer.weights import save_weights
+from models.build import build, serve
 from models.catalog import spec
 from tests.charts import charts_of
 from tests.stores import FACTS, PROGRESS, TINY, an_epoch
@@ -210,16 +215,55 @@ def test_three_runs_where_two_are_left_are_refused_as_a_whole(owner: str, monkey
     assert recipes(owner) == []
 
 
+class Upload:
+    """As Streamlit hands a file over."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name, self._data = name, data
+
+    def getvalue(self) -> bytes:
+        return self._data
+
+
+def weights_of_knight(folder: Path) -> Upload:
+    path = folder / "mine.safetensors"
+    save_weights(build(TINY.network_spec(10)), path)
+    return Upload(path.name, path.read_bytes())
+
+
+def test_a_run_starts_from_an_uploaded_file_that_is_kept_under_its_checksum(owner: str, tmp_path: Path) -> None:
+    upload: Any = weights_of_knight(tmp_path)
+
+    (run,) = train_live.start(Plan((TINY,), False, upload), owner)
+
+    assert recipes(owner)[0].start == f"file:{hashlib.sha256(upload.getvalue()).hexdigest()}"
+    kept = resolve_start(recipes(owner)[0].start, store())
+    assert kept is not None and "head.classifier.weight" in kept.tensors
+    store().cancel(run, owner)
+
+
+def test_weights_of_another_network_and_what_is_none_are_refused(owner: str, tmp_path: Path) -> None:
+    upload: Any = weights_of_knight(tmp_path)
+    nonsense: Any = Upload("nonsense.safetensors", b"PK nonsense")
+
+    with pytest.raises(WeightsError, match=r"These weights are of another network: .* is missing"):
+        train_live.start(Plan((replace(TINY, network="p4-cnn", size_px=28),), False, upload), owner)
+    with pytest.raises(WeightsError, match=r"'nonsense\.safetensors' is not a safetensors file"):
+        train_live.start(Plan((TINY,), False, nonsense), owner)
+    assert recipes(owner) == []
+
+
 def test_training_switched_off_is_one_sentence_and_runs_can_be_looked_at(
     owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = finished(owner)
-    monkeypatch.setattr("explorer.pages.shared.settings", lambda: Settings(training="off"))
+    run = finished(owner, state="cancelled")
+    for module in ("shared", "train_runs"):
+        monkeypatch.setattr(f"explorer.pages.{module}.settings", lambda: Settings(training="off"))
 
     app = open_app(owner)
 
     assert [info.value for info in app.info] == ["Training is switched off here. What was trained can be looked at."]
-    assert not any(label.startswith("Train") for label in labels(app))
+    assert set(labels(app)).isdisjoint({"Train", "Train 3 networks", "Resume"})
     assert "train-transforms" in charts_of(app)
     assert not open_app(owner, run=run.id).exception
 

@@ -56,19 +56,29 @@ def page() -> None:
         _only_one(asked)
         return
     runs, problem = _runs()
+    if settings().training == "off":
+        _draw_off(runs, problem)
+        return
     plan = controls({f"run:{run.id}": title_of(run) for run in runs if store().weights_path(run.id).exists()})
     st.markdown("### Train networks")
     st.markdown(_IDEA)
-    estimated = _draw_start(plan, is_possible=visitor.is_known() and not problem)
-    if problem:
-        st.error(plain(problem), icon=":material/error:")
-        _draw_example()
-    else:
-        _draw_problem()
-        _draw_runs(runs)
+    is_possible = visitor.is_known() and not problem
+    estimated = _draw_start(plan, is_possible=is_possible)
+    _draw_runs(runs, problem)
     visitor.ask()
-    if estimated is not None:
+    if is_possible:
         _draw_estimate(plan, estimated, is_live=any(run.is_active for run in runs))
+
+
+def _draw_off(runs: Sequence[Run], problem: str) -> None:
+    """Where nothing can be trained: what was."""
+    with st.sidebar:
+        st.markdown("#### ◐ Equivariance Explorer")
+    st.markdown("### Train networks")
+    st.markdown(_IDEA)
+    st.info("Training is switched off here. What was trained can be looked at.", icon=":material/block:")
+    _draw_runs(runs, problem)
+    visitor.ask()
 
 
 def _runs() -> tuple[tuple[Run, ...], str]:
@@ -89,11 +99,8 @@ def _computing() -> ModuleType:
 # --------------------------------------------------------------------------------------------------------------- start
 
 
-def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGenerator | None:
+def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGenerator:
     """What a press would do, and the button; returns the place of the estimate."""
-    if settings().training == "off":
-        st.info("Training is switched off here. What was trained can be looked at.", icon=":material/block:")
-        return None
     with st.container(border=True, key="train-start"):
         st.markdown(sentence_of(plan))
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -120,7 +127,7 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
             st.button("Log in", on_click=st.login, help="Your runs are then found on other devices, too.")
     if is_pressed:
         _start(plan)
-    return estimated if is_possible else None
+    return estimated
 
 
 def sentence_of(plan: Plan) -> str:
@@ -192,8 +199,13 @@ def _draw_problem() -> None:
 # ---------------------------------------------------------------------------------------------------------------- runs
 
 
-def _draw_runs(runs: Sequence[Run]) -> None:
-    """Those that are shown, or what it will look like."""
+def _draw_runs(runs: Sequence[Run], problem: str) -> None:
+    """Those that are shown, or what it will look like. problem: why they cannot be read, if so."""
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+        _draw_example()
+        return
+    _draw_problem()
     shown = shown_of(runs)
     with expected_errors():
         draw_undo()

@@ -11,7 +11,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.pages.owner import owner
 from explorer.pages.runs_here import store, title_of
-from explorer.pages.shared import plain
+from explorer.pages.shared import plain, settings
 from explorer.pages.train_charts import kind_of, kind_words, sign_of
 from explorer.training.metrics import Epoch
 from explorer.training.run import Run
@@ -112,7 +112,7 @@ def _state_buttons(run: Run) -> None:
             args=(store().cancel, run.id, owner()),
             help="Stops within two seconds and keeps what there is; resume goes on from there.",
         )
-    if run.is_mine and run.is_resumable:
+    if run.is_mine and run.is_resumable and settings().training == "on":
         st.button(
             "Resume",
             key=f"train-resume-{run.id}",
