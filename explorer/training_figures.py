@@ -7,6 +7,7 @@ page's. Imports no torch, so that runs are seen at once.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -89,7 +90,7 @@ def by_transform(lanes: Sequence[Lane]) -> go.Figure:
         figure.add_scatter(
             x=places,
             y=shares,
-            name=lane.title,
+            name=_name(lane),
             mode="markers+text" if len(lanes) <= 3 else "markers",
             marker={"symbol": SYMBOLS[lane.number], "size": 9, "color": COLOURS[lane.number]},
             text=["" if share is None else f"{100 * share:.0f}" for share in shares],
@@ -114,7 +115,7 @@ def by_angle(lanes: Sequence[Lane]) -> go.Figure:
         figure.add_scatterpolar(
             r=[*angles, *angles[:1]],
             theta=[*ANGLES_DEG, 0] if angles else [],
-            name=lane.title,
+            name=_name(lane),
             mode="lines+markers",
             line=_stroke(lane),
             marker={"symbol": SYMBOLS[lane.number], "size": 4, "color": COLOURS[lane.number]},
@@ -210,13 +211,13 @@ def losses(lanes: Sequence[Lane]) -> go.Figure:
         figure.add_scatter(
             x=[epoch.epoch for epoch in trained],
             y=[epoch.train_loss for epoch in trained],
-            name=f"{lane.title}, training",
+            name=f"{_name(lane)}, training",
             mode="lines",
             line={**_stroke(lane), "width": 1},
             hovertemplate=hover,
         )
         figure.add_scatter(
-            **{**_line(lane), "name": f"{lane.title}, test"},
+            **{**_line(lane), "name": f"{_name(lane)}, test"},
             y=[epoch.test_loss for epoch in lane.epochs],
             hovertemplate=hover,
         )
@@ -274,11 +275,16 @@ def _fragment(figure: go.Figure, *, with_script: bool) -> str:
 def _line(lane: Lane) -> dict[str, Any]:
     return {
         "x": [epoch.epoch for epoch in lane.epochs],
-        "name": lane.title,
+        "name": _name(lane),
         "mode": "lines+markers",
         "line": _stroke(lane),
         "marker": {"symbol": SYMBOLS[lane.number], "size": 7, "color": COLOURS[lane.number]},
     }
+
+
+def _name(lane: Lane) -> str:
+    """Plotly reads some markup in names."""
+    return escape(lane.title, quote=False)
 
 
 def _stroke(lane: Lane) -> dict[str, Any]:

@@ -44,6 +44,12 @@ def test_accuracy_is_drawn_epoch_by_epoch_over_all_that_are_planned(name: str, l
     assert figure.layout.xaxis.range[0] <= 0 and figure.layout.xaxis.range[1] >= 4
 
 
+def test_the_name_of_a_run_is_no_markup() -> None:
+    named_so = replace(lane(), title="<a href='x'>mine</a> & more")
+
+    assert figures.accuracy([named_so], UNSEEN).data[0].name == "&lt;a href='x'&gt;mine&lt;/a&gt; &amp; more"
+
+
 def test_a_figure_without_a_run_has_the_same_frame() -> None:
     empty, full = figures.accuracy([], UNSEEN), figures.accuracy([lane()], UNSEEN)
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explorer import training_figures as figures
 from explorer.pages.look_sheet import Chart, draw_chart
+from explorer.pages.shared import plain
 from explorer.training.metrics import TESTED, TURNS
 from explorer.training_figures import COLOURS, DASHES, LOGITS, ROUNDING_LEVEL, UNSEEN, Lane
 from explorer.transforms import label_of
@@ -120,7 +121,7 @@ def draw_runs(lanes: Sequence[Lane]) -> None:
     for start in range(0, len(lanes), 3):
         for column, lane in zip(st.columns(3), lanes[start : start + 3], strict=False):
             with column:
-                st.caption(lane.title)
+                st.caption(plain(lane.title))
                 draw_chart(charts[f"map-{lane.number}"], key=f"train-map-{lane.number}")
 
 
