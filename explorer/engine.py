@@ -176,9 +176,10 @@ class Engine:
     ) -> Tensor:
         """The logits (B, classes), float64 on the CPU, of `pictures` (B, 3, H, W), 0..1; takes one of the places."""
         self.check_size(height_px=pictures.shape[-2], width_px=pictures.shape[-1])
-        with self._turn(lambda fraction: None), torch.inference_mode():
+        with self._turn(lambda fraction: None):
             served = self._networks.served(key_of(network, seed, dtype, weights), weights)
-            with self._fitting(served, Request(network, seed, pictures, dtype=dtype), len(pictures)) as at_once:
+            fitting = self._fitting(served, Request(network, seed, pictures, dtype=dtype), len(pictures))
+            with fitting as at_once, torch.inference_mode():  # not sooner: nothing that is kept is made in it
                 parts = pictures.to(self.device_for(dtype), DTYPES[dtype]).split(at_once)
                 return torch.cat([served.network(part).double().cpu() for part in parts])
 

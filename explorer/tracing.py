@@ -79,6 +79,7 @@ def blank_copy(network: nn.Module) -> nn.Module:
 
 def trace(blank: nn.Module, *, height_px: int, width_px: int, channels: int = 3) -> Trace:
     """The calls of `blank` (see `blank_copy`) for a picture of height × width; torch's own errors pass through."""
+    assert not torch.is_inference_mode_enabled(), "a recording sees other operations in it"
     dtype = next((p.dtype for p in blank.parameters() if p.is_floating_point()), torch.float32)
     picture = torch.zeros(1, channels, height_px, width_px, device="meta", dtype=dtype)
     recorder = _Recorder(picture)

@@ -529,6 +529,17 @@ def test_memory_of_the_host_does_not_bound_what_a_gpu_measures(engine: Engine, m
         assert transforms == 7
 
 
+def test_theory_and_gradients_are_there_for_a_network_that_first_gave_answers() -> None:
+    """What is kept must not be made in torch's inference mode: other operations are recorded, and no gradient runs."""
+    engine = Engine(Settings(device="cpu"))
+    engine.answers(CNN, 0, torch.rand(2, 3, 32, 32))
+
+    inspection = engine.inspect(request(CNN, side_px=32))
+
+    assert inspection.prediction.verdict == "exact"
+    assert not any(parameter.is_inference() for parameter in engine.served(CNN, 0).network.parameters())
+
+
 def test_answers_are_the_same_in_smaller_batches(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = torch.stack([random_picture(28, seed=seed) for seed in range(5)])
     served, batches = engine.served(CNN, 0, "float64"), []
