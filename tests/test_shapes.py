@@ -18,6 +18,8 @@ from models.windows import AxisWindow
 
 aten = torch.ops.aten
 ROOT = Path(__file__).parents[1]
+NAMES = [f"{group}-{family}" for group in ("p4m", "c8", "so2") for family in FAMILIES]
+QUICK = {*(f"p4m-{family}" for family in FAMILIES), "c8-cnn", "c8-resnet18-large", "so2-cnn", "so2-knight"}
 
 
 def blank(*shape: int) -> Tensor:
@@ -85,7 +87,9 @@ def test_what_torch_refuses_is_refused(weight: Tensor) -> None:
 
 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
-@pytest.mark.parametrize("name", [f"{group}-{family}" for group in ("p4m", "c8", "so2") for family in FAMILIES])
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in NAMES]
+)
 def test_recordings_are_those_that_torch_gives(monkeypatch: pytest.MonkeyPatch, name: str, subsampling: str) -> None:
     network = spec(name, minimum_width=True, subsampling=subsampling)
     structure = Structure(serve(network), network.point_group)
@@ -95,15 +99,15 @@ def test_recordings_are_those_that_torch_gives(monkeypatch: pytest.MonkeyPatch, 
     assert structure.trace(height_px=40, width_px=41) == found
 
 
-@pytest.mark.parametrize("name", ["p4m-resnet18-large", "so2-cnn"])
-def test_prediction_imports_no_compiler(name: str) -> None:
-    script = f"""
+def test_prediction_imports_no_compiler() -> None:
+    script = """
 import sys
 from explorer.exactness import Structure, predict
 from models.build import serve
 from models.catalog import spec
-network = spec({name!r}, minimum_width=True)
-predict(Structure(serve(network), network.point_group), height_px=40, width_px=40)
+for name in ("p4m-resnet18-large", "so2-cnn"):
+    network = spec(name, minimum_width=True)
+    predict(Structure(serve(network), network.point_group), height_px=40, width_px=40)
 print(*(name for name in ("torch._dynamo", "sympy", "torch._inductor") if name in sys.modules))
 """
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
