@@ -1,7 +1,7 @@
 """Every page for those who use a keyboard or a screen reader, or see colours poorly: axe-core, and a walk by Tab."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +15,6 @@ PAINT_LIMIT_MS = 60_000
 GRAVE = ("serious", "critical")
 WIDE, NARROW = (1440, 900), (390, 844)
 THEMES = pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.full), True], ids=["light", "dark"])
-SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 DOCUMENT = "<html lang='en'><title>a page</title><main>{}</main></html>"
 
@@ -115,20 +114,40 @@ READY = {
     "/paper": ".st-key-paper-sides .js-plotly-plot",
     "/about": ".drawings svg",
 }
-PATHS = tuple(page if page == "/about" else f"{page}?family=cnn&size=33" for page in READY)
+# Short work, with all that a page draws.
+SHORT = {
+    "/sizes": "from=24&to=29",
+    "/orbit": "size_near=false&plain=false",
+    "/break_it": "steps=60",
+}
+PATHS = tuple(f"{page}?family=cnn&size=33&{SHORT.get(page, '')}" for page in READY)
+
+
+def painted(page: Page, path: str) -> Page:
+    """The page when all of `path` is drawn and at rest: axe would measure half-faded colours."""
+    page.locator(READY[path.partition("?")[0]]).first.wait_for(timeout=PAINT_LIMIT_MS)
+    settle(page)
+    return page
 
 
 @pytest.fixture
 def open_painted(open_page: Callable[..., Page]) -> Callable[..., Page]:
-    """`open_page`, and wait until all is drawn and at rest: axe would measure half-faded colours."""
+    """`open_page`, and wait until all is drawn and at rest."""
 
     def open_painted(path: str, size: tuple[int, int] = WIDE, *, dark: bool = False) -> Page:
-        page = open_page(path, width_px=size[0], height_px=size[1], dark=dark)
-        page.locator(READY[path.partition("?")[0]]).first.wait_for(timeout=PAINT_LIMIT_MS)
-        settle(page)
-        return page
+        return painted(open_page(path, width_px=size[0], height_px=size[1], dark=dark), path)
 
     return open_painted
+
+
+@pytest.fixture(scope="module")
+def look(browser: Browser, app_url: str) -> Iterator[Page]:
+    """The Look page, opened once for tests that leave it as it was but for the focus."""
+    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, color_scheme="light")
+    page = context.new_page()
+    page.goto(f"{app_url}/?family=cnn")
+    yield painted(page, "/")
+    context.close()
 
 
 def popover(page: Page, name: str) -> Locator:
@@ -144,48 +163,43 @@ def test_every_page_is_tested_here() -> None:
     assert [page.strip("/") or "look" for page in READY] == listed
 
 
-@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)], ids=["wide, light", "narrow, dark"])
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_has_no_grave_finding(
-    open_painted: Callable[..., Page], path: str, size: tuple[int, int], dark: bool
-) -> None:
-    exempted = (WIDE_TABLE,) if path.startswith("/mends") and size == NARROW else ()
-    assert findings(open_painted(path, size, dark=dark), exempted) == []
+def test_a_page_can_be_read_and_used_without_eyes_and_mouse(open_painted: Callable[..., Page], path: str) -> None:
+    page = open_painted(path)
 
-
-@THEMES
-def test_the_sidebar_over_a_narrow_page_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
-    page = open_painted("/?family=cnn", NARROW, dark=dark)
-    page.get_by_test_id("stExpandSidebarButton").click()
-    settle(page)
-
+    assert page.evaluate(UNNAMED_PICTURES) == []
     assert findings(page) == []
+    check_tab_walk(page)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_narrow_dark_page_has_no_grave_finding(open_painted: Callable[..., Page], path: str) -> None:
+    page = open_painted(path, NARROW, dark=True)
+
+    assert findings(page, (WIDE_TABLE,) if path.startswith("/mends") else ()) == []
+    if path.startswith("/?"):
+        page.get_by_test_id("stExpandSidebarButton").click()
+        settle(page)
+        assert findings(page) == []
 
 
 @THEMES
-def test_an_open_popover_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+def test_what_comes_up_has_no_grave_finding_and_escape_closes_it(open_painted: Callable[..., Page], dark: bool) -> None:
     page = open_painted("/?family=cnn", dark=dark)
-    expect(popover(page, "What am I looking at?")).to_be_visible()
-    settle(page)
+    for name in ("What am I looking at?", "See why"):
+        opened = popover(page, name)
+        expect(opened).to_be_visible()
+        settle(page)
+        assert findings(page) == []
+        page.keyboard.press("Escape")
+        expect(opened).to_be_hidden()
 
-    assert findings(page) == []
-
-
-@THEMES
-def test_a_map_opened_large_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
-    page = open_painted("/?family=cnn", dark=dark)
     page.get_by_role("button", name="Open large").click()
-    expect(page.get_by_role("dialog").locator(".js-plotly-plot").first).to_be_visible(timeout=PAINT_LIMIT_MS)
+    expect(page.get_by_role("dialog").locator(".main-svg").first).to_be_visible(timeout=PAINT_LIMIT_MS)
     settle(page)
-
     assert findings(page) == []
-
-
-@pytest.mark.parametrize(("layer", "dark"), [("layer1.conv", True), ("head.classifier", False)])
-def test_layers_of_other_kinds_have_no_grave_finding(open_painted: Callable[..., Page], layer: str, dark: bool) -> None:
-    page = open_painted(f"/?family=cnn&group=D8&layer={layer}", dark=dark)
-
-    assert findings(page, (DISABLED_LABEL,)) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 @THEMES
@@ -198,6 +212,17 @@ def test_an_error_has_no_grave_finding(open_painted: Callable[..., Page], dark: 
     settle(page)
 
     assert findings(page) == []
+
+
+@THEMES
+def test_layers_of_other_kinds_have_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
+    page = open_painted("/?family=cnn&group=D8&layer=layer1.conv", dark=dark)
+    assert findings(page, (DISABLED_LABEL,)) == []
+
+    page.locator(".tile").last.click()
+    expect(page.get_by_role("group", name="Channels without pixels")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    settle(page)
+    assert findings(page, (DISABLED_LABEL,)) == []
 
 
 def test_a_bad_page_is_found_out(browser: Browser) -> None:
@@ -219,9 +244,8 @@ def test_an_exemption_that_is_not_needed_is_found_out(browser: Browser) -> None:
 # ------------------------------------------------------------------------------------------------------------ keyboard
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_tab_reaches_every_control_in_order_and_leaves_the_page(open_painted: Callable[..., Page], path: str) -> None:
-    page = open_painted(path)
+def check_tab_walk(page: Page) -> None:
+    """Tab reaches every control, in order, and then leaves the page."""
     names = page.evaluate(TAB_STOPS)
 
     visited = []
@@ -232,6 +256,16 @@ def test_tab_reaches_every_control_in_order_and_leaves_the_page(open_painted: Ca
     assert [name for number, name in enumerate(names) if number not in visited] == []
     assert visited[-1] == -1  # the browser's own controls come next
     assert visited[:-1] == sorted(visited[:-1])
+
+
+def test_a_page_with_a_control_that_tab_misses_is_found_out(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(DOCUMENT.format("<button>first</button><button>caught</button><button>never</button>"))
+    page.evaluate("() => { document.querySelectorAll('button')[1].onkeydown = (event) => event.preventDefault(); }")
+
+    with pytest.raises(AssertionError, match="never"):
+        check_tab_walk(page)
+    page.close()
 
 
 @pytest.mark.full  # two pictures of every control
@@ -264,79 +298,58 @@ def _looks(page: Page, number: int, *, focused: bool = False) -> bytes:
     return page.screenshot(clip=box, animations="disabled")
 
 
-def test_escape_closes_what_was_opened(open_painted: Callable[..., Page]) -> None:
-    page = open_painted("/?family=cnn")
-    opened = popover(page, "What am I looking at?")
-    expect(opened).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(opened).to_be_hidden()
+def test_help_comes_by_keyboard_and_by_tap_and_goes_by_escape(look: Page) -> None:
+    tip = look.get_by_role("tooltip")
 
-    page.get_by_role("button", name="Open large").click()
-    expect(page.get_by_role("dialog")).to_be_visible(timeout=PAINT_LIMIT_MS)
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-
-
-def test_help_comes_by_keyboard_and_by_tap_and_goes_by_escape(open_painted: Callable[..., Page]) -> None:
-    page = open_painted("/?family=cnn")
-    tip = page.get_by_role("tooltip")
-
-    page.get_by_role("button", name="turn the picture").focus()
-    page.keyboard.press("Tab")
+    look.get_by_role("button", name="turn the picture").focus()
+    look.keyboard.press("Tab")
     expect(tip).to_contain_text("Orange is below zero, blue above")
-    page.keyboard.press("Escape")
+    look.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 
-    page.get_by_role("button", name="Help: the strip").click()
+    look.get_by_role("button", name="Help: the strip").click()
     expect(tip).to_contain_text("Each column is a layer")
-    page.get_by_role("button", name="Help: the strip").click()
+    look.get_by_role("button", name="Help: the strip").click()
     expect(tip).to_be_hidden()
 
 
-def test_arrow_keys_go_through_the_pixels_of_a_channel(open_painted: Callable[..., Page]) -> None:
-    page = open_painted("/?family=cnn")
-    page.get_by_role("group", name="Pixels of the chosen channel").focus()
-    where = page.locator(".readout span").first
+def test_arrow_keys_go_through_the_pixels_of_a_channel(look: Page) -> None:
+    look.get_by_role("group", name="Pixels of the chosen channel").focus()
+    where = look.locator(".readout span").first
 
-    page.keyboard.press("ArrowRight")
+    look.keyboard.press("ArrowRight")
     expect(where).to_have_text("field 1, e, row 8, column 8")  # the middle of 16 × 16
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowUp")
+    look.keyboard.press("ArrowRight")
+    look.keyboard.press("ArrowUp")
     expect(where).to_have_text("field 1, e, row 7, column 9")
-    expect(page.locator(".readout")).to_have_attribute("aria-live", "polite")
-
-
-def test_arrow_keys_go_through_the_channels_of_a_layer_without_pixels(open_painted: Callable[..., Page]) -> None:
-    page = open_painted("/?family=cnn&layer=head.classifier")
-    page.get_by_role("group", name="Channels without pixels").focus()
-
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-
-    expect(page.locator(".readout span").first).to_have_text("⟲ 90°, field 3")
+    expect(look.locator(".readout")).to_have_attribute("aria-live", "polite")
 
 
 # --------------------------------------------------------------------------------------------------- words for pictures
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/?family=cnn&layer=head.classifier"])
-def test_every_picture_has_words(open_painted: Callable[..., Page], path: str) -> None:
-    assert open_painted(path).evaluate(UNNAMED_PICTURES) == []
-
-
-def test_maps_are_described_by_their_numbers(open_painted: Callable[..., Page]) -> None:
-    page = open_painted("/?family=cnn")
-
-    labels = [canvas.get_attribute("aria-label") for canvas in page.locator(".panel canvas").all()]
+def test_maps_are_described_by_their_numbers(look: Page) -> None:
+    labels = [canvas.get_attribute("aria-label") for canvas in look.locator(".panel canvas").all()]
 
     maps = r"40 maps of 16×16 px in 10 fields, values from [−\d.e-]+ to [\d.e-]+"
     for label, title in zip(labels, (r"Φ\(x\)", r"Φ\(g·x\)", r"g⁻¹Φ\(g·x\)", "difference"), strict=True):
         assert re.fullmatch(rf"{title}, [^:]+: {maps}", str(label))
 
 
-@pytest.mark.parametrize("layer", ["pool", "head.classifier"])
-def test_every_control_of_the_layer_view_is_explained(open_painted: Callable[..., Page], layer: str) -> None:
-    count, unexplained = open_painted(f"/?family=cnn&layer={layer}").evaluate(UNEXPLAINED)
+def test_every_control_of_the_layer_view_is_explained(look: Page) -> None:
+    count, unexplained = look.evaluate(UNEXPLAINED)
 
     assert count > 10
     assert unexplained == []
+
+
+def test_a_layer_without_pixels_has_words_explained_controls_and_keys(open_painted: Callable[..., Page]) -> None:
+    page = open_painted("/?family=cnn&layer=head.classifier")
+    assert page.evaluate(UNNAMED_PICTURES) == []
+    count, unexplained = page.evaluate(UNEXPLAINED)
+    assert count > 10 and unexplained == []
+
+    page.get_by_role("group", name="Channels without pixels").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".readout span").first).to_have_text("⟲ 90°, field 3")

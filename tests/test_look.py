@@ -2,11 +2,7 @@
 
 import gc
 import io
-import json
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from torch import Tensor
 
 from explorer.settings import Settings
 from explorer.transforms import label_of
+from tests.commands import document_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -170,13 +167,8 @@ def test_the_copied_command_gives_the_same_numbers(parameters: dict[str, str]) -
     drawn = {line["name"]: dict(line["customdata"]) for line in sheet.errors.figure["data"]}
     assert drawn
 
-    command = shlex.split(app.code[0].value)
-    assert command[:4] == ["python", "-m", "explorer", "measure"]
-    run = subprocess.run(
-        [sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
-    )
-
-    document = json.loads(run.stdout)
+    assert app.code[0].value.startswith("python -m explorer measure ")
+    document = document_of(app.code[0].value)
     assert document["verdict"] == sheet.kind
     for layer in document["layers"]:
         for name, error in layer["error"].items():

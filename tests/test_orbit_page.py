@@ -1,10 +1,6 @@
 """The Orbit page: its plots fill, its commands give the same numbers, and it follows the controls."""
 
-import json
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.pages import orbit_live
 from tests.charts import charts_of
+from tests.commands import document_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -50,13 +47,6 @@ def polar_points(traces: list[dict[str, Any]], title: str) -> dict[float, str]:
     }
 
 
-def run(command: str) -> dict[str, Any]:
-    words = shlex.split(command)
-    assert words[:4] == ["python", "-m", "explorer", "measure"]
-    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
-    return json.loads(done.stdout)
-
-
 def same(error: float) -> Any:
     """Rounding depends on what shares a batch; the page shows three digits."""
     return pytest.approx(error, rel=6e-3, abs=1e-5)
@@ -85,7 +75,7 @@ def test_the_copied_command_gives_the_numbers_of_the_polar_plots() -> None:
     app = open_orbit(size="33", group="C8", **only("as_chosen"))
     (_, layer), _, (_, logits), *_ = charts(app)
 
-    document = run(app.code[0].value)
+    document = document_of(app.code[0].value)
 
     errors = next(each["error"] for each in document["layers"] if each["name"] == "pool")
     for traces, expected in ((layer, errors), (logits, document["output_error"])):
@@ -100,7 +90,7 @@ def test_the_copied_command_gives_the_numbers_of_the_shifts(where: str) -> None:
     app = open_orbit(**only("as_chosen"), shifts=where)
     *_, (_, (heat, crosses)) = charts(app)
 
-    document = run(app.code[1].value)
+    document = document_of(app.code[1].value)
 
     upright = document["logits"]["identity"]
     pool = next(each["error"] for each in document["layers"] if each["name"] == "pool")

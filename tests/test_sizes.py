@@ -2,10 +2,6 @@
 
 import csv
 import io
-import json
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +18,7 @@ from explorer.pages.sizes_controls import Range
 from explorer.sweep import SizeResult
 from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import spec
+from tests.commands import document_of
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -79,13 +76,8 @@ def test_the_numbers_are_those_of_the_command_that_the_page_offers(monkeypatch: 
     app = open_sizes()
     rows = downloaded(app, monkeypatch)
 
-    command = shlex.split(app.code[0].value)
-    assert command[:4] == ["python", "-m", "explorer", "sizes"]
-    run = subprocess.run(
-        [sys.executable, *command[1:], "--json"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
-    )
-
-    documents = json.loads(run.stdout)
+    assert app.code[0].value.startswith("python -m explorer sizes ")
+    documents = document_of(app.code[0].value)
     assert [int(row["size_px"]) for row in rows] == [document["size_px"] for document in documents] == [24, 25, 26, 27]
     for row, document in zip(rows, documents, strict=True):
         assert (row["predicted"] == "exact") == document["predicted"]
