@@ -173,9 +173,10 @@ def test_a_page_can_be_read_and_used_without_eyes_and_mouse(open_painted: Callab
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_narrow_dark_page_has_no_grave_finding(open_painted: Callable[..., Page], path: str) -> None:
+def test_a_narrow_dark_page_fits_and_has_no_grave_finding(open_painted: Callable[..., Page], path: str) -> None:
     page = open_painted(path, NARROW, dark=True)
 
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= NARROW[0]
     assert findings(page, (WIDE_TABLE,) if path.startswith("/mends") else ()) == []
     if path.startswith("/?"):
         page.get_by_test_id("stExpandSidebarButton").click()

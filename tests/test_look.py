@@ -369,17 +369,6 @@ def test_an_uploaded_photograph_appears(open_page: Callable[..., Page], tmp_path
     expect_headline(page, "Exactly equivariant to quarter turns at 32 px")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Page], dark: bool) -> None:
-    page = open_page("/?family=cnn", width_px=390, height_px=844, dark=dark)
-    expect_headline(page, "Exactly equivariant")
-    page.wait_for_timeout(1000)
-
-    widest = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-
-    assert widest <= 390
-
-
 def test_a_visitor_sees_what_a_trained_network_answers_for_the_four_turns(open_page: Callable[..., Page]) -> None:
     page = open_page("/?weights=shipped:p4-cnn-29", width_px=1440, height_px=900)
     expect_headline(page, "Approximately equivariant to quarter turns at 29 px")
