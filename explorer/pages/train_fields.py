@@ -21,7 +21,7 @@ ROTATIONS = ("none", "quarter", "uniform", "normal")
 _FOLDER = "a folder"
 _DEFAULT = Recipe()
 # Three networks in some minutes on two cores, and long enough for the approximate one to lose ten per cent at 180°.
-_EPOCHS, _TRAIN_PICTURES, _TEST_PICTURES, _ANGLES_EVERY = 8, 4_000, 500, 10
+_EPOCHS, _TRAIN_PICTURES, _TEST_PICTURES, _ANGLES_EVERY, _BATCH = 8, 4_000, 500, 10, 32
 
 
 def data_controls() -> dict[str, Any]:
@@ -105,7 +105,7 @@ def further_controls() -> dict[str, Any]:
         "Batch",
         2,
         65_536,
-        value=_DEFAULT.batch_size,
+        value=_BATCH,
         help="Pictures for each update of the weights.",
         **linked("batch"),
     )
