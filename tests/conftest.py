@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
 
 APP_LOG = pytest.StashKey[Path]()
+expect.set_options(timeout=30_000)  # Playwright's 5 seconds are too few on a busy machine
 # Runs and data sets of tests are kept apart from the user's own; each worker of xdist has a folder of its own.
 _USER_FOLDER = tempfile.TemporaryDirectory(prefix="explorer-tests-", ignore_cleanup_errors=True)
 os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = _USER_FOLDER.name
