@@ -1,5 +1,6 @@
 """What all pages share that computes: the engine of this process. Imports torch, so pages import this late."""
 
+import atexit
 import gc
 import importlib
 from collections import OrderedDict
@@ -11,10 +12,12 @@ import streamlit as st
 
 from explorer.engine import Engine
 from explorer.errors import WeightsError
+from explorer.pages.leaving import end_scripts
 from explorer.pages.shared import settings
 from explorer.pages.trained import Trained
 from explorer.weights import Weights, weights_from
 
+atexit.register(end_scripts)
 importlib.import_module("pandas")  # all of it, before a figure is made: Plotly takes for ready what a thread imports
 
 Result = TypeVar("Result")
