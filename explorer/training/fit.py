@@ -9,7 +9,6 @@ import copy
 import itertools
 import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from explorer.training.datasets import Dataset, brought
 from explorer.training.draws import Draws, changed, draw
 from explorer.training.evaluation import Evaluation, evaluate, served
 from explorer.training.metrics import Epoch, Progress
+from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
 from explorer.weights import Weights, copy_weights
 from models.build import build
@@ -140,7 +140,7 @@ class _Run:
         self.every_s = math.inf
         self.on_step, self.report_every_s = on_step, report_every_s
         self.sums = _sums(0.0, 0.0, device)
-        self.pace = _Pace()
+        self.pace = Pace()
 
     def keep_at(self, path: Path, every_s: float) -> None:
         """Write checkpoints there, and go on from the one that is there."""
@@ -265,51 +265,6 @@ class _Run:
 def _sums(loss: float, hits: float, device: torch.device) -> Tensor:
     """(2,): loss and hits of the epoch so far, on the device, so that no batch waits for them."""
     return torch.tensor([loss, hits], dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
-
-
-class _Pace:
-    """The clocks of a run."""
-
-    def __init__(self) -> None:
-        self._began_s = self._reported_s = self._saved_s = time.monotonic()
-        self._training_s, self._pictures, self._counted_s = 0.0, 0, self._began_s
-
-    def start(self) -> None:
-        """An epoch's training begins."""
-        self._training_s, self._pictures, self._counted_s = 0.0, 0, time.monotonic()
-
-    def count(self, pictures: int) -> None:
-        """A batch is done."""
-        now_s = time.monotonic()
-        self._training_s += now_s - self._counted_s
-        self._counted_s, self._pictures = now_s, self._pictures + pictures
-
-    @property
-    def pictures_per_s(self) -> float:
-        """Trained in this epoch, by this process."""
-        return self._pictures / self._training_s if self._training_s else 0.0
-
-    def elapsed_s(self) -> float:
-        """Since this was asked last."""
-        now_s = time.monotonic()
-        elapsed_s, self._began_s = now_s - self._began_s, now_s
-        return elapsed_s
-
-    def is_time_to_report(self, every_s: float) -> bool:
-        """Whether so many seconds have passed since this said yes."""
-        now_s = time.monotonic()
-        if now_s - self._reported_s < every_s:
-            return False
-        self._reported_s = now_s
-        return True
-
-    def is_due(self, every_s: float) -> bool:
-        """Whether so many seconds have passed since the last checkpoint."""
-        return time.monotonic() - self._saved_s >= every_s
-
-    def saved(self) -> None:
-        """A checkpoint was written."""
-        self._saved_s = time.monotonic()
 
 
 def _network(recipe: Recipe, spec: NetworkSpec, start: Weights | None, device: torch.device) -> nn.Module:
