@@ -6,7 +6,6 @@ that way, so what a mend does to the picture counts:
     change(T) = ‖f(T·x) − f(x)‖₂ / ‖f(x)‖₂          f: bring to size, then the network
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,17 +14,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from explorer.engine import Engine
-from explorer.exactness import predict
+from explorer.exactness import Prediction, predict
 from explorer.symmetry import disc_mask, transform_picture
 from explorer.transforms import Shift, Transform
 from explorer.weights import Weights
-from models.catalog import NetworkSpec
+from models.catalog import LARGER_KERNELS, NetworkSpec
 from models.groups import Element
 
 QUARTER_TURNS = tuple(Element(angle) for angle in (90.0, 180.0, 270.0))
 ANGLES = tuple(Element(angle) for angle in (15.0, 30.0, 45.0, 60.0, 75.0))
 SHIFTS = (Shift(0, 1), Shift(1, 0), Shift(1, 1), Shift(2, 0), Shift(0, 3))
-_REPEATS = 3  # of the timed pass; the quickest counts
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Mend:
     """A way to a network that is exact, or said to be.
 
     `resize_px`: the side that the picture is resampled to. `pad_px`: pixels of black added right and below, negative
-    to cut off there, half of them (rounded down) left and above.
+    to cut off there, half of them (rounded down) left and above. `obstacle`: why there is no such mend; else empty.
     """
 
     name: str
@@ -41,6 +39,7 @@ class Mend:
     network: NetworkSpec
     resize_px: int | None = None
     pad_px: int = 0
+    obstacle: str = ""
 
     def bring(self, pictures: Tensor) -> Tensor:
         """(B, 3, n, n) → (B, 3, m, m): bicubic about the centre, or padded or cut without resampling."""
@@ -86,11 +85,31 @@ def mends_of(
             mends.append(Mend(f"pad to {above} px", "weights and pixels", published, pad_px=above - side_px))
         if below is not None:
             mends.append(Mend(f"crop to {below} px", "weights; loses the border", published, pad_px=below - side_px))
+        mends.append(other_padding(prediction, published))
+        mends.append(Mend("larger kernels", "pixels and sides", replace(published, subsampling=LARGER_KERNELS)))
     mends.append(
         Mend("symmetric subsampling", "weights, pixels and sides", replace(published, subsampling="symmetric"))
     )
     mends.append(Mend("BlurPool", "weights, pixels and sides", replace(published, subsampling="antialiased")))
     return tuple(mends)
+
+
+def other_padding(prediction: Prediction, published: NetworkSpec) -> Mend:
+    """The layers that break with as much padding on one side as on the other, if that can be.
+
+    A layer that gives m pixels covers L = s(m − 1) + d(k − 1) + 1 of them. It is centred where it pads (L − n) / 2 on
+    each side of its n pixels; an odd L − n has no half, and another m changes that for odd strides alone.
+    """
+    off = [layer for layer in prediction.layers if layer.is_broken]
+    for layer in off:
+        for sampling, side in zip(layer.sampling or (), layer.in_hw, strict=False):
+            missing = sampling.window.span(side) - side
+            if missing % 2:
+                count = f"{abs(missing)} pixel{'s' * (abs(missing) > 1)} too {'few' if missing > 0 else 'many'}"
+                obstacle = f"none: {layer.name} has {count}, and an odd number has no half for each side"
+                return Mend("other padding", obstacle, published, obstacle=obstacle)
+    names = tuple(dict.fromkeys(layer.module_name for layer in off))
+    return Mend("other padding", "weights and sides", replace(published, subsampling="symmetric", only=names))
 
 
 def compare(
@@ -105,7 +124,7 @@ def compare(
         sum(angles) / len(angles),
         sum(shifts) / len(shifts),
         answers.sides(),
-        answers.elapsed_s(),
+        answers.pass_s(),
     )
 
 
@@ -127,9 +146,10 @@ class _Answers:
         )
         return [float((row - upright).norm() / upright.norm()) for row in moved]
 
-    def elapsed_s(self) -> float:
-        """Seconds of one pass over the upright picture."""
-        return min(self._timed_pass() for _ in range(_REPEATS))
+    def pass_s(self) -> float:
+        """Seconds of one pass over the upright picture, brought to size."""
+        brought = self._mend.bring(self._picture[None])
+        return self._engine.pass_s(self._mend.network, self._seed, brought, self._dtype, self._weights)
 
     def sides(self) -> tuple[int, ...]:
         """Sides of the feature maps, in order, each once."""
@@ -137,11 +157,6 @@ class _Answers:
         structure = self._engine.structure(self._mend.network, self._seed, self._dtype, self._weights)
         recorded = structure.trace(height_px=brought.shape[-2], width_px=brought.shape[-1])
         return tuple(dict.fromkeys([brought.shape[-2], *(call.out_hw[0] for call in recorded.calls)]))
-
-    def _timed_pass(self) -> float:
-        started = time.perf_counter()
-        self._logits(self._picture[None])
-        return time.perf_counter() - started
 
     def _logits(self, pictures: Tensor) -> Tensor:
         brought = self._mend.bring(pictures)

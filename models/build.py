@@ -9,13 +9,15 @@ import torch
 from torch import nn
 
 from models.blocks import FullKit, Kit, PlainKit
-from models.catalog import FAMILIES, GROUPS, NAMES, Group, NetworkSpec
+from models.catalog import FAMILIES, GROUPS, LARGER_KERNELS, NAMES, Group, NetworkSpec
 from models.cnn import Cnn, Knight
 from models.export import Finish, export
 from models.groups import PointGroup
 from models.resnet import ResNet
-from models.subsampling import antialiased, symmetric
+from models.subsampling import antialiased, symmetric, with_larger_kernels
 from models.wide_resnet import WideResNet
+
+_CHANGES = {"symmetric": symmetric, "antialiased": antialiased, LARGER_KERNELS: with_larger_kernels}
 
 # escnn shares its (float32) basis buffers between all networks of a process: build one at a time.
 _BUILDING = Lock()
@@ -81,8 +83,9 @@ def serve(
     prepare(built)
     with _BUILDING:
         served = export(built, network.point_group, finish)
-    change = {"published": None, "symmetric": symmetric, "antialiased": antialiased}[network.subsampling]
-    return served if change is None else change(served, only=network.only or None, in_place=True)
+    if network.subsampling == "published":
+        return served
+    return _CHANGES[network.subsampling](served, only=network.only or None, in_place=True)
 
 
 def kernel_sizes(network: NetworkSpec) -> list[int]:

@@ -6,6 +6,7 @@ from typing import Any
 from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 
 SUBSAMPLINGS = ("published", "symmetric", "antialiased")
+LARGER_KERNELS = "larger kernels"  # one more, to be compared with these
 MINIMUM_PLANES = 6  # of the networks that tests use: two to four fields; a single one is often zero everywhere
 
 
@@ -61,7 +62,8 @@ FAMILIES: dict[str, Family] = {
 class NetworkSpec:
     """What to build: a group, a family, and their options.
 
-    `subsampling` is one of SUBSAMPLINGS, for the layers called `only` (empty: all); see `models.subsampling`.
+    `subsampling` is one of SUBSAMPLINGS, or LARGER_KERNELS, for the layers called `only` (empty: all); see
+    `models.subsampling`.
     """
 
     group: str

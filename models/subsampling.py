@@ -5,6 +5,9 @@ L = s(m − 1) + d(k − 1) + 1 of them; it is given just these, centred on its 
 `windows.AxisWindow.centring`). Where L and the side differ by an odd number, the mean of neighbouring pixels comes
 first: a grid of one pixel less, centred on the same point. The mean never reaches further than 2×2 pixels.
 
+`with_larger_kernels`: the same with that mean as part of the kernel, which so becomes one pixel larger: (k+1)×(k+1).
+What lies outside then enters the mean at the border, as it does in any convolution that pads. For comparison.
+
 `antialiased`: the published alternative (Zhang 2019, arXiv 1904.11486): the layer runs at stride 1, and a blur with
 the stride samples what it gives. It makes shifts smoother and centres nothing.
 """
@@ -38,6 +41,15 @@ def symmetric(network: Network, *, only: Collection[str] | None = None, in_place
     changed; calls of functions, such as `F.max_pool2d`, are no layers and stay as they are.
     """
     return _with_layers(network, only, _centre, in_place=in_place)
+
+
+def with_larger_kernels(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
+    """The same as `symmetric`, where layers that would take a mean first have a kernel that is one pixel larger.
+
+    The weights are those of the file: the larger kernel of a convolution is theirs, spread over 2×2 pixels, and a
+    max-pool takes the largest of one pixel more.
+    """
+    return _with_layers(network, only, _enlarge, in_place=in_place)
 
 
 def antialiased(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
@@ -92,6 +104,21 @@ class Centred(nn.Module):
         return _pad(features, pads[0], pads[1], mode=self.pad_mode, value=self.pad_value)
 
 
+class Enlarged(Centred):
+    """Mixed in like `Centred`: all is padded before the mean, which so is a part of the kernel."""
+
+    def centre(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, L, L'): from L + 1 pixels where the kernel is one larger."""
+        axes = list(zip((-2, -1), self.windows, strict=True))
+        missing = [window.span(features.shape[axis]) - features.shape[axis] for axis, window in axes]
+        rows, columns = (-(-pixels // 2) for pixels in missing)  # an odd number: one more
+        features = _pad(features, rows, columns, mode=self.pad_mode, value=self.pad_value)
+        for (axis, _), pixels in zip(axes, missing, strict=True):
+            if pixels % 2:
+                features = _joined(self, *_neighbours(features, axis))
+        return features
+
+
 class _CentredMean(Centred):
     """For a mean over real pixels alone: divided by how much of each window is real."""
 
@@ -120,7 +147,25 @@ def _between(features: Tensor, axis: int, window: AxisWindow) -> Tensor:
     if side == 1:
         outside_counts = window.kind in ("conv", "padded mean")  # as zero
         return features.repeat_interleave(2, dim=axis) * (0.5 if outside_counts else 1.0)
-    return (features.narrow(axis, 0, side - 1) + features.narrow(axis, 1, side - 1)) / 2
+    first, second = _neighbours(features, axis)
+    return (first + second) / 2
+
+
+def _neighbours(features: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """All pixels but the last along an axis, and all but the first."""
+    side = features.shape[axis]
+    return features.narrow(axis, 0, side - 1), features.narrow(axis, 1, side - 1)
+
+
+def _joined(layer: nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """What a window of two pixels gives: the mean, for max-pools the larger, of fields the longer."""
+    if isinstance(layer, nn.MaxPool2d):
+        return torch.maximum(first, second)
+    if isinstance(layer, FieldMaxPool2d):
+        field, other = (each.unflatten(1, (-1, layer.field_size)) for each in (first, second))
+        is_longer = field.square().sum(2, keepdim=True) >= other.square().sum(2, keepdim=True)
+        return torch.where(is_longer, field, other).flatten(1, 2)
+    return (first + second) / 2
 
 
 def _pad(features: Tensor, rows: int, columns: int, *, mode: str, value: float) -> Tensor:
@@ -144,7 +189,7 @@ def _with_layers(
     return changed
 
 
-def _centre(layer: Any) -> None:
+def _centre(layer: Any, how: type[Centred] = Centred) -> None:
     """Make `layer` centre its input, where that can make a difference: where it strides, or pads one side more."""
     windows = windows_of(layer)
     if isinstance(layer, Centred) or windows is None or all(w.stride == 1 and w.extra_pad == 0 for w in windows):
@@ -153,8 +198,12 @@ def _centre(layer: Any) -> None:
     layer.pad_mode = getattr(layer, "padding_mode", "zeros").replace("zeros", "constant")
     layer.pad_value = -torch.inf if isinstance(layer, nn.MaxPool2d) else getattr(layer, "value", 0.0)
     only_real = isinstance(layer, nn.AvgPool2d) and windows[0].kind == "mean" and layer.divisor_override is None
-    layer.__class__ = _mixed(_CentredMean if only_real else Centred, type(layer))  # type: ignore[arg-type]  # classes are hashable
+    layer.__class__ = _mixed(_CentredMean if only_real else how, type(layer))  # type: ignore[arg-type]  # classes are hashable
     _pad_nothing(layer)
+
+
+def _enlarge(layer: Any) -> None:
+    _centre(layer, Enlarged)
 
 
 def _pad_nothing(layer: Any) -> None:

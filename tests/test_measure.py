@@ -131,6 +131,12 @@ def test_mended_network_is_exact_at_every_size(name: str) -> None:
     assert set(check(name, sizes, subsampling="symmetric")) == {"exact"}
 
 
+@pytest.mark.parametrize("name", ["p4m-resnet18-large", "so2-cnn"])
+def test_network_with_larger_kernels_is_exact_at_every_size(name: str) -> None:
+    sizes = [(side, side) for side in SIZES[name.partition("-")[2]]]
+    assert set(check(name, sizes, subsampling=catalog.LARGER_KERNELS)) == {"exact"}
+
+
 @pytest.mark.parametrize("name", MOSTLY_FULL)
 def test_measurement_and_theory_agree_for_blurred_networks(name: str) -> None:
     family = name.partition("-")[2]

@@ -1,14 +1,20 @@
 """Mends compared: which there are, what each does to a picture, and the figures against networks called by hand."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 
 from explorer.engine import Engine
-from explorer.mends import QUARTER_TURNS, SHIFTS, Mend, compare, mends_of
+from explorer.exactness import predict
+from explorer.grids import AxisSampling
+from explorer.mends import QUARTER_TURNS, SHIFTS, Mend, compare, mends_of, other_padding
 from explorer.mends_figures import mends_chart
 from explorer.settings import Settings
 from models.build import serve
-from models.catalog import spec
+from models.catalog import NetworkSpec, spec
+from models.windows import AxisWindow
 from tests.seeded_weights import weights_of_seed
 
 CNN = spec("p4-cnn", minimum_width=True)
@@ -38,6 +44,8 @@ def test_every_way_is_offered_where_a_network_is_not_exact(engine: Engine) -> No
         "resize to 33 px",
         "pad to 33 px",
         "crop to 25 px",
+        "other padding",
+        "larger kernels",
         "symmetric subsampling",
         "BlurPool",
     ]
@@ -79,8 +87,9 @@ def test_mends_that_centre_are_exact_and_odd_padding_is_not(engine: Engine, pict
     found = {
         name: compare(engine, mend, picture, seed=0, dtype="float64").quarter_turns
         for name, mend in named(engine, RESNET, 32).items()
+        if not mend.obstacle
     }
-    exact = {"resize to 25 px", "resize to 33 px", "symmetric subsampling"}
+    exact = {"resize to 25 px", "resize to 33 px", "larger kernels", "symmetric subsampling"}
     assert {name for name, change in found.items() if change < ROUNDING} == exact
     assert all(change > BROKEN for name, change in found.items() if name not in exact)
 
@@ -113,9 +122,56 @@ def shift_by_hand(x: torch.Tensor, down: int, right: int) -> torch.Tensor:
 
 def test_sides_are_those_of_the_feature_maps(engine: Engine, picture: torch.Tensor) -> None:
     mends = named(engine, RESNET, 32)
-    sides = {name: compare(engine, mends[name], picture, seed=0, dtype="float32").sides for name in mends}
-    assert sides["as published"] == sides["symmetric subsampling"] == sides["BlurPool"] == (32, 16, 8, 4, 1)
+    sides = {
+        name: compare(engine, mend, picture, seed=0, dtype="float32").sides
+        for name, mend in mends.items()
+        if not mend.obstacle
+    }
+    same = ("as published", "larger kernels", "symmetric subsampling", "BlurPool")
+    assert {sides[name] for name in same} == {(32, 16, 8, 4, 1)}
     assert sides["resize to 33 px"] == sides["pad to 33 px"] == (33, 17, 9, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "side_px", "obstacle"),
+    [
+        (RESNET, 32, "none: stage2.block1.conv1 has 1 pixel too few, and an odd number has no half for each side"),
+        (CNN, 33, "none: pool has 1 pixel too many, and an odd number has no half for each side"),
+    ],
+)
+def test_no_other_padding_of_an_even_stride_is_exact_and_the_row_says_so(
+    engine: Engine, network: NetworkSpec, side_px: int, obstacle: str
+) -> None:
+    mend = named(engine, network, side_px)["other padding"]
+    assert mend.keeps == mend.obstacle == obstacle
+
+
+@pytest.mark.parametrize("side", range(4, 40))
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (7, 2), (2, 2), (3, 3), (5, 3)])
+def test_a_padding_of_one_kind_or_another_centres_a_grid_only_where_the_missing_pixels_are_even(
+    kernel: int, stride: int, side: int
+) -> None:
+    published = AxisWindow("conv", kernel, stride, pad=kernel // 2)
+    out_side = published.out_side(side)
+    paddings = itertools.product(range(-2, kernel + 3), repeat=2)  # negative: cut off
+    samplings = [AxisSampling(published, side, out_side, before, after) for before, after in paddings]
+    fitting = [each for each in samplings if 0 <= each.remainder < stride]  # so many windows, neither fewer nor more
+
+    is_centred = any(each.displacement_px == 0 for each in fitting)
+
+    assert is_centred == ((published.span(side) - side) % 2 == 0)
+
+
+def test_other_padding_is_measured_where_there_is_one(engine: Engine, picture: torch.Tensor) -> None:
+    """No network of the catalog strides by 3: one layer of stride 3 that pads one pixel too many on each side."""
+    window = AxisWindow("conv", 3, 3, pad=1)
+    sampling = AxisSampling(window, 33, window.out_side(33), 1, 1)
+    prediction = predict(engine.structure(RESNET, 0), height_px=32, width_px=32)
+    layer = replace(prediction.broken_layers[0], in_hw=(33, 33), sampling=(sampling, sampling))
+
+    mend = other_padding(replace(prediction, layers=(layer,)), RESNET)
+
+    assert (mend.obstacle, mend.network.subsampling, mend.network.only) == ("", "symmetric", ("stage2.block1.conv1",))
 
 
 def test_chart_has_a_bar_for_every_mend_and_kind_of_transform() -> None:

@@ -29,10 +29,19 @@ _EXPLANATION = (
         "is half a pixel off the centre, and the network is exact on the padded picture but not on yours.",
     ),
     (
+        "Other padding",
+        "A layer with stride s that gives m pixels covers L = s(m−1) + k of its n. Padded by (L−n)/2 on both sides it "
+        "is centred. An odd L−n has no half, and for even strides no number of output pixels changes that.",
+    ),
+    (
+        "Larger kernels",
+        "A kernel one pixel larger has the other parity. That of a convolution is made from its own weights, spread "
+        "over 2×2 pixels: the mean of neighbours and the kernel in one. A max-pool looks at one pixel more.",
+    ),
+    (
         "Symmetric subsampling",
-        "Every strided layer is given its input centred; where one pixel is left over, after the mean of neighbouring "
-        "pixels. With that mean before it, a k×k convolution is one with a (k+1)×(k+1) kernel: what another kernel "
-        "would bring, with the weights that are there.",
+        "The same mean of neighbours first, on the picture's own pixels, and padding afterwards: another value at the "
+        "border alone, and the layer itself stays what it is.",
     ),
     (
         "BlurPool (Zhang 2019)",
@@ -106,12 +115,18 @@ def _controls() -> Case:
 
 
 def _written(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    return [{name: _FORMATS.get(name, "{}").format(value) for name, value in row.items()} for row in rows]
+    """As text; a mend that there is not has no figures."""
+    return [
+        {name: "–" if value is None else _FORMATS.get(name, "{}").format(value) for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
     said = "; ".join(
-        f"{row['mend']}: {row['quarter turns']:.1e}, {row['other angles']:.2f}, {row['shifts']:.2f}" for row in rows
+        f"{row['mend']}: {row['quarter turns']:.1e}, {row['other angles']:.2f}, {row['shifts']:.2f}"
+        for row in rows
+        if row["sides"]
     )
     return f"Change of the logits under quarter turns, other angles and shifts. {said}."
 

@@ -13,6 +13,7 @@ from explorer.mends_figures import mends_chart
 from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.weights import Weights
 
+FIGURES = ("quarter turns", "other angles", "shifts", "sides", "time")
 _kept: Kept[Compared] = Kept(64)
 
 
@@ -25,6 +26,9 @@ def rows_of(case: Any) -> Iterator[tuple[int, int, dict[str, Any]]]:
     key = (repr(case.network), drawn_from, case.dtype, case.picture.sha256, case.side_px, case.how)
     published: Compared | None = None
     for number, mend in enumerate(mends, start=1):
+        if mend.obstacle:
+            yield number, len(mends), {"mend": mend.name, "keeps": mend.obstacle, **dict.fromkeys(FIGURES)}
+            continue
         compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case, weights))
         published = published or compared
         yield number, len(mends), _row(compared, published)
@@ -37,16 +41,15 @@ def _compare(mend: Mend, picture: Tensor, case: Any, weights: Weights | None) ->
 
 def figure_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The plot of the table."""
-    return json.loads(mends_chart(rows).to_json())
+    return json.loads(mends_chart([row for row in rows if row["sides"]]).to_json())
 
 
 def _row(compared: Compared, published: Compared) -> dict[str, Any]:
+    sides = ", ".join(map(str, compared.sides))
+    time = compared.elapsed_s / published.elapsed_s
+    figures = (compared.quarter_turns, compared.angles, compared.shifts, sides, time)
     return {
         "mend": compared.mend.name,
         "keeps": compared.mend.keeps,
-        "quarter turns": compared.quarter_turns,
-        "other angles": compared.angles,
-        "shifts": compared.shifts,
-        "sides": ", ".join(map(str, compared.sides)),
-        "time": compared.elapsed_s / published.elapsed_s,
+        **dict(zip(FIGURES, figures, strict=True)),
     }
