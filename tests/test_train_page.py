@@ -331,9 +331,9 @@ def test_a_run_is_renamed_deleted_and_brought_back(owner: str) -> None:
     press(app, "Delete")
     assert store().list(owner) == ()
     assert "train_opened" not in app.session_state
-    assert "Deleted: the \\*best\\*" in said(app.run())
+    assert "Deleted, to be undone" in said(app.run())
 
-    press(app, "Undo")
+    press(app, "the \\*best\\*")
     assert [each.id for each in store().list(owner)] == [run.id]
 
 

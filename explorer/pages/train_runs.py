@@ -283,15 +283,19 @@ def _delete(runs: Sequence[str]) -> None:
 
 
 def draw_undo() -> None:
-    """The runs deleted last, each with the way back."""
-    for run in store().list(owner(), deleted=True)[:_MOST_UNDONE]:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Deleted: {plain(title_of(run))}", width="content")
+    """The runs deleted last, each with the way back, in one line."""
+    deleted = store().list(owner(), deleted=True)[:_MOST_UNDONE]
+    if not deleted:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Deleted, to be undone for ten minutes:", width="content")
+        for run in deleted:
             st.button(
-                "Undo",
+                plain(title_of(run)),
                 key=f"train-undo-{run.id}",
+                type="tertiary",
                 icon=":material/undo:",
                 on_click=attempt,
                 args=(store().restore, run.id, owner()),
-                help="Puts the run back; possible for ten minutes.",
+                help="Puts this run back.",
             )
