@@ -10,7 +10,8 @@ import streamlit as st
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from explorer.pages import orbit_live
+from explorer.images import load_gallery
+from explorer.pages import orbit_controls, orbit_live
 from tests.charts import charts_of
 from tests.commands import document_of
 
@@ -115,14 +116,16 @@ def test_mirrored_turns_are_plotted_on_demand() -> None:
     assert "mirror_rot45" in app.code[0].value
 
 
-def test_a_set_of_pictures_has_a_mean_and_a_band() -> None:
+def test_a_set_of_pictures_has_a_mean_and_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = (load_gallery("astronaut"), load_gallery("cat"))
+    monkeypatch.setattr(orbit_controls, "_gallery", lambda *, of_digits: pictures)
     app = open_orbit(over="all pictures", **only("plain"), shifts="layer")
 
     (_, layer), *_ = charts(app)
     said = polar_points(layer, "z2-cnn, 32 px")[90]
     mean, smallest, largest = (float(number) for number in re.findall(r"\d\.\d+e[-+]\d+", said))
     assert smallest < mean < largest
-    assert any(caption.value.startswith("Mean over ") for caption in app.caption)
+    assert any(caption.value.startswith("Mean over 2 pictures;") for caption in app.caption)
 
 
 def test_the_picture_turns_along_with_the_answers() -> None:

@@ -34,12 +34,14 @@ from explorer.orbit import (
     turn_batches,
     variants,
 )
-from explorer.orbit_figures import Curve, Point, mirrors, polar, shift_map
+from explorer.orbit_figures import mirrors, shift_map
+from explorer.orbit_marks import Curve
 from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.orbit_controls import ROLES, View
 from explorer.pages.shared import visitor
 from explorer.pages.trained import plain_beside
+from explorer.polar_figure import Point, polar
 from explorer.symmetry import transform_picture
 from explorer.transforms import label_of
 from models.groups import Element
