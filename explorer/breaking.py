@@ -24,10 +24,11 @@ from explorer.engine import Engine
 from explorer.errors import NetworkError, PictureError, SettingError, SizeError, TransformError
 from explorer.exactness import Prediction, predict
 from explorer.grids import BROKEN
+from explorer.memory import gradient_bytes
 from explorer.symmetry import transform_picture
 from explorer.transforms import elements_to_measure
 from explorer.weights import Weights, copy_weights, weights_of
-from models.build import build
+from models.build import build, kernel_sizes
 from models.catalog import GROUPS, NetworkSpec
 from models.group_conv import GroupConv2d
 from models.groups import Element
@@ -214,6 +215,20 @@ def most_steps(network: NetworkSpec, size_px: int) -> int:
 def default_learning_rate(network: NetworkSpec) -> float:
     """Adam's learning rate: the paper's 0.03 for the one-layer network, 0.001 for deep ones."""
     return 0.03 if network.family == "knight" else 0.001
+
+
+def kept_bytes(network: NetworkSpec) -> int:
+    """What a network takes while it is trained: float32 weights, their gradients and Adam's two means."""
+    copies = 1 + len(elements_to_measure(network.point_group))  # of each weight in a kernel that is built from them
+    return 4 * 4 * sum(kernel_sizes(network)) // copies
+
+
+def step_bytes(engine: Engine, attempt: Attempt) -> int:
+    """What one step of training takes beside that, at most: the kernels, their gradients and all features."""
+    structure = engine.structure(attempt.network, attempt.seed, weights=attempt.weights)
+    recorded = structure.trace(height_px=attempt.size_px, width_px=attempt.size_px)
+    kernels = 2 * sum(kernel_sizes(attempt.network))
+    return gradient_bytes(recorded, pictures=2, kernel_numbers=kernels, item_bytes=4)
 
 
 def pair_of(picture: Tensor, element: Element) -> Tensor:

@@ -5,33 +5,34 @@ Errors are one line on stderr, with exit status 2 for bad input.
 
 import argparse
 import io
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from explorer.breaking import Attempt, Outcome, Training, predicted_by_theory
-from explorer.engine import DTYPES, Engine, Request, network_spec
-from explorer.errors import ExplorerError, SizeError, TransformError
-from explorer.fitting import fit
-from explorer.images import GALLERY, Picture, load_file, load_gallery
-from explorer.report import break_document, finite, measure_document
+from explorer.breaking import Attempt, Outcome, Training, check, kept_bytes, predicted_by_theory, step_bytes
+from explorer.engine import Engine, Request
+from explorer.errors import ExplorerError, PictureError
+from explorer.fitting import fit, write_png
+from explorer.options import (
+    add_named_network,
+    add_network,
+    add_picture,
+    element_of,
+    network_of,
+    picture_of,
+    size_of,
+    transforms_of,
+)
+from explorer.report import break_document, finite, measure_document, worst_document
 from explorer.reproduction.command import add_reproduce
 from explorer.settings import Settings, settings_from
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
-from explorer.terminal import INTERRUPTED, Parser, print_json, print_table, seed
-from explorer.training.runs import open_store
-from explorer.training.starts import check_network, classes_of, weights_named
+from explorer.terminal import INTERRUPTED, Parser, print_json, print_table
 from explorer.training_cli import add_training
-from explorer.transforms import Transform, parse
-from explorer.weights import Weights
+from explorer.worst_picture import STEPS, Search, copy_bytes, search_bytes, worst_picture
 from models.build import parameters
-from models.catalog import FAMILIES, NAMES, SUBSAMPLINGS, NetworkSpec, spec
-from models.groups import Element
-
-_SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
+from models.catalog import NAMES, NetworkSpec, spec
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     networks.set_defaults(run=_networks)
 
     measure = commands.add_parser("measure", help="errors of every layer, and the verdict, for one picture")
-    _add_network(measure)
-    _add_picture(measure)
+    add_network(measure)
+    add_picture(measure)
     measure.add_argument("--size", required=True, metavar="PX", help="side in pixels: 32, or HEIGHTxWIDTH: 30x33")
     measure.add_argument(
         "--group-elements",
@@ -71,53 +72,37 @@ def _parser() -> argparse.ArgumentParser:
     measure.set_defaults(run=_measure)
 
     sizes = commands.add_parser("sizes", help="which sizes are exact, by theory and (with --measure) by measurement")
-    _add_network(sizes)
-    _add_picture(sizes)
+    add_network(sizes)
+    add_picture(sizes)
     sizes.add_argument("--from", dest="first_px", type=int, required=True, metavar="PX", help="first size")
     sizes.add_argument("--to", dest="last_px", type=int, required=True, metavar="PX", help="last size, included")
     sizes.add_argument("--measure", action="store_true", help="measure the largest error at every size as well")
     sizes.set_defaults(run=_sizes)
 
     breaking = commands.add_parser("break", help="train a network to tell a picture from its own transform")
-    _add_named_network(breaking)
-    _add_picture(breaking, default="knight")
+    add_named_network(breaking)
+    add_picture(breaking, default="knight")
     breaking.add_argument("--size", required=True, metavar="PX", help="side in pixels")
     breaking.add_argument("--steps", type=int, default=600, metavar="N", help="updates of the weights (default 600)")
     breaking.add_argument("--transform", default="rot90", metavar="NAME", help="an element of the group (rot90)")
     breaking.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam (0.03; deep networks 0.001)")
     breaking.set_defaults(run=_break, no_group_pooling=False)
 
-    for command in (networks, measure, sizes, breaking, *add_training(commands), add_reproduce(commands)):
+    worst = commands.add_parser("worst", help="change a picture until the equivariance error is as large as possible")
+    add_network(worst)
+    add_picture(worst, default="knight")
+    worst.add_argument("--size", required=True, metavar="PX", help="side in pixels")
+    worst.add_argument(
+        "--steps", type=int, default=STEPS, metavar="N", help=f"changes of the picture (default {STEPS})"
+    )
+    worst.add_argument("--transform", default="rot90", metavar="NAME", help="an element of the group (rot90)")
+    worst.add_argument("--layer", metavar="NAME", help="whose error is raised, as `measure` calls it (the logits)")
+    worst.add_argument("--to", type=Path, metavar="FILE", help="write the picture that was found, as PNG")
+    worst.set_defaults(run=_worst)
+
+    for command in (networks, measure, sizes, breaking, worst, *add_training(commands), add_reproduce(commands)):
         command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser
-
-
-def _add_network(command: argparse.ArgumentParser) -> None:
-    """A network as it is measured."""
-    _add_named_network(command)
-    command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
-    command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
-
-
-def _add_named_network(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
-    command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random weights (default 0)")
-    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, a run's id or shipped:NAME")
-    command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
-    command.add_argument(
-        "--subsampling",
-        choices=SUBSAMPLINGS,
-        default=SUBSAMPLINGS[0],
-        help="how layers sample: as published, about the centre (exact at every size), or with a blur",
-    )
-    command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers alone: a,b")
-    command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
-
-
-def _add_picture(command: argparse.ArgumentParser, *, default: str = GALLERY[0].name) -> None:
-    names = ", ".join(picture.name for picture in GALLERY)
-    command.add_argument("--picture", default=default, metavar="FILE", help=f"a file, or one of {names}")
-    command.add_argument("--fit", choices=("resize", "crop", "pad"), default="resize", help="how it is brought to size")
 
 
 def _networks(options: argparse.Namespace, settings: Settings) -> int:
@@ -145,12 +130,12 @@ def _networks(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _measure(options: argparse.Namespace, settings: Settings) -> int:
-    network, weights = _trained(options, settings)
-    height_px, width_px = _size(options.size)
+    network, weights = network_of(options, settings)
+    height_px, width_px = size_of(options.size)
     engine = Engine(settings)
     engine.check_size(height_px=height_px, width_px=width_px)  # before a picture of that size is made
-    picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
-    transforms = _transforms(options.group_elements)
+    picture = fit(picture_of(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
+    transforms = transforms_of(options.group_elements)
     request = Request(network, options.seed, picture, transforms, options.dtype, weights=weights)
     inspection = engine.inspect(request)
     if options.json:
@@ -168,12 +153,12 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _sizes(options: argparse.Namespace, settings: Settings) -> int:
-    network, weights = _trained(options, settings)
+    network, weights = network_of(options, settings)
     sweep = Sweep(
         network,
         options.first_px,
         options.last_px,
-        picture=_picture(options.picture) if options.measure else None,
+        picture=picture_of(options.picture) if options.measure else None,
         how=options.fit,
         seed=options.seed,
         dtype=options.dtype,
@@ -197,15 +182,17 @@ def _sizes(options: argparse.Namespace, settings: Settings) -> int:
 
 def _break(options: argparse.Namespace, settings: Settings) -> int:
     engine = Engine(settings)
-    network, weights = _trained(options, settings)
-    height_px, width_px = _size(options.size)
+    network, weights = network_of(options, settings)
+    height_px, width_px = size_of(options.size)
     engine.check_size(height_px=height_px, width_px=width_px)
-    picture = fit(_picture(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
-    element = _element(options.transform)
+    picture = fit(picture_of(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
+    element = element_of(options.transform)
     attempt = Attempt(network, picture, element, options.seed, options.steps, options.learning_rate, weights)
-    training = Training(attempt)
+    check(attempt)
     predicted, _ = predicted_by_theory(engine, attempt)
-    steps = list(training)
+    needed_bytes = kept_bytes(network) + step_bytes(engine, attempt)
+    with engine.room(needed_bytes, f"Breaking {network.name} at {attempt.size_px} px"):
+        steps = list(Training(attempt))
     outcome = Outcome(predicted, tuple(step.loss for step in steps))
     if options.json:
         return print_json(break_document(attempt, outcome))
@@ -217,14 +204,33 @@ def _break(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _network(options: argparse.Namespace) -> NetworkSpec:
-    return network_spec(
-        options.network,
-        group_pooling=not options.no_group_pooling,
-        minimum_width=options.minimum_width,
-        subsampling="symmetric" if options.symmetric_subsampling else options.subsampling,
-        only=tuple(options.only.split(",")) if options.only else (),
-    )
+def _worst(options: argparse.Namespace, settings: Settings) -> int:
+    engine = Engine(settings)
+    network, weights = network_of(options, settings)
+    height_px, width_px = size_of(options.size)
+    engine.check_size(height_px=height_px, width_px=width_px)
+    if options.to and not options.to.parent.is_dir():
+        raise PictureError(f"There is no folder {str(options.to.parent)!r}: give --to the path of a file in one.")
+    picture = fit(picture_of(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
+    search = Search(picture, element_of(options.transform), options.layer, options.steps)
+    served = engine.served(network, options.seed, options.dtype, weights)
+    finds = worst_picture(served, search)
+    attempt = Attempt(network, picture, search.element, options.seed, weights=weights)
+    predicted, _ = predicted_by_theory(engine, attempt)
+    needed_bytes = copy_bytes(served) + search_bytes(served, search)
+    with engine.room(needed_bytes, f"Breaking {network.name} at {attempt.size_px} px"):
+        found = list(finds)
+    if options.to:
+        write_png(found[-1].picture, options.to)
+    errors = [each.error for each in found]
+    if options.json:
+        return print_json(worst_document(network, search, errors, predicted))
+    where = search.layer or "the logits"
+    print(f"{network.name} at {width_px} px: the error of {where} under {search.element.name}, as large as possible.\n")
+    shown = {each.step: (each.step, _error(each.error)) for each in [*found[:: max(1, search.steps // 12)], found[-1]]}
+    print_table(("step", "largest error"), list(shown.values()))
+    print(f"\nPredicted: {predicted}. Measured in {options.dtype}.")
+    return 0
 
 
 def _size_document(result: SizeResult, *, measured: bool) -> dict[str, Any]:
@@ -234,42 +240,6 @@ def _size_document(result: SizeResult, *, measured: bool) -> dict[str, Any]:
         "first_broken_layer": result.first_broken_layer,
     }
     return {**document, "error": finite(result.error)} if measured else document
-
-
-def _size(text: str) -> tuple[int, int]:
-    sides = _SIZE.fullmatch(text)
-    if sides is None:
-        raise SizeError(f"The size {text!r} cannot be read: give a side in pixels (32) or HEIGHTxWIDTH (30x33).")
-    return int(sides["height"]), int(sides["width"] or sides["height"])
-
-
-def _picture(name: str) -> Picture:
-    if name in {picture.name for picture in GALLERY} and not Path(name).exists():
-        return load_gallery(name)
-    return load_file(name)
-
-
-def _transforms(names: str) -> tuple[Transform, ...]:
-    return () if names == "all" else tuple(parse(name.strip()) for name in names.split(",") if name.strip() != "all")
-
-
-def _element(name: str) -> Element:
-    transform = parse(name)
-    if not isinstance(transform, Element):
-        raise TransformError(f"{name} is a shift, and no element of a group: give rot90, mirror, …")
-    return transform
-
-
-def _trained(options: argparse.Namespace, settings: Settings) -> tuple[NetworkSpec, Weights | None]:
-    """The network with as many classes as its weights have, and the weights; None for random ones."""
-    network = _network(options)
-    if options.weights is None:
-        return network, None
-    weights = weights_named(options.weights, lambda: open_store(settings))
-    check_network(weights, network.name)
-    classes = classes_of(weights)
-    usual = classes is None or classes == FAMILIES[network.family].classes
-    return (network if usual else replace(network, classes=classes)), weights
 
 
 def _side(side: tuple[int, int]) -> str:

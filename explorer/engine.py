@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.exactness import Prediction, Structure, predict
 from explorer.measure import Measurement, measure
-from explorer.memory import Budget, limit_bytes, pass_bytes
+from explorer.memory import Budget, limit_bytes, megabytes, pass_bytes
 from explorer.networks import DTYPES, Networks, Served, free_memory, key_of
 from explorer.settings import Settings
 from explorer.transforms import Shift, Transform
@@ -194,6 +194,17 @@ class Engine:
             with fitting, torch.inference_mode():
                 picture = picture.to(self.device_for(dtype), DTYPES[dtype])
                 return min(_timed_passes(served.network, picture))
+
+    @contextmanager
+    def room(self, needed_bytes: int, what: str) -> Iterator[None]:
+        """Reserve memory of the CPU for `what` beside measurements; raises DeviceError where it does not fit."""
+        with self._memory.reserved(lambda count: needed_bytes, most=1) as fits:
+            if not fits:
+                raise DeviceError(
+                    f"{what} needs {megabytes(needed_bytes)} of memory, and {megabytes(self._memory.left_bytes)} are "
+                    f"left: choose a smaller size or a narrower network."
+                )
+            yield
 
     def _measure(
         self, served: Served, request: Request, progress: Callable[[float], None], *, own_errors: bool

@@ -1,12 +1,13 @@
 """Picture to a tensor of the height and width that a network takes."""
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import torch
 from PIL import Image
 
-from explorer.errors import SettingError, SizeError
+from explorer.errors import PictureError, SettingError, SizeError
 from explorer.images import Fit, Picture, resample_centre, size_inside
 
 
@@ -46,3 +47,12 @@ def fit(picture: Picture, *, height_px: int, width_px: int, how: Fit) -> torch.T
         raise SettingError(f"'{how}' is no way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
     pixels = torch.from_numpy(np.array(fitted))  # (H, W, 3), uint8
     return pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255  # (3, H, W)
+
+
+def write_png(pixels: torch.Tensor, path: Path) -> None:
+    """Write (3, H, W), 0..1, as a PNG; raises PictureError where the file cannot be written."""
+    rounded = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    try:
+        Image.fromarray(rounded).save(path, "PNG")
+    except OSError as error:
+        raise PictureError(f"{path} cannot be written ({error.strerror or error}): give another path.") from error

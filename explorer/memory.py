@@ -72,6 +72,18 @@ def pass_bytes(
     return item_bytes * (numbers + recorded.kernel_numbers + (2 * measured + 1) * kept)
 
 
+def gradient_bytes(recorded: Trace, *, pictures: int, kernel_numbers: int, item_bytes: int) -> int:
+    """What a pass with gradients takes at most: what each layer gives and keeps for the way back, and the kernels."""
+    outputs = sum(call.out_numbers for call in recorded.calls)
+    numbers = pictures * (2 * outputs + recorded.working_numbers + recorded.largest_numbers)
+    return item_bytes * (numbers + kernel_numbers)
+
+
+def megabytes(size_bytes: int | None) -> str:
+    """`120 MB`; nothing is known of None, which counts as none."""
+    return f"{(size_bytes or 0) / 2**20:.0f} MB"
+
+
 def limit_bytes(root: Path = _ROOT) -> int | None:
     """The memory of the machine or, where it is less, of the control groups around this process; None if unknown."""
     limits = [*_machine_bytes(), *_group_bytes(root)]

@@ -10,7 +10,7 @@ from torch import nn
 
 from explorer.errors import DeviceError, NetworkError
 from explorer.exactness import Structure, layer_errors
-from explorer.memory import Budget, give_back
+from explorer.memory import Budget, give_back, megabytes
 from explorer.transforms import elements_to_measure
 from explorer.weights import Weights, copy_weights
 from models.build import kernel_sizes, serve
@@ -101,7 +101,7 @@ class Networks:
         with self._memory.reserved(lambda count: needed, most=1) as fits:
             if not fits:
                 raise DeviceError(
-                    f"{network.name} needs {_megabytes(needed)} of memory, and {_megabytes(self._memory.left_bytes)} "
+                    f"{network.name} needs {megabytes(needed)} of memory, and {megabytes(self._memory.left_bytes)} "
                     f"are left: choose a narrower network, or raise EXPLORER_MEMORY_MB where there is more."
                 )
             return self._built(key, weights)
@@ -144,7 +144,3 @@ def free_memory() -> None:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     give_back()
-
-
-def _megabytes(size: int | None) -> str:
-    return f"{(size or 0) / 2**20:.0f} MB"

@@ -1,12 +1,14 @@
 """The documents that `--json` prints: the contract that scripts rely on."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from explorer.breaking import Attempt, Outcome
 from explorer.engine import Inspection
 from explorer.exactness import LayerTheory
 from explorer.measure import LayerMeasurement
+from explorer.worst_picture import Search
 from models.catalog import NetworkSpec
 
 
@@ -59,6 +61,22 @@ def break_document(attempt: Attempt, outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict,
         "predicted": outcome.predicted,
         "losses": list(outcome.losses),
+    }
+
+
+def worst_document(network: NetworkSpec, search: Search, errors: Sequence[float], predicted: str) -> dict[str, Any]:
+    """The document of `worst --json`. `errors`: the largest so far, of the start and after each step."""
+    return {
+        "network": network.name,
+        "group": network.point_group.name,
+        "size_px": int(search.picture.shape[-1]),
+        "transform": search.element.name,
+        "layer": search.layer,
+        "steps": search.steps,
+        "first_error": errors[0],
+        "largest_error": errors[-1],
+        "predicted": predicted,
+        "errors": list(errors),
     }
 
 

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from explorer.engine import Served
 from explorer.errors import NetworkError, SettingError, SizeError, TransformError
+from explorer.memory import gradient_bytes
 from explorer.symmetry import transform_fields, transform_picture
 from models.export import layers_of
 from models.fields import FieldType, scalars
 from models.groups import Element
 
-MOST_STEPS = 1000
+STEPS, MOST_STEPS = 60, 1000
 LARGEST_MOVE = 0.05  # of a pixel in the first step; it shrinks to nothing until the last
 
 
@@ -33,7 +34,7 @@ class Search:
     picture: Tensor = field(repr=False)
     element: Element
     layer: str | None = None
-    steps: int = 60
+    steps: int = STEPS
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,19 @@ def worst_picture(served: Served, search: Search) -> Iterator[Found]:
         names = ", ".join(element.name for element in served.structure.elements)
         raise TransformError(f"The network cannot be tested under {search.element.name}: give one of {names}.")
     return _ascend(_Probe(served, search.layer, search.element), search)
+
+
+def copy_bytes(served: Served) -> int:
+    """What the copy of a network takes that a search works on."""
+    return sum(weight.numel() * weight.element_size() for weight in served.network.parameters())
+
+
+def search_bytes(served: Served, search: Search) -> int:
+    """What one step of a search takes beside that, at most."""
+    height_px, width_px = (int(side) for side in search.picture.shape[-2:])
+    recorded = served.structure.trace(height_px=height_px, width_px=width_px)
+    item_bytes = next(served.network.parameters()).element_size()
+    return gradient_bytes(recorded, pictures=2, kernel_numbers=0, item_bytes=item_bytes)
 
 
 def layers_to_push(served: Served, element: Element) -> tuple[str, ...]:

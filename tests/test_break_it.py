@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.breaking import LN_2, Attempt, Step, Training
 from explorer.fitting import fit
 from explorer.images import load_gallery
+from explorer.memory import Budget
 from explorer.pages.break_it_controls import View
 from explorer.pages.break_it_live import Hunt, Lane, SearchJob, TrainingJob
 from models.catalog import spec
@@ -171,6 +172,25 @@ def test_the_search_finds_a_picture_for_the_broken_size_only() -> None:
     assert largest > 2 * start > 1e-3
     assert exact < 1e-10
     assert "Nothing but rounding was found." in captions(app)
+    assert app.code[0].value.startswith("python -m explorer worst ")
+    document = document_of(app.code[0].value)
+    assert (document["predicted"], document["layer"]) == ("approximate", None)
+    assert f"{document['first_error']:.1e}" == f"{start:.1e}" and f"{document['largest_error']:.1e}" == f"{largest:.1e}"
+
+
+@pytest.mark.parametrize("mode", ["Train the network", "Change the picture"])
+def test_work_that_memory_cannot_hold_is_one_sentence(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setattr(Budget, "left_bytes", property(lambda budget: 1000))
+
+    app = open_app(seed="12", **{"break": mode})
+
+    (error,) = app.error
+    assert re.fullmatch(
+        r"Breaking p4-knight at 33 px needs \d+ MB of memory, and 0 MB are left: choose a smaller size or a narrower "
+        r"network\.",
+        error.value,
+    )
+    assert not app.exception
 
 
 def test_a_contradiction_is_said_loudly() -> None:

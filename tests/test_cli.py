@@ -319,6 +319,39 @@ def test_break_starts_from_the_weights_of_a_file(call: Any, tmp_path: Path) -> N
     assert given["first_loss"] != strictly(call(*arguments).out)["first_loss"]
 
 
+def test_worst_gives_the_search_as_json_as_a_table_and_its_picture_as_a_file(call: Any, tmp_path: Path) -> None:
+    arguments = ["worst", *CNN, "--size", "29", "--steps", "3", "--layer", "pool"]
+    document = strictly(call(*arguments, "--json", "--to", str(tmp_path / "found.png")).out)
+
+    assert (document["network"], document["size_px"], document["transform"]) == ("p4-cnn", 29, "rot90")
+    assert (document["layer"], document["steps"], document["predicted"]) == ("pool", 3, "approximate")
+    errors = document["errors"]
+    assert (errors[0], errors[-1]) == (document["first_error"], document["largest_error"])
+    assert len(errors) == 4 and errors == sorted(errors) and errors[-1] > 1.05 * errors[0]
+    error = strictly(call("measure", *CNN, "--size", "29", "--picture", str(tmp_path / "found.png"), "--json").out)
+    measured = next(layer["error"]["rot90"] for layer in error["layers"] if layer["name"] == "pool")
+    assert measured == pytest.approx(errors[-1], rel=0.02)  # 8 bits for each colour
+    table = call(*arguments).out.splitlines()
+    assert (
+        table[2].split() == ["step", "largest", "error"] and table[-1] == "Predicted: approximate. Measured in float32."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--size", "28x30"], ["give a square size"]),
+        (["--size", "28", "--layer", "sky"], ["rot90 acts on no layer 'sky'"]),
+        (["--size", "28", "--transform", "rot45"], ["cannot be tested under rot45"]),
+        (["--size", "28", "--steps", "0"], ["0 steps are not accepted: give 1 to 1000."]),
+        (["--size", "28", "--to", "nowhere/found.png"], ["There is no folder 'nowhere'"]),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_to_worst_is_one_line_and_status_2(call: Any, arguments: list[str], words: list[str]) -> None:
+    assert_one_line_about_bad_input(call("worst", *CNN, *arguments), *words)
+
+
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["networks", "extra"]], ids=" ".join)
 def test_unknown_or_missing_command_is_one_line_and_status_2(call: Any, arguments: list[str]) -> None:
     assert_one_line_about_bad_input(call(*arguments), "python -m explorer")

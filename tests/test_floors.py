@@ -13,6 +13,7 @@ FLOORS = (
     "__main__",
     "pages",
     "cli",
+    "options",
     "training_cli",
     "terminal",
     "reproduction",

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 import explorer.memory as memory
+from explorer.breaking import Attempt, Training, kept_bytes, step_bytes
+from explorer.engine import Engine
 from explorer.exactness import Structure
 from explorer.memory import Budget, held_bytes, limit_bytes, pass_bytes
+from explorer.settings import Settings
+from models.catalog import spec
 from models.groups import C4
 
 MEBIBYTE = 2**20
@@ -169,6 +174,27 @@ def test_upright_maps_are_kept_for_a_picture_that_is_not_square() -> None:
     assert needed(CONVOLUTIONS, width_px=11) == square + 4 * (440 + 440)
 
 
+@pytest.mark.parametrize("name", ["p4-knight", "p4m-cnn", "so2-cnn", "c4-resnet18"])
+def test_a_step_of_training_keeps_no_more_than_is_reserved_for_it(name: str) -> None:
+    engine = Engine(Settings(device="cpu"))
+    attempt = Attempt(spec(name, minimum_width=True), torch.rand(3, 32, 32), steps=1)
+    training = Training(attempt)
+    weights = {weight.untyped_storage().data_ptr() for weight in training._network.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        next(iter(training))
+
+    assert sum(kept.values()) < step_bytes(engine, attempt) < 20 * sum(kept.values())
+    trained = sum(weight.numel() for weight in training._network.parameters())
+    assert kept_bytes(attempt.network) > 0.5 * 16 * trained
+
+
 def test_float64_convolution_takes_a_copy_of_its_windows() -> None:
     double = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=1)).double()
     assert needed(double, item_bytes=8) == 8 * (4 * (800 + 3600 + 400) + 144)
@@ -182,6 +208,7 @@ def test_measurement_stays_near_its_estimate(name: str, dtype: str) -> None:
 import ctypes, torch
 ctypes.CDLL(None).mallopt(-3, 2**18)
 from explorer.engine import DTYPES, Engine, Request
+from explorer.breaking import Attempt, Training, kept_bytes, step_bytes
 from explorer.memory import pass_bytes
 from explorer.settings import Settings
 from models.catalog import spec

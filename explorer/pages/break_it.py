@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.pages.break_it_controls import CHANGE, TRAIN, View, controls
-from explorer.pages.commands import weights_options
+from explorer.pages.commands import options
 from explorer.pages.controls import linked
 from explorer.pages.look_sheet import SIGNS, Chart, draw_chart
 from explorer.pages.shared import expected_errors
@@ -44,14 +44,12 @@ def page() -> None:
     st.markdown(_IDEA[str(mode)])
     if mode == TRAIN and view.trained is not None:
         st.caption("It starts from the trained weights, with a new classifier of two classes.")
-    _links(view, str(mode))
     with st.spinner("Starting …"):
         _computing()
     with expected_errors():
-        if mode == TRAIN:
-            _Training(view).draw()
-        else:
-            _Search(view).draw()
+        work = _Training(view) if mode == TRAIN else _Search(view)
+        _links(view, work.command)
+        work.draw()
 
 
 def _computing() -> ModuleType:
@@ -140,6 +138,11 @@ class _Work(ABC):
                 with column:
                     _draw(title, chart, key=f"{key}-{number}", explained=row is pictures)
 
+    @property
+    @abstractmethod
+    def command(self) -> str:
+        """The command line that does the work of the first of the two sizes and gives the same numbers."""
+
     @abstractmethod
     def job(self) -> Any:
         """The work, before its first piece."""
@@ -159,6 +162,11 @@ class _Work(ABC):
 
 class _Training(_Work):
     verb = "Train"
+
+    @property
+    def command(self) -> str:
+        view = self.view
+        return _command(view, f"break --steps {view.steps} --learning-rate {view.learning_rate:g}", "float32")
 
     def job(self) -> Any:
         return _computing().TrainingJob(self.view)
@@ -189,6 +197,10 @@ class _Search(_Work):
         )
         self.layer = None if chosen == _LOGITS else str(chosen)
         self.key += f" {chosen}"
+
+    @property
+    def command(self) -> str:
+        return _command(self.view, f"worst --layer {self.layer}" if self.layer else "worst", "float64")
 
     def job(self) -> Any:
         return _computing().SearchJob(self.view, self.layer)
@@ -249,24 +261,20 @@ def _draw(title: str, chart: Chart, *, key: str, explained: bool) -> None:
         st.caption(chart.alt)
 
 
-def _links(view: View, mode: str) -> None:
-    if mode != TRAIN:
-        return
-    with st.popover("Copy as command", icon=":material/terminal:", help="The same training in a terminal."):
+def _links(view: View, command: str) -> None:
+    with st.popover("Copy as command", icon=":material/terminal:", help="The same work in a terminal."):
         st.caption("The same numbers in a terminal, for one size:")
-        st.code(command(view), language="bash", wrap_lines=True)
+        st.code(command, language="bash", wrap_lines=True)
         if view.gallery is None:
             st.caption("Put the path of your picture in the place of PICTURE.")
 
 
-def command(view: View) -> str:
-    """The command line that trains the first of the two sizes and gives the same numbers."""
-    parts = ["python -m explorer break", f"--network {view.network.name}", f"--size {view.sizes_px[0]}"]
-    parts += [f"--steps {view.steps}", f"--picture {view.gallery or 'PICTURE'}", f"--transform {view.element.name}"]
-    parts += [f"--learning-rate {view.learning_rate:g}"]
-    parts += weights_options(view.seed, view.trained)
-    parts += [f"--subsampling {view.network.subsampling}"] if view.network.subsampling != "published" else []
-    return " ".join(parts)
+def _command(view: View, verb: str, dtype: str) -> str:
+    """The command line of `verb` for the first of the two sizes."""
+    picture = view.gallery or "PICTURE"
+    shared = options(view.network, picture=picture, how="resize", seed=view.seed, dtype=dtype, trained=view.trained)
+    chosen = f"--network {view.network.name} --size {view.sizes_px[0]} --transform {view.element.name}"
+    return " ".join([f"python -m explorer {verb} {chosen}", *shared])
 
 
 page()

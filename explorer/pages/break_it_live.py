@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -11,7 +12,17 @@ import streamlit as st
 from torch import Tensor
 
 from explorer import breaking_figures
-from explorer.breaking import Attempt, Insight, Outcome, Step, Training, predicted_by_theory
+from explorer.breaking import (
+    Attempt,
+    Insight,
+    Outcome,
+    Step,
+    Training,
+    check,
+    kept_bytes,
+    predicted_by_theory,
+    step_bytes,
+)
 from explorer.engine import Request
 from explorer.fitting import fit
 from explorer.pages.break_it_controls import View
@@ -19,9 +30,15 @@ from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import settings
 from explorer.verdict import ROUNDING_LEVEL
-from explorer.worst_picture import Search, layers_to_push, worst_picture
+from explorer.worst_picture import (
+    STEPS,
+    Search,
+    copy_bytes,
+    layers_to_push,
+    search_bytes,
+    worst_picture,
+)
 
-SEARCH_STEPS = 60
 _DTYPE = "float64"  # of searches: rounding is then far below any break
 _WAIT_S = 0.5
 
@@ -82,7 +99,12 @@ class TrainingJob:
     """Both sizes of a view, trained in turns, a piece at a time; raises ExplorerError for what cannot be trained."""
 
     def __init__(self, view: View) -> None:
-        self._trainings = [Training(_attempt(view, size_px)) for size_px in view.sizes_px]
+        attempts = [_attempt(view, size_px) for size_px in view.sizes_px]
+        for attempt in attempts:
+            check(attempt)
+        self._room = partial(engine().room, max(step_bytes(engine(), each) for each in attempts), _work_of(view))
+        with self._room(), engine().room(len(attempts) * kept_bytes(view.network), _work_of(view)):
+            self._trainings = [Training(attempt) for attempt in attempts]
         self._steps = zip(*self._trainings, strict=True)
         self.parts: Lanes = tuple(_lane(view, size_px) for size_px in view.sizes_px)
         self.total = view.steps
@@ -98,11 +120,12 @@ class TrainingJob:
         with _place() as is_free:
             if not is_free:
                 return
-            for steps in self._steps:
-                for lane, step in zip(self.parts, steps, strict=True):
-                    lane.steps.append(step)
-                if is_due():
-                    break
+            with self._room():
+                for steps in self._steps:
+                    for lane, step in zip(self.parts, steps, strict=True):
+                        lane.steps.append(step)
+                    if is_due():
+                        break
             for lane, training in zip(self.parts, self._trainings, strict=True):
                 lane.insight = training.insight()
 
@@ -116,9 +139,11 @@ class SearchJob:
             Hunt(size_px, predicted_by_theory(engine(), _attempt(view, size_px))[0], _fitted(view, size_px))
             for size_px in view.sizes_px
         )
-        searches = [Search(hunt.start, view.element, layer, SEARCH_STEPS) for hunt in self.parts]
-        self._steps = zip(*(worst_picture(served, search) for search in searches), strict=True)
-        self.total = SEARCH_STEPS
+        searches = [Search(hunt.start, view.element, layer) for hunt in self.parts]
+        self._room = partial(engine().room, max(search_bytes(served, each) for each in searches), _work_of(view))
+        with self._room(), engine().room(len(searches) * copy_bytes(served), _work_of(view)):
+            self._steps = zip(*(worst_picture(served, search) for search in searches), strict=True)
+        self.total = STEPS
 
     @property
     def made(self) -> int:
@@ -130,12 +155,13 @@ class SearchJob:
         with _place() as is_free:
             if not is_free:
                 return
-            for finds in self._steps:
-                for hunt, found in zip(self.parts, finds, strict=True):
-                    hunt.errors.append(found.error)
-                    hunt.found = found.picture
-                if is_due():
-                    break
+            with self._room():
+                for finds in self._steps:
+                    for hunt, found in zip(self.parts, finds, strict=True):
+                        hunt.errors.append(found.error)
+                        hunt.found = found.picture
+                    if is_due():
+                        break
 
 
 _finished: Kept[list[Lanes | Hunts]] = Kept(16)
@@ -150,6 +176,10 @@ def layers_of_view(view: View) -> tuple[str, ...]:
     """The layers whose error can be raised."""
     served = engine().served(view.network, view.seed, _DTYPE, weights_of(view.trained))
     return layers_to_push(served, view.element)
+
+
+def _work_of(view: View) -> str:
+    return f"Breaking {view.network.name} at {max(view.sizes_px)} px"
 
 
 def _lane(view: View, size_px: int) -> Lane:
