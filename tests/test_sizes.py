@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,21 @@ def test_a_range_that_cannot_be_measured_is_one_sentence_with_the_bound(
     (error,) = app.error
     assert sentence in error.value
     assert not app.exception and measured_px == []
+
+
+def drawings(app: AppTest) -> str:
+    (view,) = (each for each in app.get("bidi_component") if each.proto.component_name == "sampling_view")
+    return str(json.loads(view.proto.json))
+
+
+def test_the_chosen_size_is_drawn_with_the_layer_that_decides() -> None:
+    app = open_sizes()
+    assert "24 px" in drawings(app) and "pool, as published:" in drawings(app)
+
+    app.selectbox(key="size-to-open").set_value(25).run()
+
+    assert "25 px" in drawings(app) and "24 px" not in drawings(app)
+    assert "pool:" in drawings(app) and "With symmetric subsampling:" in drawings(app)
 
 
 def test_the_button_opens_the_chosen_size_in_look() -> None:

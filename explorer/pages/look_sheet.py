@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer.pages.chart_view import chart_view
 from explorer.pages.look_controls import View
-from explorer.pages.sampling_view import sampling_view
+from explorer.pages.sampling_view import reasons_popover
 from explorer.pages.shared import settings
 from explorer.pages.trained import choose
 from explorer.shipped import shipped
@@ -17,8 +16,6 @@ from explorer.training.recipe import SHIPPED
 
 SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
 TO_SHOW = "p4-cnn-29"  # of the weights in assets: one pixel from exact
-REASONS_PX = {1: 308, 2: 640}  # drawings side by side, with the gap between; a phone has less
-_ABOUT = Path(__file__).with_name("about.py")
 Figure = Mapping[str, Any]
 
 
@@ -117,7 +114,7 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
                         help="The nearest size at which every sampling grid is centred.",
                     )
             _mend_buttons(sheet)
-            _reasons_popover(sheet)
+            reasons_popover(sheet.reasons, key="reasons")
             with st.popover(
                 "What am I looking at?", icon=":material/help:", help="This view explained in five sentences."
             ):
@@ -145,20 +142,6 @@ def _mend_buttons(sheet: Sheet) -> None:
             args=("symmetric", sheet.first_broken),
             help=f"Mend {sheet.first_broken} alone, and see what is left.",
         )
-
-
-def _reasons_popover(sheet: Sheet) -> None:
-    if sheet.reasons:
-        with (
-            st.popover(
-                "See why",
-                icon=":material/grid_on:",
-                help="Where the layer that decides samples the picture, and where its transform.",
-            ),
-            st.container(width=REASONS_PX[len(sheet.reasons)]),
-        ):
-            sampling_view(sheet.reasons, key="reasons")
-            st.page_link(_ABOUT, label="The idea in one minute", help="The same on grids of 8 and 9 pixels, explained.")
 
 
 def _subsample(subsampling: str, only: str | None = None) -> None:

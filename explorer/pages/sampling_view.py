@@ -5,6 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 _STYLE = Path(__file__).parent / "sampling_view.css"
+_ABOUT = Path(__file__).with_name("about.py")
+_WIDTHS_PX = {1: 308, 2: 640}  # drawings side by side, with the gap between; a phone has less
 _component = st.components.v2.component(
     "sampling_view",
     html='<div class="drawings"></div>',
@@ -24,3 +26,19 @@ def sampling_view(drawings: tuple[str, ...], *, key: str) -> None:
     if any('class="padding"' in drawing for drawing in drawings):
         legend += '<span><i class="outside"></i> outside the picture: padding</span>'
     _component(data="".join(f"<figure>{drawing}</figure>" for drawing in drawings) + f"{legend}</p>", key=key)
+
+
+def reasons_popover(drawings: tuple[str, ...], *, key: str) -> None:
+    """What `reasons.draw_reasons` drew, behind a button; no button where it drew nothing."""
+    if not drawings:
+        return
+    with (
+        st.popover(
+            "See why",
+            icon=":material/grid_on:",
+            help="Where the layer that decides samples the picture, and where its transform.",
+        ),
+        st.container(width=_WIDTHS_PX[len(drawings)]),
+    ):
+        sampling_view(drawings, key=key)
+        st.page_link(_ABOUT, label="The idea in one minute", help="The same on grids of 8 and 9 pixels, explained.")

@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.pages.chart_view import chart_view, clicked
 from explorer.pages.look_sheet import Chart
+from explorer.pages.sampling_view import reasons_popover
 from explorer.pages.shared import expected_errors, settings
 from explorer.pages.sizes_controls import Range, controls
 
@@ -35,7 +36,7 @@ def page() -> None:
         series = live.series_of(view)
         report = live.report_of(series)
         status.empty()
-        progress = _draw(view, report)
+        progress = _draw(view, live, report)
         if report.state and not _is_stopped(view):
             _measure(live, series, progress, report.state)
             st.rerun()
@@ -65,7 +66,7 @@ def _measure(live: ModuleType, series: Any, place: DeltaGenerator, state: str) -
 # --------------------------------------------------------------------------------------------------------------- parts
 
 
-def _draw(view: Range, report: Any) -> DeltaGenerator:
+def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
     """Everything; returns the place of the progress bar."""
     st.markdown(report.summary)
     progress = _work(view, report)
@@ -79,7 +80,7 @@ def _draw(view: Range, report: Any) -> DeltaGenerator:
         "point. Where both agree, all ● lie in the grey band and all ✕ above it. Click a point to open it in Look.",
     )
     _chart(report.curve, "sizes-curve", f"{view.network.name}-errors-by-size")
-    _open_in_look(report.sizes_px)
+    _one_size(view, live, report.sizes_px)
     st.markdown(
         "**Error by size and layer**",
         help="Each column is a size, each row a layer, the picture at the top. Orange is above rounding. ✕ marks the "
@@ -162,11 +163,11 @@ def _want(height_px: int, width_px: int) -> None:
         st.session_state["open-in-look"] = (height_px, width_px)
 
 
-def _open_in_look(theory: dict[int, str]) -> None:
-    """The same as a click on a point, for those who use no mouse."""
+def _one_size(view: Range, live: ModuleType, theory: dict[int, str]) -> None:
+    """Why a size is exact or not, and the way to Look: as a click on a point, for those who use no mouse."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size_px = st.selectbox(
-            "Size to open",
+            "One size",
             list(theory),
             format_func=lambda size_px: f"{size_px} px {_SIGNS[theory[size_px]]}",
             width=220,
@@ -180,6 +181,7 @@ def _open_in_look(theory: dict[int, str]) -> None:
             args=(size_px, size_px),
             help="The same network and picture at this size: verdict, reasons, maps.",
         )
+        reasons_popover(live.reasons_of(view, size_px), key="sizes-reasons")
 
 
 def _downloads(view: Range, report: Any) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
+from explorer.exactness import predict
 from explorer.grids import EXACT
 from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import visitor
 from explorer.pages.sizes_controls import Range
+from explorer.reasons import draw_reasons
 from explorer.size_figures import Curve, error_by_size, error_by_size_and_layer
 from explorer.survivor_figures import surviving_elements
 from explorer.survivors import Survivors, survivors, theory_of
@@ -40,6 +42,7 @@ class _Kept:
 
 _measured: Kept[_Kept] = Kept(32)
 _survivors: Kept[Survivors] = Kept(32)
+_reasons: Kept[tuple[str, ...]] = Kept(256)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,20 @@ def _series(view: Range, network: NetworkSpec) -> Series:
     theory = {side_px: theory_of(pairs.at(height_px=side_px, width_px=side_px)) for side_px in sides_px}
     kept = _measured.get(view.key(network), _Kept)
     return Series(sweep, pairs, Curve(network.subsampling, view.dtype, theory, kept.results), kept)
+
+
+def reasons_of(view: Range, size_px: int) -> tuple[str, ...]:
+    """Drawings of the layer that decides at a size, kept."""
+
+    def draw() -> tuple[str, ...]:
+        weights = weights_of(view.trained)
+        chosen, published = (
+            predict(engine().structure(each, view.seed, view.dtype, weights), height_px=size_px, width_px=size_px)
+            for each in (view.network, view.network.as_published)
+        )
+        return draw_reasons(chosen, published)
+
+    return _reasons.get((view.key(view.network), size_px), draw)
 
 
 def measure_some(series: Sequence[Series], progress: Progress) -> None:
