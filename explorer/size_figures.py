@@ -37,10 +37,11 @@ LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 @dataclass(frozen=True)
 class Curve:
-    """One network over a range: theory's word for every size, and the results that there are, by size in pixels."""
+    """One network over a range: its layers, theory's word for every size, and the results so far, by size in pixels."""
 
     name: str
     dtype: str
+    layers: tuple[str, ...]
     theory: Mapping[int, str]
     results: Mapping[int, SizeResult] = field(repr=False)
 
@@ -67,14 +68,14 @@ def error_by_size(curves: Sequence[Curve]) -> go.Figure:
     figure.add_annotation(
         x=0,
         xref="paper",
-        y=np.log10(level),
+        y=np.log10(floor / 3),
         text=f"rounding of {dtype}",
         showarrow=False,
         xanchor="left",
-        yanchor="top",
+        yanchor="bottom",
         font={"size": 11},
     )
-    figure.update_layout(**clickable(), height=420, legend=LEGEND)
+    figure.update_layout(**clickable(), height=420, legend=LEGEND, uirevision=_subject(curves))
     _size_axis(figure, curves[0].theory)
     return figure
 
@@ -84,7 +85,7 @@ def error_by_size_and_layer(curve: Curve) -> go.Figure:
     figure = go.Figure()
     floor, level = FLOORS[curve.dtype], ROUNDING_LEVEL[curve.dtype]
     measured = curve.measured
-    names = list(measured[0].layer_errors) if measured else []
+    names = list(curve.layers)
     errors = [[result.layer_errors[name] for result in measured] for name in names]
     figure.add_heatmap(
         x=[result.size_px for result in measured],
@@ -103,6 +104,7 @@ def error_by_size_and_layer(curve: Curve) -> go.Figure:
     figure.update_yaxes(range=[max(len(names), 1) - 0.5, -0.5], tickvals=positions, ticktext=labels)
     figure.update_yaxes(showgrid=False, zeroline=False)
     figure.update_layout(**clickable(), height=min(max(11 * len(names), 330), 900), legend=LEGEND)
+    figure.update_layout(uirevision=_subject([curve]))
     _size_axis(figure, curve.theory)
     return figure
 
@@ -110,16 +112,15 @@ def error_by_size_and_layer(curve: Curve) -> go.Figure:
 def clickable() -> dict[str, object]:
     """Layout of a figure whose marks are chosen by a click."""
     margin = {**LAYOUT["margin"], "t": 64}  # room for the camera above the legend
-    clicks = {"hovermode": "closest", "hoverdistance": 30, "clickmode": "event+select"}
-    return {"margin": margin, "hoverlabel": _HOVER, **clicks}
-
-
-def kept_at(opacity: float) -> dict[str, object]:
-    """Marks that a click leaves as they are."""
-    return {state: {"marker": {"opacity": opacity}} for state in ("selected", "unselected")}
+    return {"margin": margin, "hoverlabel": _HOVER, "hovermode": "closest", "hoverdistance": 30}
 
 
 # --------------------------------------------------------------------------------------------------------------- parts
+
+
+def _subject(curves: Sequence[Curve]) -> str:
+    """What a zoom belongs to: another range or another network is seen whole."""
+    return repr([(curve.name, curve.layers, *list(curve.theory)[:1], *list(curve.theory)[-1:]) for curve in curves])
 
 
 def _add_line(figure: go.Figure, curve: Curve, floor: float, dash: str) -> None:
@@ -152,7 +153,6 @@ def _add_points(figure: go.Figure, curve: Curve, status: str, floor: float, *, n
         customdata=[(result.size_px, result.size_px) for result in drawn],
         text=[_said(result) for result in drawn],
         hovertemplate="%{x} px: %{text}<extra>%{fullData.name}</extra>",
-        **kept_at(1),
     )
 
 
@@ -190,7 +190,6 @@ def _add_cells(figure: go.Figure, measured: Sequence[SizeResult], names: Sequenc
         text=[_cell_text(result, name) for result, _, name in cells],
         hovertemplate="%{x} px, %{text}<extra></extra>",
         showlegend=False,
-        **kept_at(0),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from explorer.grids import EXACT, UNDECIDED
-from explorer.size_figures import LEGEND, clickable, kept_at
+from explorer.size_figures import LEGEND, clickable
 from explorer.survivors import Statuses, Survivors
 from explorer.transforms import label_of
 
@@ -81,7 +81,6 @@ def _add_kind(figure: go.Figure, survivors: Survivors, rows: Sequence[Sequence[K
         },
         customdata=pairs,
         hovertemplate="%{y}×%{x} px (height × width): %{fullData.name}<extra></extra>",
-        **kept_at(opacity),
     )
 
 

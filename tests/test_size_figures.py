@@ -21,7 +21,7 @@ LIES = SizeResult(26, True, (), 0.2, {"conv": 1e-7, "pool": 0.2}, disagreements=
 
 def curve(*results: SizeResult, name: str = "published", last_px: int = 28) -> Curve:
     theory = {size_px: "exact" if size_px % 2 == 0 else "broken" for size_px in range(24, last_px + 1)}
-    return Curve(name, "float32", theory, {result.size_px: result for result in results})
+    return Curve(name, "float32", ("conv", "pool"), theory, {result.size_px: result for result in results})
 
 
 def named(figure: go.Figure) -> dict[str, go.Scatter]:
@@ -132,3 +132,16 @@ def test_a_measured_sweep_puts_exact_points_into_the_band_and_broken_ones_above(
     level = ROUNDING_LEVEL["float32"]
     assert len(traces["theory: exact"].y) == len(traces["theory: breaks"].y) == 2
     assert max(traces["theory: exact"].y) < level < min(traces["theory: breaks"].y)
+
+
+def test_layers_have_their_rows_before_anything_is_measured() -> None:
+    empty, filled = error_by_size_and_layer(curve()), error_by_size_and_layer(curve(EXACT, BREAKS))
+
+    assert empty.layout.height == filled.layout.height
+    assert empty.layout.yaxis == filled.layout.yaxis and empty.layout.xaxis == filled.layout.xaxis
+
+
+def test_a_zoom_stays_while_sizes_are_measured_and_not_for_another_range() -> None:
+    for draw in (error_by_size_and_layer, lambda curve: error_by_size([curve])):
+        kept, same, other = (draw(each).layout.uirevision for each in (curve(), curve(EXACT), curve(last_px=30)))
+        assert kept == same != other

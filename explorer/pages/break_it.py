@@ -15,7 +15,7 @@ from explorer.pages.break_it_controls import CHANGE, TRAIN, View, controls
 from explorer.pages.commands import options
 from explorer.pages.controls import linked
 from explorer.pages.look_sheet import SIGNS, Chart, draw_chart
-from explorer.pages.shared import expected_errors
+from explorer.pages.shared import expected_errors, steady
 from explorer.transforms import label_of
 
 _PIECE_S, _LONG_PIECE_S = 0.4, 1.0  # of work between two drawings
@@ -126,7 +126,8 @@ class _Work(ABC):
         for column, part in zip(st.columns(2), parts, strict=False):
             with column.container(border=True):
                 self.card(part)
-        with st.container(horizontal=True, vertical_alignment="center", key=key):
+        place = steady("break-work", height_rem=2.75)
+        with place, st.container(horizontal=True, vertical_alignment="center", key=key):
             if button is not None:
                 st.button(key="break-button", **button)  # one key: a button, whatever it says
             st.caption(line)

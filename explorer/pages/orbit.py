@@ -15,7 +15,7 @@ from explorer.pages.controls import linked
 from explorer.pages.orbit_controls import View, controls
 from explorer.pages.orbit_links import links, open_what_was_asked_for
 from explorer.pages.orbit_plots import LOGITS, polar_plots, shifts, turned_picture
-from explorer.pages.shared import expected_errors
+from explorer.pages.shared import expected_errors, steady
 
 _BETWEEN_UPDATES_S = 0.2
 
@@ -25,8 +25,9 @@ def page() -> None:
     open_what_was_asked_for()
     st.markdown("### Orbit: the error for every transform at once")
     view = controls()
-    status = st.empty()
-    status.caption(f"Starting: {view.network.name} …")
+    status = steady("orbit-work", height_rem=3).empty()
+    if st.session_state.get("orbit-drawn") != repr(view):
+        status.caption(f"Starting: {view.network.name} …")
     if not view.roles:
         status.caption("No network is switched on: choose one above.")
         return
@@ -39,6 +40,7 @@ def page() -> None:
             return
         progress = _progress(status, work)
         _draw(live, work)
+        st.session_state["orbit-drawn"] = repr(view)
         if work.left and not _is_stopped(work):
             _measure(live, work, progress)
             st.rerun()

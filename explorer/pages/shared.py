@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import ExplorerError, SettingError, Superseded, WeightsError
 from explorer.settings import Settings, check_streamlit, settings_from, unknown_variables
@@ -59,6 +60,12 @@ def expected_errors() -> Iterator[None]:
             from explorer.pages.weights_controls import offer_way_out  # late: it imports this module
 
             offer_way_out()
+
+
+def steady(key: str, *, height_rem: float) -> DeltaGenerator:
+    """A container that is at least so high, so that what follows stays where it is whatever comes and goes in it."""
+    st.html(f"<style>.st-key-{key} {{min-height: {height_rem}rem}}</style>")
+    return st.container(key=key)
 
 
 def plain(text: str) -> str:

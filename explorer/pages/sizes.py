@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.pages.chart_view import chart_view, clicked
 from explorer.pages.look_sheet import Chart
 from explorer.pages.sampling_view import reasons_popover
-from explorer.pages.shared import expected_errors, settings
+from explorer.pages.shared import expected_errors, settings, steady
 from explorer.pages.sizes_controls import Range, controls
 
 _LOOK = Path(__file__).with_name("look.py")
@@ -30,13 +30,15 @@ def page() -> None:
     view = controls()
     st.markdown(f"### Sizes of `{view.network.name}`, {view.first_px} to {view.last_px} px")
     status = st.empty()
-    status.caption(f"Starting: {view.network.name} …")
+    if st.session_state.get("sizes-drawn") != view.identity:
+        status.caption(f"Starting: {view.network.name} …")
     with expected_errors():
         live = _computing()
         series = live.series_of(view)
         report = live.report_of(series)
         status.empty()
         progress = _draw(view, live, report)
+        st.session_state["sizes-drawn"] = view.identity
         if report.state and not _is_stopped(view):
             _measure(live, series, progress, report.state)
             st.rerun()
@@ -99,12 +101,13 @@ def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
 
 def _work(view: Range, report: Any) -> DeltaGenerator:
     """The progress bar with Stop or Continue beside it, or nothing when all is measured."""
+    place = steady("sizes-work", height_rem=3)
     if not report.state:
-        with st.container(key="all-measured"):
+        with place, st.container(key="all-measured"):
             st.caption("All sizes are measured.")
         return st.empty()
     is_stopped = _is_stopped(view)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with place, st.container(horizontal=True, vertical_alignment="center"):
         progress = st.empty()
         progress.progress(report.done, text=f"Stopped: {report.state}" if is_stopped else report.state)
         label, icon = ("Continue", "play_arrow") if is_stopped else ("Stop", "stop")

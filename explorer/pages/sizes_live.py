@@ -77,8 +77,10 @@ def _series(view: Range, network: NetworkSpec) -> Series:
         (view.key(network), sides_px), lambda: survivors(structure, heights_px=sides_px, widths_px=sides_px)
     )
     theory = {side_px: theory_of(pairs.at(height_px=side_px, width_px=side_px)) for side_px in sides_px}
+    prediction = predict(structure, height_px=sides_px[0], width_px=sides_px[0])
+    layers = tuple(layer.name for layer in prediction.layers)
     kept = _measured.get(view.key(network), _Kept)
-    return Series(sweep, pairs, Curve(network.subsampling, view.dtype, theory, kept.results), kept)
+    return Series(sweep, pairs, Curve(network.subsampling, view.dtype, layers, theory, kept.results), kept)
 
 
 def reasons_of(view: Range, size_px: int) -> tuple[str, ...]:
