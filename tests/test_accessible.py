@@ -110,7 +110,7 @@ READY = {
     "/": ".viewer[aria-busy=false]",
     "/sizes": "body:has(.st-key-all-measured) .st-key-sizes-layers .modebar-btn",
     "/orbit": "body:has(.st-key-orbit-done) .st-key-orbit-shifts-0 .modebar-btn",
-    "/mends": ".js-plotly-plot",
+    "/mends": ".st-key-mends-chart .main-svg",
     "/break_it": ".st-key-all-done",
     "/train": ".st-key-train-estimated",
     "/paper": ".st-key-paper-sides .js-plotly-plot",

@@ -137,7 +137,10 @@ class _Work(ABC):
         for row, key in ((charts, "break"), (pictures, "break-pictures")):
             for number, (column, (title, chart)) in enumerate(zip(st.columns(len(row)), row.items(), strict=True)):
                 with column:
-                    _draw(title, chart, key=f"{key}-{number}", explained=row is pictures)
+                    st.markdown(f"**{title}**")
+                    draw_chart(chart, key=f"{key}-{number}", about=self.key)
+                    if row is pictures:
+                        st.caption(chart.alt)
 
     @property
     @abstractmethod
@@ -252,14 +255,6 @@ def _search_card(hunt: Any, view: View) -> None:
         st.error("Theory calls the network exact and the search broke it: a bug or a discovery. Please report it.")
     else:
         st.caption("Nothing but rounding was found." if hunt.is_rounding else "A picture shows how large it can get.")
-
-
-def _draw(title: str, chart: Chart, *, key: str, explained: bool) -> None:
-    """The chart under its title, and its words below if `explained`."""
-    st.markdown(f"**{title}**")
-    draw_chart(chart, key=key)
-    if explained:
-        st.caption(chart.alt)
 
 
 def _links(view: View, command: str) -> None:

@@ -1,6 +1,6 @@
 // A Plotly chart that stays where it is. Streamlit's own chart is a new element whenever its figure or its words change:
 // it vanishes for a moment, and forgets how it was zoomed. Here the chart is kept and given the new figure, so the page
-// does not move, and what a visitor zoomed stays as long as the figure's `uirevision` does.
+// does not move, and what a visitor zoomed stays as long as the chart is about the same.
 //
 // The figure may leave out fonts and the colours of axes: they are the theme's, also after a change of the theme.
 
@@ -70,7 +70,7 @@ async function queue(s, work) {
 
 async function draw(s, Plotly) {
   const { figure, file } = s.data;
-  const layout = { uirevision: "kept", ...figure.layout, template: template(s), autosize: true };
+  const layout = { uirevision: s.data.about || "kept", ...figure.layout, template: template(s), autosize: true };
   if (document.fullscreenElement === s.place) layout.height = window.innerHeight;
   const wanted = JSON.stringify([figure.data, layout]); // a page draws all its charts when one has changed
   if (s.isDrawn && wanted === s.shown) return resize(s, Plotly);

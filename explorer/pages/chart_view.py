@@ -29,18 +29,20 @@ def chart_view(
     words: str,
     *,
     key: str,
+    about: str = "",
     file_name: str = "chart",
     on_click: Callable[[], None] | None = None,
 ) -> None:
     """Draws a figure, as of `go.Figure.to_json`, that says in words what it shows; its layout gives the height.
 
-    What a visitor zoomed stays as long as `layout.uirevision` does. With `on_click`, the `customdata` of the mark that
-    was clicked is `clicked(key)` in the run after the click.
+    What a visitor zoomed stays as long as `about` does, or the figure's own `layout.uirevision`. With `on_click`, the
+    `customdata` of the mark that was clicked is `clicked(key)` in the run after the click.
     """
     _component(
         data={
             "figure": {"data": figure["data"], "layout": figure["layout"]},
             "words": words,
+            "about": about,
             "library": _library(),
             "file": file_name,
             "clicks": on_click is not None,

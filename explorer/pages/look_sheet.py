@@ -160,7 +160,7 @@ def draw_charts(sheet: Sheet) -> None:
             help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every layer Φ. Dotted lines: layers that break by themselves; "
             "all that follow inherit it.",
         )
-        draw_chart(sheet.errors, key="error-per-layer")
+        draw_chart(sheet.errors, key="error-per-layer", about=sheet.subject)
     if right is not None and sheet.logits is not None:
         with right:
             st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
@@ -184,9 +184,12 @@ def _about_logits(sheet: Sheet) -> None:
         )
 
 
-def draw_chart(chart: Chart, *, key: str) -> None:
-    """The chart with its words; drawn anew in place as long as `key` and the place are the same."""
-    chart_view(chart.figure, chart.alt, key=key)
+def draw_chart(chart: Chart, *, key: str, about: str = "") -> None:
+    """The chart with its words; drawn anew in place as long as `key` and the place are the same.
+
+    `about`: what a visitor's zoom belongs to; a chart about something else is seen whole.
+    """
+    chart_view(chart.figure, chart.alt, key=key, about=about)
 
 
 def set_control(key: str, value: object) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from explorer.images import Fit, Picture
 from explorer.pages.controls import fit_control, network_controls, picture_controls, size_control
 from explorer.pages.look_sheet import Chart, draw_chart
-from explorer.pages.shared import expected_errors
+from explorer.pages.shared import expected_errors, steady
 from explorer.pages.trained import Trained
 from explorer.pages.weights_controls import more_controls, weights_control
 from models.catalog import NetworkSpec
@@ -72,18 +72,20 @@ def page() -> None:
         "other angles (15° to 75°) resample them, inside a disc; shifts are by one to three pixels. The picture is "
         "changed first and brought to size afterwards, so what a mend does to the picture counts."
     )
-    progress, table, chart = st.progress(0.0, text="Starting …"), st.empty(), st.empty()
+    progress, table = steady("mends-work", height_rem=3).empty(), st.empty()
+    progress.progress(0.0, text="Starting …")
     rows: list[dict[str, Any]] = []
     with expected_errors():
-        for done, total, row in _computing().rows_of(case):
-            rows.append(row)
-            progress.progress(done / total, text=f"{done} of {total} mends")
+        for done, rows in _computing().rows_of(case):
+            progress.progress(done / len(rows), text=f"{done} of {len(rows)} mends")
             table.table(_written(rows), hide_index=True, border="horizontal")
-    progress.empty()
+        progress.caption("All mends are measured.")
+    rows = [row for row in rows if row["time"] != "…"]  # where an error came before the end
     if not rows:
+        progress.empty()
         return
-    with chart.container():
-        draw_chart(Chart(_computing().figure_of(rows), _words(rows)), key="mends-chart")
+    chart = Chart(_computing().figure_of(rows), _words(rows))
+    draw_chart(chart, key="mends-chart", about=f"{case.network.name} {case.side_px}")
     st.download_button(
         "Download as CSV",
         _csv(rows),
@@ -115,11 +117,14 @@ def _controls() -> Case:
 
 
 def _written(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """As text; a mend that there is not has no figures."""
-    return [
-        {name: "–" if value is None else _FORMATS.get(name, "{}").format(value) for name, value in row.items()}
-        for row in rows
-    ]
+    """As text; a mend that there is not has no figures, and one that is not measured yet has none so far."""
+    return [{name: _as_text(name, value) for name, value in row.items()} for row in rows]
+
+
+def _as_text(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else _FORMATS[name].format(value)
 
 
 def _words(rows: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """The part of the Mends page that computes. Imports torch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,21 +17,25 @@ FIGURES = ("quarter turns", "other angles", "shifts", "sides", "time")
 _kept: Kept[Compared] = Kept(64)
 
 
-def rows_of(case: Any) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """(number of this row, of all rows, the row) of a `mends.Case`, one after the other; kept for later runs."""
+def rows_of(case: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """(how many are done, all rows) of a `mends.Case`, again and again; kept for later runs.
+
+    Figures that are not measured yet are "…", those of a mend that there is not are None.
+    """
     weights = weights_of(case.trained)
     mends = mends_of(engine(), case.network, case.seed, case.side_px, weights)
     picture = fit(case.picture, height_px=case.side_px, width_px=case.side_px, how=case.how)
     drawn_from = case.seed if weights is None else weights.sha256
     key = (repr(case.network), drawn_from, case.dtype, case.picture.sha256, case.side_px, case.how)
+    rows = [_row(mend, dict.fromkeys(FIGURES, None if mend.obstacle else "…")) for mend in mends]
     published: Compared | None = None
-    for number, mend in enumerate(mends, start=1):
-        if mend.obstacle:
-            yield number, len(mends), {"mend": mend.name, "keeps": mend.obstacle, **dict.fromkeys(FIGURES)}
-            continue
-        compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case, weights))
-        published = published or compared
-        yield number, len(mends), _row(compared, published)
+    yield 0, rows
+    for number, mend in enumerate(mends):
+        if not mend.obstacle:
+            compared = _kept.get((key, mend.name), partial(_compare, mend, picture, case, weights))
+            published = published or compared
+            rows[number] = _row(mend, _figures(compared, published))
+        yield number + 1, rows
     freeze()
 
 
@@ -44,12 +48,11 @@ def figure_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return json.loads(mends_chart([row for row in rows if row["sides"]]).to_json())
 
 
-def _row(compared: Compared, published: Compared) -> dict[str, Any]:
+def _row(mend: Mend, figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {"mend": mend.name, "keeps": mend.keeps, **figures}
+
+
+def _figures(compared: Compared, published: Compared) -> dict[str, Any]:
     sides = ", ".join(map(str, compared.sides))
     time = compared.elapsed_s / published.elapsed_s
-    figures = (compared.quarter_turns, compared.angles, compared.shifts, sides, time)
-    return {
-        "mend": compared.mend.name,
-        "keeps": compared.mend.keeps,
-        **dict(zip(FIGURES, figures, strict=True)),
-    }
+    return dict(zip(FIGURES, (compared.quarter_turns, compared.angles, compared.shifts, sides, time), strict=True))
