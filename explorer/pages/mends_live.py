@@ -49,7 +49,7 @@ def figure_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _row(mend: Mend, figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {"mend": mend.name, "keeps": mend.keeps, **figures}
+    return {"mend": mend.name, **figures, "keeps": mend.keeps}
 
 
 def _figures(compared: Compared, published: Compared) -> dict[str, Any]:
