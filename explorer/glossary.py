@@ -60,6 +60,15 @@ TERMS = (
         "weights themselves are not",
     ),
     Term("verdict", "exact, approximate or not equivariant: theory's word, confirmed by measurement"),
+    Term("surviving element", "an element of the group under which the network is exact at a size, H and W apart"),
+    Term(
+        "mended",
+        "with symmetric subsampling: windows about the centre of each input, so that every size is exact, with the "
+        "same weights and feature sizes",
+    ),
+    Term("BlurPool", "a low-pass filter before subsampling (Zhang 2019): less aliasing"),
+    Term("unseen turns", "90°, 180° and 270°, for a network trained upright; their accuracy is the mean of the three"),
+    Term("agreement", "the share of pictures that get one answer, right or wrong, at all four quarter turns"),
 )
 
 SOURCES = (
@@ -71,6 +80,7 @@ SOURCES = (
     ),
     Source("T. Cohen, M. Welling", "Group Equivariant Convolutional Networks", "ICML 2016", "1602.07576"),
     Source("M. Weiler, G. Cesa", "General E(2)-Equivariant Steerable CNNs", "NeurIPS 2019", "1911.08251"),
+    Source("R. Zhang", "Making Convolutional Networks Shift-Invariant Again", "ICML 2019", "1904.11486"),
     Source(
         "M. Mohamed, G. Cesa, T. Cohen, M. Welling",
         "A Data and Compute Efficient Design for Limited-Resources Deep Learning",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
 
@@ -65,23 +65,35 @@ def browser(chromium: str) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser, app_url: str) -> Iterator[Callable[..., Page]]:
-    """Open the app as `open_page("/?size=33", width_px=390, dark=True)`, each call as a visitor of its own."""
-    contexts = []
+@pytest.fixture(scope="module")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor whose browser keeps the app's scripts, which saves loading and reading them for each page."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
-    def open_page(path: str = "/", *, width_px: int = 1280, height_px: int = 900, dark: bool = False) -> Page:
-        context = browser.new_context(
-            viewport={"width": width_px, "height": height_px}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
+
+@pytest.fixture
+def open_page(browser: Browser, visitor: BrowserContext, app_url: str) -> Iterator[Callable[..., Page]]:
+    """Open the app as `open_page("/?size=33", width_px=390, dark=True)`; with `apart`, as another visitor each time."""
+    pages: list[Page] = []
+    contexts: list[BrowserContext] = []
+
+    def open_page(
+        path: str = "/", *, width_px: int = 1280, height_px: int = 900, dark: bool = False, apart: bool = False
+    ) -> Page:
+        if apart:
+            contexts.append(browser.new_context())
+        page = (contexts[-1] if apart else visitor).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width_px, "height": height_px})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.goto(app_url + path)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for opened in (*pages, *contexts):
+        opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from explorer.pages.layer_view import Request, requested
 from tests.app_process import running_app
@@ -19,7 +19,7 @@ import torch, streamlit as st
 from explorer.exactness import Structure, predict
 from explorer.measure import measure
 from explorer.packing import View, pack_view
-from explorer.pages.layer_view import layer_view, requested
+from explorer.pages.layer_view import enlarged, layer_view, requested
 from explorer.transforms import elements_to_measure, parse
 from models.build import serve
 from models.catalog import spec
@@ -48,11 +48,14 @@ if st.button("jump"):
 measured = measure(served, picture, transforms, maps_of=layer)
 view = View(measured, prediction, transforms, picture, f"{height_px}", str(st.session_state.runs), "rot90", 1e-5,
             asked.first_field, "C4")
-wanted = layer_view(pack_view(view, values_per_payload=budget), key="view")
+def enlarge():
+    st.session_state.wanted = vars(enlarged("view"))
+
+layer_view(pack_view(view, values_per_payload=budget), key="view", on_enlarge_change=enlarge)
 turns = [measured.maps.transforms[name] for name in ("rot90", "rot180", "rot270")]
 pooled = turns[0].upright.dim() == 1
 sample = [] if pooled else [[float(m[1, 2, 3]) for m in (turn.upright, turn.realigned)] for turn in turns]
-st.code(f"RUN {st.session_state.runs} {layer} {sample} {vars(wanted) if wanted else None}", language=None)
+st.code(f"RUN {st.session_state.runs} {layer} {sample} {st.session_state.pop('wanted', None)}", language=None)
 """
 
 
@@ -65,16 +68,15 @@ def view_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_view(browser: Browser, view_url: str) -> Iterator[Callable[..., Page]]:
+def open_view(visitor: BrowserContext, view_url: str) -> Iterator[Callable[..., Page]]:
     """Open the small app; at the end no script may have failed."""
-    contexts, faults = [], []
+    pages, faults = [], []
 
     def open_view(path: str = "/", *, width_px: int = 1280, dark: bool = False) -> Page:
-        context = browser.new_context(
-            viewport={"width": width_px, "height": 900}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = visitor.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width_px, "height": 900})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.set_default_timeout(PAINT_LIMIT_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(view_url + path)
@@ -83,8 +85,8 @@ def open_view(browser: Browser, view_url: str) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_view
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert faults == []
 
 

@@ -28,7 +28,9 @@ from explorer.weights import save_weights
 from models.build import build, serve
 from models.catalog import spec
 from tests.charts import charts_of
+from tests.rest import settle
 from tests.stores import FACTS, PROGRESS, TINY, an_epoch
+from tests.test_accessible import check_tab_walk, findings, make_narrow_and_dark
 from tests.test_training_command import read
 
 ROOT = Path(__file__).parents[1]
@@ -426,9 +428,16 @@ def test_a_run_is_watched_without_losing_the_zoom_and_cancelled(open_page: Calla
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("cancelled after")).to_be_visible(timeout=LIMIT_MS)
 
+    make_narrow_and_dark(page)
+    page.reload()  # the same run is there, and Tab begins at the top
+    expect(page.get_by_text("cancelled after")).to_be_visible(timeout=LIMIT_MS)
+    settle(page)
+    assert findings(page) == []
+    check_tab_walk(page)
+
 
 def test_a_visitor_is_known_by_a_key_of_the_browser_that_no_address_has(open_page: Callable[..., Page]) -> None:
-    page, other = open_page("/train"), open_page("/train")
+    page, other = open_page("/train"), open_page("/train", apart=True)
     for each in (page, other):
         expect(each.get_by_role("button", name="Train 3 networks")).to_be_enabled(timeout=LIMIT_MS)
     key, of_other = (each.evaluate("localStorage.getItem('equivariance-explorer-owner')") for each in (page, other))

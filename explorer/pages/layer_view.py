@@ -67,6 +67,15 @@ def requested(key: str) -> Request:
     return Request(layer, _first_field(state, layer))
 
 
+def enlarged(key: str) -> Enlarge | None:
+    """What the view called `key` asks to open large; to be read in `on_enlarge_change`, a run that is cut short loses
+    it."""
+    match _get(st.session_state.get(key), "enlarge"):
+        case {"layer": str(layer), "channel": int(channel), "transform": str(transform)}:
+            return Enlarge(layer, channel, transform)
+    return None
+
+
 def layer_view(
     payload: bytes,
     *,
@@ -74,19 +83,15 @@ def layer_view(
     on_layer_change: Callable[[], None] = _nothing,
     on_page_change: Callable[[], None] = _nothing,
     on_enlarge_change: Callable[[], None] = _nothing,
-) -> Enlarge | None:
-    """What is to be opened large, in the run after the click only. Draws `payload`, made by `packing.pack_view`."""
-    result = _component(
+) -> None:
+    """Draw `payload`, made by `packing.pack_view`."""
+    _component(
         data=payload,
         key=key,
         on_layer_change=on_layer_change,
         on_page_change=on_page_change,
         on_enlarge_change=on_enlarge_change,
     )
-    match result.enlarge:
-        case {"layer": str(layer), "channel": int(channel), "transform": str(transform)}:
-            return Enlarge(layer, channel, transform)
-    return None
 
 
 def _first_field(state: Any, layer: str | None) -> int:

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.pages.commands import options
 from explorer.pages.controls import DEFAULT_SIZE_PX
-from explorer.pages.layer_view import Enlarge, layer_view, requested
+from explorer.pages.layer_view import Enlarge, enlarged, layer_view, requested
 from explorer.pages.look_answers import draw_answers
 from explorer.pages.look_controls import View, controls
 from explorer.pages.look_sheet import Shown, draw_chart, draw_charts, draw_verdict, set_control
@@ -93,14 +93,24 @@ def _draw(shown: Shown, *, made: str) -> None:
     draw_verdict(shown.sheet, made=made)
     if shown.sheet.answers is not None:
         draw_answers(shown.sheet.answers)
-    wanted = layer_view(shown.sheet.payload, key="layers")
+    layer_view(shown.sheet.payload, key="layers", on_enlarge_change=_enlarge)
+    wanted: Enlarge | None = st.session_state.get("enlarge")
     if wanted is not None:
         _enlarged(shown.view, wanted)
     draw_charts(shown.sheet)
     _links(shown.view)
 
 
-@st.dialog("One map", width="large")
+def _enlarge() -> None:
+    """Keep the wish until it is dismissed: the run after a click may be cut short by the next change."""
+    st.session_state["enlarge"] = enlarged("layers")
+
+
+def _dismiss() -> None:
+    st.session_state.pop("enlarge", None)
+
+
+@st.dialog("One map", width="large", on_dismiss=_dismiss)
 def _enlarged(view: View, wanted: Enlarge) -> None:
     """One channel of the shown layer in Plotly: upright, transformed, realigned and the difference."""
     chart = None
