@@ -14,8 +14,8 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
-# Each worker has its own app and browser; one that has nothing left takes tests from another.
-WORKERS := -n auto --maxprocesses 4 --dist worksteal
+# One worker has the app and the browser and does all that needs them; the others share the rest.
+WORKERS := -n auto --maxprocesses 4 --dist loadgroup
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check

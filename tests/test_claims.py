@@ -1,6 +1,7 @@
 """What is said of the claims: true of runs that show them, false of runs that do not, and silent without enough."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -130,6 +131,14 @@ def test_the_constraint_is_relaxed_near_the_training_and_paid_for_elsewhere() ->
     assert found.state == SEEN
     assert "at least 1.0 points more [0.9, 1.1] right" in found.sentence
     assert "points fewer [" in found.sentence and "+1.0 points near the angles of training" in found.short
+
+
+def test_one_approximate_network_is_enough_and_named() -> None:
+    found = turned("turned-20", 97.0, 98.0)
+    one = replace(found, cases={key: runs for key, runs in found.cases.items() if not key.endswith("-27")})
+
+    assert "the approximate network at 29 px gets at least 1.0 points more" in relaxes_its_constraint(one).sentence
+    assert relaxes_its_constraint(replace(found, cases={})).sentence == NOT_RUN
 
 
 def test_a_constraint_that_does_not_pay_contradicts_the_claim() -> None:

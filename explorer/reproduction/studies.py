@@ -91,7 +91,7 @@ _PARITY: tuple[tuple[str, Fit, int, str], ...] = (
     ("padded-30", "crop", 30, "Padded to 30 px: exact"),
     ("padded-32", "crop", 32, "Padded to 32 px: exact"),
 )
-_SIDES_PX = (27, 29)
+SIDES_PX = (27, 29)  # of the approximate networks
 
 
 def mnist_studies(budget: Budget) -> tuple[Study, ...]:
@@ -116,7 +116,7 @@ def _mended(budget: Budget) -> Study:
         "Trained upright with symmetric subsampling",
         tuple(
             _digits(budget, f"mended/{side}", f"Mended, {side} px", "p4-cnn", side, subsampling="symmetric")
-            for side in _SIDES_PX
+            for side in SIDES_PX
         ),
     )
 
@@ -144,7 +144,7 @@ def _tuned(budget: Budget) -> Study:
                 subsampling="symmetric",
                 learning_rate=0.001,
             )
-            for side in _SIDES_PX
+            for side in SIDES_PX
         ),
     )
 
