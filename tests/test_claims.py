@@ -73,6 +73,12 @@ def test_a_knight_that_is_told_apart_at_the_exact_size_contradicts_the_claim() -
     assert learns_to_break(knight(0.1)).state == NOT_SEEN
 
 
+def test_a_knight_of_two_seeds_leaves_the_claim_open() -> None:
+    found = knight(0.6931)
+
+    assert learns_to_break(replace(found, runs=tuple(run for run in found.runs if run.seed < 2))).state == OPEN
+
+
 @pytest.mark.parametrize(("error_at_33", "state"), [(2e-6, SEEN), (0.3, NOT_SEEN)])
 def test_one_pixel_decides_where_errors_follow_theory(error_at_33: float, state: str) -> None:
     sides = (Side(32, False, 0.4), Side(33, True, error_at_33))
@@ -104,6 +110,8 @@ def test_two_seeds_leave_the_claim_open() -> None:
     found = fails_unseen_turns(results({case: values[:2] for case, values in PAPER.items()}))
 
     assert found.state == OPEN and "[too few seeds for an interval]" in found.sentence
+    few = {case: values[:2] for case, values in PAPER.items()}
+    assert what_order_shows(results(few), UPRIGHT).endswith("is said from three seeds on.")
 
 
 def test_a_case_that_was_not_run_is_said() -> None:

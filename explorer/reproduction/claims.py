@@ -12,7 +12,7 @@ from explorer.reproduction.authors import AuthorsCase
 from explorer.reproduction.knight import SIZES_PX, Knight
 from explorer.reproduction.results import Results
 from explorer.reproduction.sides import Sides
-from explorer.reproduction.statistics import Difference, Summary, difference, summarise
+from explorer.reproduction.statistics import LEAST_VALUES, Difference, Summary, difference, summarise
 from explorer.reproduction.studies import SIDES_PX, Study
 from explorer.reproduction.tables import signed
 from explorer.training.metrics import TURNS
@@ -45,9 +45,10 @@ def learns_to_break(knight: Knight | None) -> Finding:
     lowest = {size_px: summarise([run.lowest for run in runs]).mean for size_px, runs in by_size.items()}
     approximate_px, exact_px = SIZES_PX
     count = len(by_size[approximate_px])
-    is_seen = broken[approximate_px] > 0 and broken[exact_px] == 0
+    is_seen = broken[approximate_px] == count and broken[exact_px] == 0
+    is_enough = min(map(len, by_size.values())) >= LEAST_VALUES
     return Finding(
-        SEEN if is_seen else NOT_SEEN,
+        (SEEN if is_seen else NOT_SEEN) if is_enough else OPEN,
         f"At {approximate_px} px {broken[approximate_px]} of {count} trainings tell the knight from its quarter turn: "
         f"the loss falls to {lowest[approximate_px]:.3f} on average. At {exact_px} px {broken[exact_px]} of "
         f"{len(by_size[exact_px])} do: the loss stays at {lowest[exact_px]:.4f}, which is ln 2, a guess.",
@@ -167,7 +168,7 @@ def what_order_shows(results: Results | None, study: Study) -> str:
     for turn, (first, second) in itertools.product(TURNS, itertools.combinations(authors, 2)):
         expected = _clear_order(authors[first], authors[second], turn)
         ours = results.percents(first, turn), results.percents(second, turn)
-        if not expected or not all(ours):
+        if not expected or min(map(len, ours)) < LEAST_VALUES:
             continue
         clear += 1
         mean = difference(*ours).mean
@@ -175,7 +176,7 @@ def what_order_shows(results: Results | None, study: Study) -> str:
         if mean * expected <= 0:
             against.append(f"{_name(study, first)} and {_name(study, second)} at {_TURN_TITLES[turn]}")
     if not clear:
-        return NOT_RUN
+        return "Which network is ahead at which turn is said from three seeds on."
     sentence = (
         f"Of the {clear} pairs of networks and turns that the authors' runs tell apart by more than a standard "
         f"deviation, {agreeing} come in the same order here"
