@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +32,8 @@ from explorer.training.processes import is_gone
 from explorer.training.recipe import Recipe
 from explorer.training.runs import Run, Store
 from explorer.training.starts import keep_start, resolve_start
-from explorer.weights import read_weights, weights_of
+from explorer.weights import read_weights, save_weights, weights_of
+from models.build import build
 from tests.stores import PROGRESS, TINY, an_epoch
 
 DEADLINE_S = 60
@@ -113,12 +115,40 @@ def test_fine_tuning_starts_from_a_run_a_file_or_what_comes_with_the_app(store: 
     assert resolve_start("", store) is None
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["link", "copy"])
+def test_run_keeps_what_it_starts_from(
+    links: bool, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base trains on and is then deleted for good: that changes nothing, neither at the start nor after one."""
+    first = trained(store, settings)
+    figures = store.epochs(first.id)[-1]
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    recipe = replace(TINY, start=f"run:{first.id}", epochs=1)
+    tuned = store.create(recipe, owner=None).id
+    save_weights(fit_untrained(), store.weights_path(first.id))
+    store.delete(first.id, None)
+    shutil.rmtree(store.folder_of(first.id))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "fit", fit_stopping_at(2))
+        assert go_on(store, settings, tuned, asked=True).state == "interrupted"
+    assert store.epochs(tuned)[0].test_loss == pytest.approx(figures.test_loss, rel=1e-6)
+    store.start_path(tuned).unlink()  # a checkpoint needs it no more
+    store.resume(tuned, None)
+    assert go_on(store, settings, tuned).state == "finished"
+
+
+def fit_untrained() -> torch.nn.Module:
+    return build(TINY.network_spec(10), seed=99)
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
         ({"network": "p4-cnn", "size_px": 5}, "p4-cnn cannot take 5 px: give at least "),
         ({"data": "folder:missing-folder"}, "missing-folder"),
-        ({"start": "run:nothing4here2see"}, "There is no run 'nothing4here2see'"),
+        ({"start": "run:abcdefgh23456789"}, "There is no run 'abcdefgh23456789'"),
         ({"start": "file:" + "0" * 64}, "cannot be read"),
         ({"start": "shipped:nothing"}, "There are no weights 'nothing' with the app"),
         ({"train_pictures": 1}, "1 training pictures: give at least 2"),

@@ -4,6 +4,7 @@ The page, the command line and the worker processes share one store, each throug
 """
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from explorer.errors import RunError, StoreError
 from explorer.settings import Settings
 from explorer.training.metrics import Epoch, Progress, epoch_of
-from explorer.training.recipe import Recipe
+from explorer.training.recipe import RUN, Recipe
 from explorer.training.run import Facts, Run, cleaned, hashed, is_mine, run_of
 from explorer.training.states import ACTIVE, STATES, moved
 from explorer.training.tables import EPOCHS, RUNS, Database, make_folder
@@ -59,7 +60,10 @@ class Store:
     # ------------------------------------------------------------------------------------------------ for visitors
 
     def create(self, recipe: Recipe, *, owner: str | None, name: str = "") -> Run:
-        """A new run at the end of the queue. `launch.pump` starts it."""
+        """A new run at the end of the queue. `launch.pump` starts it.
+
+        One that starts from another run starts from its weights of now: they are kept with it.
+        """
         now_s, run = time.time(), "".join(secrets.choice(_ID_SIGNS) for _ in range(_ID_LENGTH))
         values = {
             "id": run,
@@ -76,11 +80,11 @@ class Store:
         folder = self.folder_of(run)
         make_folder(folder)
         try:
+            self._keep_start(recipe.start, run)
             with self.database.writing() as connection:
                 connection.execute(insert(RUNS).values(values))
-        except StoreError:
-            with suppress(OSError):
-                folder.rmdir()
+        except (RunError, StoreError):
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         return self.get(run, owner)
 
@@ -94,8 +98,9 @@ class Store:
             return run_of(row, hashed(owner), _queue(connection))
 
     def list(self, owner: str | None, *, deleted: bool = False) -> tuple[Run, ...]:
-        """The owner's runs, the latest first; or those deleted that can still be restored."""
-        chosen = select(RUNS).order_by(RUNS.c.created_s.desc(), RUNS.c.id)
+        """The owner's runs, the latest first; or those that can still be restored, the latest deleted first."""
+        latest = RUNS.c.deleted_s if deleted else RUNS.c.created_s
+        chosen = select(RUNS).order_by(latest.desc(), RUNS.c.id)
         chosen = chosen.where(RUNS.c.deleted_s > time.time() - UNDO_S if deleted else RUNS.c.deleted_s.is_(None))
         if owner is not None:
             chosen = chosen.where(RUNS.c.owner == hashed(owner))
@@ -173,9 +178,31 @@ class Store:
         """All that an interrupted run needs to go on."""
         return self.folder_of(run) / "checkpoint.safetensors"
 
+    def start_path(self, run: str) -> Path:
+        """What the run starts from, where that is another run: its weights when this one was made."""
+        return self.folder_of(run) / "start.safetensors"
+
     def log_path(self, run: str) -> Path:
         """Lines of a time and a sentence."""
         return self.folder_of(run) / "log.txt"
+
+    def _keep_start(self, start: str, run: str) -> None:
+        """A second name for the weights, which are never written over, or a copy; nothing where there are none yet."""
+        if not start.startswith(RUN):
+            return
+        base, kept = self.weights_path(start.removeprefix(RUN)), self.start_path(run)
+        try:
+            try:
+                os.link(base, kept)
+            except FileNotFoundError:  # the worker says so
+                return
+            except OSError:  # a file system without links
+                shutil.copyfile(base, kept)
+        except OSError as error:
+            raise StoreError(
+                f"The weights of the run {start.removeprefix(RUN)} cannot be kept for one that starts from them "
+                f"({error.strerror}): make room or give rights in the folder of the runs."
+            ) from None
 
     def say(self, run: str, sentence: str) -> None:
         """Add a line to the run's log; a log that cannot be written keeps nobody from working."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from explorer.errors import RunError, StoreError, WeightsError
 from explorer.shipped import shipped_bytes
 from explorer.training.recipe import FILE, RUN, SHIPPED
-from explorer.training.runs import Store
+from explorer.training.runs import Run, Store
 from explorer.weights import Weights, read_weights, weights_from
 from explorer.weights_header import read_bytes
 
@@ -55,6 +55,12 @@ def resolve_start(start: str, store: Store) -> Weights | None:
     if start.startswith(FILE):
         return read_weights(_path(start.removeprefix(FILE), store))
     return run_weights(start.removeprefix(RUN), store)
+
+
+def start_of(run: Run, store: Store) -> Weights | None:
+    """The weights that the run starts from: those kept with it, whatever has become of the run they are of."""
+    kept = store.start_path(run.id)
+    return read_weights(kept) if kept.exists() else resolve_start(run.recipe.start, store)
 
 
 def start_named(name: str, network: str, store: Store) -> str:

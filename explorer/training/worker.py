@@ -31,7 +31,7 @@ from explorer.training.processes import process_of, this_host
 from explorer.training.recipe import Recipe
 from explorer.training.run import Facts
 from explorer.training.runs import Store, open_store
-from explorer.training.starts import resolve_start
+from explorer.training.starts import start_of
 from explorer.weights import save_weights
 
 _NICENESS = 10  # who looks at pages goes first
@@ -55,7 +55,8 @@ def train(store: Store, run: str, worker: str, settings: Settings, asked_to_end:
     except RunError:  # given up meanwhile
         return
     if state == "finished":
-        store.checkpoint_path(run).unlink(missing_ok=True)
+        for path in (store.checkpoint_path(run), store.start_path(run)):
+            path.unlink(missing_ok=True)
 
 
 def _outcome(store: Store, run: str, worker: str, settings: Settings, duty: Duty) -> tuple[str, str]:
@@ -81,11 +82,11 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
     dataset = _data(store, run, recipe, settings, duty)
     check_fit(recipe, dataset)
     check_steps(recipe, len(dataset.train.labels), settings)
-    start = resolve_start(recipe.start, store)
+    checkpoint = store.checkpoint_path(run)
+    start = None if checkpoint.exists() else start_of(store.get(run), store)  # a checkpoint has weights of its own
     engine = Engine(settings)
     facts = _facts(dataset)
     persistently(lambda: store.describe(run, device=engine.device_name(), facts=facts, worker=worker))
-    checkpoint = store.checkpoint_path(run)
     store.say(run, _opening(recipe, facts, engine.device_name(), goes_on=checkpoint.exists()))
     metadata = {"recipe": json.dumps(recipe.document()), "classes": json.dumps(dataset.classes), "run": run}
 
