@@ -388,6 +388,28 @@ def test_the_table_lists_all_runs_and_is_filtered(owner: str) -> None:
     assert list(app.dataframe[0].value["run"]) == ["run 7"]
 
 
+def ticked(app: AppTest, *rows: int) -> AppTest:
+    """The page after a visitor has ticked these rows of the table alone, as the browser tells it."""
+    key, _ = app.session_state["train_rows"]
+    app.session_state[key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    return app.run()
+
+
+def test_exactly_the_ticked_rows_are_deleted_and_all_of_them_can_be_brought_back(owner: str) -> None:
+    runs = [finished(owner, name=f"run {number}").id for number in range(8)]
+    app = open_app(owner)
+    delete = next(button for button in ticked(app).button if button.label == "Delete the chosen")
+    assert delete.disabled  # though some runs are shown
+
+    press(ticked(app, 0, 1, 2, 3, 5, 6, 7), "Delete the chosen")
+
+    assert [run.id for run in store().list(owner)] == [runs[4]]
+    undone = [button.label for button in app.button if button.key.startswith("train-undo-")]
+    assert undone == [f"run {number}" for number in (7, 6, 5, 3, 2, 1, 0)]
+    press(app, "run 0")
+    assert {run.id for run in store().list(owner)} == {runs[0], runs[4]}
+
+
 def test_an_unreachable_store_is_one_sentence_and_the_form_stays(
     owner: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from explorer.training_figures import MOST_RUNS, Lane
 SHOWN, OPENED, PROBLEM, RUN = "train_shown", "train_opened", "train_problem", "run"
 _ROWS, _FILTER = "train_rows", "train_filter"
 _ONE_PRESS_S = 30.0
-_MOST_UNDONE = 3
+_MOST_IN_LINE = 3  # deleted runs
 _WITH_TESTS = 1.2  # the time of an epoch, as a multiple of its training's
 _PAGES = Path(__file__).parent
 STATES = {
@@ -208,14 +208,14 @@ def draw_table(runs: Sequence[Run], shown: Sequence[Run]) -> None:
         placeholder="",
         alt="Your runs: state, accuracy and its course",
     )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Delete the chosen",
-            icon=":material/delete:",
-            on_click=_delete,
-            args=([run.id for run in shown],),
-            help="Runs that are shown above. Those that train are cancelled. It can be undone for ten minutes.",
-        )
+    st.button(
+        "Delete the chosen",
+        key=f"{key}-delete",  # another table is another button: a second click does not meet what comes next
+        icon=":material/delete:",
+        on_click=_delete,
+        disabled=not _chosen(),
+        help="The runs whose rows are ticked. Those that train are cancelled. It can be undone for ten minutes.",
+    )
 
 
 def _filtered(runs: list[Run]) -> list[Run]:
@@ -269,33 +269,46 @@ _COLUMNS: dict[str, Any] = {
 }
 
 
-def _choose() -> None:
-    """The rows that were chosen; numbers come from the browser, so they are checked."""
+def _chosen() -> tuple[str, ...]:
+    """The runs whose rows are ticked; numbers come from the browser, so they are checked."""
     key, rows = st.session_state[_ROWS]
-    chosen = st.session_state[key]["selection"]["rows"]
-    st.session_state[SHOWN] = tuple(rows[at] for at in chosen if isinstance(at, int) and 0 <= at < len(rows))
+    ticked = st.session_state[key]["selection"]["rows"]
+    return tuple(rows[at] for at in ticked if isinstance(at, int) and 0 <= at < len(rows))
 
 
-def _delete(runs: Sequence[str]) -> None:
-    for run in runs:
+def _choose() -> None:
+    st.session_state[SHOWN] = _chosen()
+
+
+def _delete() -> None:
+    for run in _chosen():
         attempt(store().delete, run, owner())
     st.session_state.pop(SHOWN, None)
 
 
 def draw_undo() -> None:
-    """The runs deleted last, each with the way back, in one line."""
-    deleted = store().list(owner(), deleted=True)[:_MOST_UNDONE]
+    """The deleted runs, the latest first, each with the way back: a few in one line, the others behind a button."""
+    deleted = store().list(owner(), deleted=True)
     if not deleted:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Deleted, to be undone for ten minutes:", width="content")
-        for run in deleted:
-            st.button(
-                plain(title_of(run)),
-                key=f"train-undo-{run.id}",
-                type="tertiary",
-                icon=":material/undo:",
-                on_click=attempt,
-                args=(store().restore, run.id, owner()),
-                help="Puts this run back.",
-            )
+        for run in deleted[:_MOST_IN_LINE]:
+            _undo_button(run)
+        others = deleted[_MOST_IN_LINE:]
+        if others:
+            with st.popover(f"{len(others)} more", key="train-undo-more", help="Those that were deleted before."):
+                for run in others:
+                    _undo_button(run)
+
+
+def _undo_button(run: Run) -> None:
+    st.button(
+        plain(title_of(run)),
+        key=f"train-undo-{run.id}",
+        type="tertiary",
+        icon=":material/undo:",
+        on_click=attempt,
+        args=(store().restore, run.id, owner()),
+        help="Puts this run back.",
+    )
