@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from explorer.errors import WeightsError
 
@@ -26,14 +27,15 @@ class Header:
     metadata: Mapping[str, str] = field(default_factory=dict)
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
+    def said(self, name: str) -> Any:
+        """The JSON in the text `name`; None where there is none."""
+        return json_in(self.metadata.get(name, ""))
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes in order; numbers where the file has none, and nothing for another network."""
         rows = next(iter(self.shapes.get(_CLASSIFIER, ())), 0)
-        try:
-            names = json.loads(self.metadata.get("classes", "null"))
-        except ValueError:
-            names = None
+        names = self.said("classes")
         if isinstance(names, list) and len(names) == rows and all(isinstance(name, str) for name in names):
             return tuple(names)
         return tuple(map(str, range(rows))) if 0 <= rows <= _MAX_CLASSES else ()
@@ -60,9 +62,17 @@ def header_of(data: bytes, name: str) -> Header:
         entries = json.loads(data[_LENGTH_BYTES:end])
         metadata = {str(key): str(value) for key, value in entries.pop(_METADATA, {}).items()}
         shapes = {key: tuple(int(side) for side in entry["shape"]) for key, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise not_weights(name, error) from None
     return Header(hashlib.sha256(data).hexdigest(), metadata, shapes)
+
+
+def json_in(text: str) -> Any:
+    """The value that a text of a file from anywhere says; None where it is no JSON, or too deep to be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def not_weights(name: str, error: Exception) -> WeightsError:

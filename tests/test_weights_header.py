@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from explorer.errors import WeightsError
-from explorer.weights import save_weights
+from explorer.pages.trained import _described
+from explorer.training.starts import check_network
+from explorer.weights import read_weights, save_weights
 from explorer.weights_header import Header, header_of, read_bytes
 from models.build import build
 from models.catalog import spec
 
 ROOT = Path(__file__).parents[1]
+DEEP = "[" * 200_000  # more than can be read
 SENTENCE = r"^'odd' is not a safetensors file \([^\n]*\): pickled weights are never read\.$"
 
 
@@ -31,7 +34,7 @@ def test_the_header_names_classes_and_shapes(data: bytes) -> None:
     assert header.shapes["head.classifier.bias"] == (10,)
 
 
-@pytest.mark.parametrize("classes", [None, "{", "[1, 2, 3]", '["a", "b"]', '{"a": 1}'])
+@pytest.mark.parametrize("classes", [None, "{", DEEP, "[1, 2, 3]", '["a", "b"]', '{"a": 1}'])
 def test_classes_without_good_names_are_numbered(classes: str | None) -> None:
     metadata = {} if classes is None else {"classes": classes}
 
@@ -47,6 +50,18 @@ def test_a_header_is_read_without_torch(data: bytes, tmp_path: Path) -> None:
     assert subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout == "False\n"
 
 
+@pytest.mark.parametrize("recipe", [DEEP, "[]", '{"epochs": 1' + "0" * 400 + "}", '{"network": 1}'])
+def test_a_recipe_that_is_none_leaves_the_weights_as_they_are(recipe: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_weights(build(spec("p4-knight")), path, {"recipe": recipe, "classes": DEEP})
+
+    trained = _described("file", "mine", header_of(path.read_bytes(), "mine"), path)
+
+    assert (trained.recipe, trained.header.classes) == (None, ("0", "1"))
+    if recipe != '{"network": 1}':
+        check_network(read_weights(path), "p4-knight")
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -58,8 +73,10 @@ def test_a_header_is_read_without_torch(data: bytes, tmp_path: Path) -> None:
         b"\x07" + bytes(7) + b'{"a":1}',
         b"\x18" + bytes(7) + b'{"__metadata__": "words"}'[:24],
         (200_000).to_bytes(8, "little") + b"[" * 200_000,
+        b"\x1b" + bytes(7) + b'{"conv": {"shape": [1e999]}}'[:27],
+        b"\x1c" + bytes(7) + b'{"conv": {"shape": [1e999]}}',
     ],
-    ids=["empty", "short", "too long", "null", "list", "number", "words", "deep"],
+    ids=["empty", "short", "too long", "null", "list", "number", "words", "deep", "cut", "endless"],
 )
 def test_bytes_that_are_no_weights_are_one_sentence(damaged: bytes) -> None:
     with pytest.raises(

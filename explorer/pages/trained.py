@@ -5,7 +5,6 @@ weights are chosen, the values that their recipe asks for are the defaults of th
 what differs from them.
 """
 
-import json
 import time
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
@@ -221,10 +220,10 @@ def _shipped(key: str) -> Trained:
 
 def _described(key: str, title: str, header: Header, source: Path | bytes) -> Trained:
     """With what the header says of the recipe; nothing where it says nothing, or what another version wrote."""
+    document = header.said("recipe")
     try:
-        document = json.loads(header.metadata.get("recipe", "null"))
         recipe = recipe_of(document) if isinstance(document, dict) else None
-    except (ValueError, TypeError, RecipeError):
+    except (TypeError, RecipeError):
         recipe = None
     if recipe is None:
         note = "The file does not say of which network they are: choose it above."

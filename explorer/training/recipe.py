@@ -1,6 +1,5 @@
 """Recipes: everything a run depends on, as one value that is checked, written to JSON and read back."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -17,6 +16,7 @@ PRECISIONS = ("float32", "mixed")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 FOLDER, FILE, RUN, SHIPPED = "folder:", "file:", "run:", "shipped:"
 _NORMAL = re.compile(r"normal:(?P<mean>-?\d{1,3}(?:\.\d{1,6})?),(?P<sd>\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
+_SHOWN_DIGITS = 20
 _START = re.compile(r"(?:run|shipped):[\w.-]{1,80}|file:[0-9a-f]{64}", re.ASCII)
 
 
@@ -120,8 +120,9 @@ class Recipe:
             whole = name not in _FRACTIONS
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
                 raise RecipeError(f"{_words(name)} is {value!r}: give a {'whole ' if whole else ''}number.")
-            if not math.isfinite(value) or not smallest <= value <= largest:
-                raise RecipeError(f"{_words(name)} is {value:g}: give {smallest:g} to {largest:g}.")
+            if not smallest <= value <= largest:
+                shown = f"{value:g}" if isinstance(value, float) else str(value)[:_SHOWN_DIGITS]  # :g fails above 1e308
+                raise RecipeError(f"{_words(name)} is {shown}: give {smallest:g} to {largest:g}.")
         if self.data not in DATA and not (self.data.startswith(FOLDER) and len(self.data) > len(FOLDER)):
             raise RecipeError(f"There is no data set {self.data!r}: use one of {', '.join(DATA)}, or folder:PATH.")
         if self.start and not _START.fullmatch(self.start):

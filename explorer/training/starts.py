@@ -1,7 +1,6 @@
 """What a run starts from: the weights of another run, those that come with the app, or a file that was given."""
 
 import hashlib
-import json
 import os
 import secrets
 import time
@@ -13,7 +12,7 @@ from explorer.shipped import shipped_bytes
 from explorer.training.recipe import FILE, RUN, SHIPPED
 from explorer.training.runs import Run, Store
 from explorer.weights import Weights, read_weights, weights_from
-from explorer.weights_header import read_bytes
+from explorer.weights_header import json_in, read_bytes
 
 _KEPT_S = 86_400.0  # a file that was given and is not used yet
 
@@ -92,10 +91,8 @@ def weights_named(name: str, store: Callable[[], Store]) -> Weights:
 
 def check_network(weights: Weights, network: str) -> None:
     """Raise WeightsError where the weights say that they are of another network."""
-    try:
-        said = json.loads(weights.metadata.get("recipe", "{}"))["network"]
-    except (ValueError, KeyError, TypeError):  # a file from elsewhere
-        return
+    recipe = json_in(weights.metadata.get("recipe", ""))
+    said = recipe.get("network", network) if isinstance(recipe, dict) else network  # else: a file from elsewhere
     if said != network:
         raise WeightsError(f"These weights are of {said} and do not fit {network}: give --network {said}.")
 
