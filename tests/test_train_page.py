@@ -244,6 +244,27 @@ def test_a_run_starts_from_an_uploaded_file_that_is_kept_under_its_checksum(owne
     store().cancel(run, owner)
 
 
+def test_the_sentence_says_what_a_run_starts_from_and_without_its_file_nothing_starts(
+    owner: str, tmp_path: Path
+) -> None:
+    app = open_app(owner, train="one", family="knight", size="9")
+    app.selectbox(key="start").set_value("shipped:p4-cnn-28").run()
+    assert f", from the weights of {app.selectbox(key='start').options[1]}, on " in said(app).replace("\\", "")
+
+    app.selectbox(key="start").set_value("a file of mine …").run()
+    assert "**still to be given**" in said(app) and "With --from and the path of your weights." in said(app)
+    assert train_button(app).disabled
+
+    upload = weights_of_knight(tmp_path)
+    app.file_uploader(key="start_file").upload(upload.name, upload.getvalue(), "application/octet-stream").run()
+    assert ", from the weights of mine\\.safetensors, on " in said(app)
+    assert not train_button(app).disabled
+
+
+def train_button(app: AppTest) -> Any:
+    return next(button for button in app.button if button.label == "Train")
+
+
 def test_weights_of_another_network_and_what_is_none_are_refused(owner: str, tmp_path: Path) -> None:
     upload: Any = weights_of_knight(tmp_path)
     nonsense: Any = Upload("nonsense.safetensors", b"PK nonsense")

@@ -109,7 +109,7 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
                 "Train" if count == 1 else f"Train {count} networks",
                 icon=":material/play_arrow:",
                 key="train-button",
-                disabled=not is_possible,
+                disabled=not is_possible or plan.lacks_file,
                 help="In the background: you can close this page, and the runs go on.",
             )
             estimated = st.empty()
@@ -119,7 +119,7 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
             with st.popover("Copy as command", icon=":material/terminal:", help="The same training in a terminal."):
                 st.caption("The same in a terminal:")
                 st.code("\n".join(map(words_of, plan.recipes)), language="bash", wrap_lines=True)
-                if plan.upload is not None:
+                if plan.needs_file:
                     st.caption("With --from and the path of your weights.")
         if visitor.is_fleeting():
             st.caption("Your browser keeps nothing for this page: your runs can be found until you close it.")
@@ -151,8 +151,16 @@ def sentence_of(plan: Plan) -> str:
     mirrored = ", half of them mirrored" if first.mirrors else ""
     epochs = f"{first.epochs} epoch{'s' * (first.epochs > 1)}"
     return (
-        f"Trains {what}, on {data}, {turned}{mirrored}, for {epochs}, and tests on {tested} at all four quarter turns."
+        f"Trains {what}{_start_words(plan)}, on {data}, {turned}{mirrored}, for {epochs}, and tests on {tested} at all "
+        "four quarter turns."
     )
+
+
+def _start_words(plan: Plan) -> str:
+    """What it starts from; nothing for random weights."""
+    if plan.lacks_file:
+        return ", from a file that is **still to be given** under More"
+    return f", from the weights of {plain(plan.start)}" if plan.start else ""
 
 
 def _start(plan: Plan) -> None:

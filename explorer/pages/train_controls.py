@@ -36,11 +36,20 @@ class Plan:
     """What a press of the button starts: runs one after the other, all of the same data and training.
 
     upload: the file that the runs start from, if one was given; its place in the recipes is empty.
+    start: what they start from, in words; empty for random weights.
+    needs_file: they are to start from a file, whether it was given or not.
     """
 
     recipes: tuple[Recipe, ...]
     is_comparison: bool
     upload: UploadedFile | None = None
+    start: str = ""
+    needs_file: bool = False
+
+    @property
+    def lacks_file(self) -> bool:
+        """Cannot be started: the file is still to be given."""
+        return self.needs_file and self.upload is None
 
     @property
     def pictures(self) -> tuple[int, int] | None:
@@ -69,9 +78,9 @@ def controls(startable: dict[str, str]) -> Plan:
         shared = {**data_controls(), **training_controls()}
         with st.expander("More"):
             shared |= further_controls()
-            start, upload = ("", None) if is_comparison else _start_controls(startable)
-    recipes = tuple(Recipe(**network, **shared, start=start) for network in networks)
-    return Plan(recipes, is_comparison, upload)
+            start = _Start() if is_comparison else _start_controls(startable)
+    recipes = tuple(Recipe(**network, **shared, start=start.key) for network in networks)
+    return Plan(recipes, is_comparison, start.upload, start.title, start.needs_file)
 
 
 # ------------------------------------------------------------------------------------------------------------ networks
@@ -126,8 +135,18 @@ def _pooling_control() -> bool:
     )
 
 
-def _start_controls(startable: dict[str, str]) -> tuple[str, UploadedFile | None]:
-    """(`Recipe.start`, the uploaded file): random weights, those of a run, of the app, or of a file."""
+@dataclass(frozen=True)
+class _Start:
+    """What one network starts from: `Recipe.start`, and the rest as in `Plan`."""
+
+    key: str = ""
+    title: str = ""
+    upload: UploadedFile | None = None
+    needs_file: bool = False
+
+
+def _start_controls(startable: dict[str, str]) -> _Start:
+    """Random weights, those of a run, of the app, or of a file."""
     offered = {RANDOM: RANDOM, **startable, **{f"{SHIPPED}{each.name}": each.title for each in shipped()}}
     offered[UPLOAD] = UPLOAD
     if st.session_state.get("start") not in (None, *offered):  # a run that was deleted
@@ -141,14 +160,14 @@ def _start_controls(startable: dict[str, str]) -> tuple[str, UploadedFile | None
         help="Random weights, or those of a trained network of the same kind: fine-tuning.",
     )
     if chosen != UPLOAD:
-        return ("" if chosen == RANDOM else str(chosen)), None
+        return _Start() if chosen == RANDOM else _Start(str(chosen), offered[chosen])
     file = st.file_uploader(
         "Weights",
         type=["safetensors"],
         key="start_file",
         help="A safetensors file of the same network, as this page and the command line write it.",
     )
-    return "", file
+    return _Start("", "" if file is None else file.name, file, needs_file=True)
 
 
 def without_files(plan: Plan, start: str) -> Plan:
