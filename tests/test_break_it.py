@@ -20,6 +20,7 @@ from models.catalog import spec
 from models.groups import Element
 from tests.charts import charts_of
 from tests.commands import document_of
+from tests.sentences import sentences
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -148,7 +149,7 @@ def test_what_cannot_be_trained_is_one_sentence(parameters: dict[str, str], word
         button.click().run()
 
     assert not app.exception
-    assert len(app.error) == 1 and words in app.error[0].value
+    assert len(app.error) == 1 and words in sentences(app)[0]
     assert not [button for button in app.button if button.label == "Stop"]
 
 
@@ -157,9 +158,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_one_sentence(monkeypatc
 
     app = open_app(seed="11")
 
-    assert [error.value for error in app.error] == [
-        "The loss is no number any more after 0 steps: give a smaller learning rate."
-    ]
+    assert sentences(app) == ["The loss is no number any more after 0 steps: give a smaller learning rate."]
     assert "break_job" not in app.session_state
 
 
@@ -184,11 +183,11 @@ def test_work_that_memory_cannot_hold_is_one_sentence(monkeypatch: pytest.Monkey
 
     app = open_app(seed="12", **{"break": mode})
 
-    (error,) = app.error
+    (error,) = sentences(app)
     assert re.fullmatch(
         r"Breaking p4-knight at 33 px needs \d+ MB of memory, and 0 MB are left: choose a smaller size or a narrower "
         r"network\.",
-        error.value,
+        error,
     )
     assert not app.exception
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from explorer.settings import Settings
 from explorer.transforms import label_of
 from tests.commands import document_of
+from tests.sentences import sentences
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -95,7 +96,7 @@ def test_a_size_that_is_too_small_is_one_sentence_and_keeps_what_was_shown() -> 
 
     app.number_input(key="size").set_value(5).run()
 
-    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+    assert sentences(app) == ["The network cannot take 5×5 px: give at least 8 px a side."]
     assert headline(app).endswith("at 32 px")
     assert not app.exception
     app.number_input(key="size").set_value(30).run()
@@ -109,7 +110,7 @@ def test_a_file_that_is_no_picture_is_one_sentence_and_the_page_goes_on() -> Non
     app.file_uploader(key="uploads").upload("notes.png", b"these are words", "image/png").run()
 
     assert len(app.error) == 1
-    assert "notes" in app.error[0].value
+    assert "notes" in sentences(app)[0]
     assert headline(app).endswith("at 32 px")
     assert not app.exception
 
@@ -192,7 +193,7 @@ def test_what_is_there_after_the_first_view_is_frozen() -> None:
 
 def test_a_link_to_a_size_that_is_too_small_offers_another_one() -> None:
     app = open_app(**NARROW, size="5")
-    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+    assert sentences(app) == ["The network cannot take 5×5 px: give at least 8 px a side."]
 
     next(button for button in app.button if button.label == "Go to 32 px").click().run()
 
@@ -208,9 +209,7 @@ def test_an_engine_that_cannot_start_is_one_sentence(monkeypatch: pytest.MonkeyP
     finally:
         st.cache_resource.clear()
 
-    assert [error.value for error in app.error] == [
-        "This machine has no mps device: set EXPLORER_DEVICE to auto or cpu."
-    ]
+    assert sentences(app) == ["This machine has no mps device: set EXPLORER_DEVICE to auto or cpu."]
     assert not app.exception
 
 
@@ -264,7 +263,7 @@ def test_one_layer_can_be_mended_alone() -> None:
 def test_a_link_to_a_layer_that_is_not_there_is_one_sentence() -> None:
     app = open_app(**NARROW, subsampling="symmetric", only="layer99")
 
-    assert [error.value for error in app.error] == ["p4-cnn has no layer layer99: see the first column of `measure`."]
+    assert sentences(app) == ["p4-cnn has no layer layer99: see the first column of `measure`."]
     assert not app.exception
 
 

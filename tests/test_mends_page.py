@@ -6,6 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.sentences import sentences
+
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
 
@@ -37,7 +39,7 @@ def test_table_has_every_mend_with_its_figures() -> None:
 def test_a_size_that_is_too_small_is_one_sentence() -> None:
     app = open_mends(family="cnn", size="5")
 
-    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+    assert sentences(app) == ["The network cannot take 5×5 px: give at least 8 px a side."]
     assert not app.exception
 
 

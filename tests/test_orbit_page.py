@@ -14,6 +14,7 @@ from explorer.images import load_gallery
 from explorer.pages import orbit_controls, orbit_live
 from tests.charts import charts_of
 from tests.commands import document_of
+from tests.sentences import sentences
 
 ROOT = Path(__file__).parents[1]
 PAINT_LIMIT_MS = 60_000
@@ -171,7 +172,7 @@ def test_a_network_that_there_is_not_is_one_sentence() -> None:
 def test_a_size_that_is_too_small_is_one_sentence() -> None:
     app = open_orbit(size="5")
 
-    assert [error.value for error in app.error] == ["The network cannot take 5×5 px: give at least 8 px a side."]
+    assert sentences(app) == ["The network cannot take 5×5 px: give at least 8 px a side."]
     assert not app.exception
 
 

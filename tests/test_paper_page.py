@@ -17,6 +17,7 @@ from explorer.reproduction.figures import _ROUNDING
 from explorer.reproduction.results import VERSION, read_results, write_results
 from explorer.reproduction.studies import BUDGETS, mnist_studies
 from explorer.verdict import ROUNDING_LEVEL
+from tests.sentences import sentences
 from tests.test_claims import PAPER, results
 
 ROOT = Path(__file__).parents[1]
@@ -102,8 +103,8 @@ def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sen
     app = open_page()
 
     assert not app.exception
-    assert [sentence in error.value for error in app.error] == [True]
-    assert "python -m explorer reproduce knight" in app.error[0].value
+    assert [sentence in error for error in sentences(app)] == [True]
+    assert "python -m explorer reproduce knight" in sentences(app)[0]
     assert "Measured for 5 networks" in words(app)  # the others are shown
 
 

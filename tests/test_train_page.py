@@ -29,6 +29,7 @@ from models.build import build, serve
 from models.catalog import spec
 from tests.charts import charts_of
 from tests.rest import settle
+from tests.sentences import sentences
 from tests.stores import FACTS, PROGRESS, TINY, an_epoch
 from tests.test_accessible import check_tab_walk, findings, make_narrow_and_dark
 from tests.test_training_command import read
@@ -202,7 +203,7 @@ def test_what_is_not_allowed_is_one_sentence_and_nothing_is_made(
     app = press(open_app(owner, **parameters), "Train" if "train" in parameters else "Train 3 networks")
 
     assert not app.exception
-    assert [sentence in error.value for error in app.error] == [True]
+    assert [sentence in error for error in sentences(app)] == [True]
     assert recipes(owner) == []
 
 
@@ -211,9 +212,7 @@ def test_three_runs_where_two_are_left_are_refused_as_a_whole(owner: str, monkey
 
     app = press(open_app(owner), "Train 3 networks")
 
-    assert [error.value for error in app.error] == [
-        "You have 0 runs and may have 2: delete some of them to start 3 more."
-    ]
+    assert sentences(app) == ["You have 0 runs and may have 2: delete some of them to start 3 more."]
     assert recipes(owner) == []
 
 
@@ -338,9 +337,14 @@ def test_before_the_browser_has_told_who_it_is_nobody_controls_a_run(owner: str)
 def test_an_unknown_run_is_one_sentence(owner: str) -> None:
     app = open_app(owner, run="../../etc")
 
-    assert [error.value for error in app.error] == [
-        "There is no run '../../etc': it may have been deleted, or its id is mistyped."
-    ]
+    assert sentences(app) == ["There is no run '../../etc': it may have been deleted, or its id is mistyped."]
+
+
+def test_what_an_address_says_is_no_link(owner: str) -> None:
+    (error,) = open_app(owner, run="[Log in](https://evil.example) www.evil.example a@evil.example").error
+
+    assert r"\[Log in\]\(https\:" in error.value
+    assert re.findall(r"https?:(?=/)|www(?=\.)|@(?=\w)", error.value.replace("\\", "")) == []  # of bare ones
 
 
 def test_a_run_is_renamed_deleted_and_brought_back(owner: str) -> None:
@@ -385,7 +389,7 @@ def test_what_a_button_is_refused_for_is_one_sentence(owner: str) -> None:
 
     press(app, "Cancel")
 
-    assert [f"The run {run.id} is cancelled and cannot be cancelled" in error.value for error in app.error] == [True]
+    assert [f"The run {run.id} is cancelled and cannot be cancelled" in error for error in sentences(app)] == [True]
 
 
 def test_the_time_left_is_that_of_the_epochs_that_are_left(owner: str) -> None:
@@ -442,7 +446,7 @@ def test_an_unreachable_store_is_one_sentence_and_the_form_stays(
     app = open_app(owner)
 
     assert not app.exception
-    assert len(app.error) == 1 and "runs" in app.error[0].value
+    assert len(app.error) == 1 and "runs" in sentences(app)[0]
     assert app.selectbox(key="data").value == "mnist-12k"
 
 

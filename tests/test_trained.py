@@ -17,6 +17,7 @@ from explorer.training.recipe import Recipe
 from explorer.training.runs import Store
 from explorer.weights import save_weights
 from models.build import build
+from tests.sentences import sentences
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -138,7 +139,7 @@ def test_a_link_to_weights_that_are_not_there_is_one_sentence_with_a_way_out(
     key: str, sentence: str, settings: Settings
 ) -> None:
     app = page("look", family="cnn", weights=key).run()
-    assert len(app.error) == 1 and app.error[0].value.startswith(sentence)
+    assert len(app.error) == 1 and sentences(app)[0].startswith(sentence)
 
     click(app, "Use random weights")
 
@@ -169,7 +170,7 @@ def test_another_network_is_one_sentence_and_a_button_takes_that_of_the_weights(
     before = headline(app)
 
     app.segmented_control(key="group").set_value("D4").run()
-    assert [error.value for error in app.error] == ["These weights are of p4-cnn and do not fit p4m-cnn."]
+    assert sentences(app) == ["These weights are of p4-cnn and do not fit p4m-cnn."]
     assert headline(app) == before
     click(app, "Take the network of these weights")
 
@@ -179,7 +180,7 @@ def test_another_network_is_one_sentence_and_a_button_takes_that_of_the_weights(
 
 def test_weights_of_a_network_that_pools_the_group_do_not_fit_one_that_does_not() -> None:
     app = page("look", weights="shipped:p4-cnn-29", pool="false").run()
-    assert [error.value for error in app.error] == ["These weights are of a p4-cnn whose group is pooled."]
+    assert sentences(app) == ["These weights are of a p4-cnn whose group is pooled."]
 
 
 def test_weights_hold_on_the_next_page() -> None:
@@ -223,7 +224,7 @@ def test_a_file_that_is_no_weights_file_is_one_sentence_and_the_page_goes_on() -
 
     upload(app, "mine.safetensors", b"\x80\x04K\x01.")
 
-    assert len(app.error) == 1 and "is not a safetensors file" in app.error[0].value
+    assert len(app.error) == 1 and "is not a safetensors file" in sentences(app)[0]
     assert headline(app).endswith("at 32 px") and not app.exception
 
 
@@ -233,7 +234,7 @@ def test_a_file_without_a_recipe_is_tried_on_the_chosen_network(tmp_path: Path) 
     app = page("look", family="cnn").run()
 
     upload(app, path.name, path.read_bytes())
-    assert len(app.error) == 1 and app.error[0].value.startswith("These weights are of another network: ")
+    assert len(app.error) == 1 and sentences(app)[0].startswith("These weights are of another network: ")
     app.segmented_control(key="group").set_value("Z2").run()
 
     assert not app.error and "Not equivariant" in headline(app)
@@ -299,9 +300,7 @@ def test_a_run_without_weights_is_one_sentence(store: Store) -> None:
 
     app = page("look", weights=f"run:{run}").run()
 
-    assert [error.value for error in app.error] == [
-        f"The run {run} is queued and has no weights yet: they come with its first epoch."
-    ]
+    assert sentences(app) == [f"The run {run} is queued and has no weights yet: they come with its first epoch."]
 
 
 def test_weights_written_anew_by_their_run_are_read_anew(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,10 @@ from explorer.settings import Settings, check_streamlit, settings_from, unknown_
 # Threads of torch that wait for each other keep the cores busy: beside them, training takes ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; workers inherit it
 log = logging.getLogger("explorer")
+_SIGNS = "\\`*_{}[]()#+-.!|<>$:~"  # of Markdown
+# Where the browser would make links of bare addresses, whatever is escaped: an invisible sign parts them.
+_LINKED = re.compile(r"https?\\:|www|@", re.IGNORECASE)
+JOINER = "\u2060"
 
 
 @st.cache_resource(show_spinner=False)
@@ -31,7 +36,7 @@ def start() -> None:
         settings()
     except SettingError as error:
         log.error("%s", error)
-        st.error(str(error))
+        st.error(plain(str(error)))
         st.stop()
 
 
@@ -55,7 +60,7 @@ def expected_errors() -> Iterator[None]:
     except Superseded:
         st.stop()
     except ExplorerError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")  # it may quote the address
         if isinstance(error, WeightsError):
             from explorer.pages.weights_controls import offer_way_out  # late: it imports this module
 
@@ -69,5 +74,6 @@ def steady(key: str, *, height_rem: float) -> DeltaGenerator:
 
 
 def plain(text: str) -> str:
-    """`text` with Markdown's signs escaped: names of files are shown as they are."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$:~" else sign for sign in text)
+    """`text` as Markdown that shows it as it is, without a link: names of files, and what an address says."""
+    escaped = "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in text)
+    return _LINKED.sub(lambda found: found[0] + JOINER, escaped)
