@@ -184,6 +184,14 @@ def test_the_copied_commands_mean_what_a_press_starts(owner: str) -> None:
     store().cancel(store().list(owner)[0].id, owner)
 
 
+@pytest.mark.parametrize(("sd", "rotation"), [("0.00001", "normal:45,0.00001"), ("1e-9", "normal:45,0")])
+def test_a_tiny_deviation_is_a_recipe_like_others(owner: str, sd: str, rotation: str) -> None:
+    app = open_app(owner, turned="normal", sd=sd)
+
+    assert not app.exception
+    assert f"--rotation {rotation}" in "".join(code.value for code in app.code)
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
@@ -194,8 +202,9 @@ def test_the_copied_commands_mean_what_a_press_starts(owner: str) -> None:
         ({"train": "one", "family": "cnn", "size": "3"}, "cannot take 3 px"),
         ({"data": "a folder", "folder": "../elsewhere"}, "Visitors train on folders in the data folder alone"),
         ({"data": "a folder"}, "There is no data set"),
+        ({"data": "a folder", "folder": "a\0b"}, "The name of the folder has signs that cannot be shown"),
     ],
-    ids=["large", "small", "elsewhere", "nameless"],
+    ids=["large", "small", "elsewhere", "nameless", "unprintable"],
 )
 def test_what_is_not_allowed_is_one_sentence_and_nothing_is_made(
     owner: str, parameters: dict[str, str], sentence: str
@@ -382,9 +391,10 @@ def progress_texts(app: AppTest) -> list[str]:
     return [bar.proto.text for bar in app.get("progress")]
 
 
-def test_what_a_button_is_refused_for_is_one_sentence(owner: str) -> None:
+@pytest.mark.parametrize("where", ["all runs", "its own page"])
+def test_what_a_button_is_refused_for_is_one_sentence(owner: str, where: str) -> None:
     run = store().create(TINY, owner=owner)
-    app = open_app(owner)
+    app = open_app(owner, **({"run": run.id} if where == "its own page" else {}))
     store().cancel(run.id, owner)  # in another tab
 
     press(app, "Cancel")

@@ -308,6 +308,7 @@ def _only_one(asked: str) -> None:
     with expected_errors():
         run = store().get(asked, visitor.owner())
         st.markdown(f"### {plain(title_of(run))}")
+        _draw_problem()
         if not run.is_mine:
             st.info("You look at a run by its address: it can be looked at, not changed.", icon=":material/lock:")
         lanes = lanes_of((run,))

@@ -61,6 +61,8 @@ def check_steps(recipe: Recipe, pictures: int, settings: Settings) -> None:
 
 def _check_visitor(recipe: Recipe, owner: str, store: Store, settings: Settings) -> None:
     if recipe.data.startswith(FOLDER):
+        if not recipe.data.isprintable():
+            raise RunError("The name of the folder has signs that cannot be shown: give it without them.")
         allowed = settings.data_path.resolve()
         named = Path(recipe.data.removeprefix(FOLDER))
         # A visitor could look at any folder of the host.

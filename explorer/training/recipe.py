@@ -34,7 +34,7 @@ class Rotation:
     @property
     def text(self) -> str:
         """As `parse` reads it."""
-        return f"normal:{self.mean_deg:g},{self.sd_deg:g}" if self.kind == "normal" else self.kind
+        return f"normal:{_fixed(self.mean_deg)},{_fixed(self.sd_deg)}" if self.kind == "normal" else self.kind
 
     @staticmethod
     def parse(text: str) -> "Rotation":
@@ -146,6 +146,11 @@ def recipe_of(document: Mapping[str, Any]) -> Recipe:
         if isinstance(known[name].default, str) and not isinstance(value, str):
             raise RecipeError(f"{_words(name)} is {value!r}: give a text.")
     return Recipe(**document).checked()
+
+
+def _fixed(angle_deg: float) -> str:
+    """To six decimals, without an exponent."""
+    return f"{angle_deg:.6f}".rstrip("0").rstrip(".")
 
 
 def _words(name: str) -> str:
