@@ -4,6 +4,7 @@ import mmap
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ from torch import nn
 import explorer.memory as memory
 from explorer.breaking import Attempt, Training, kept_bytes, step_bytes
 from explorer.engine import Engine
+from explorer.errors import RunError
 from explorer.exactness import Structure
 from explorer.memory import Budget, held_bytes, limit_bytes, pass_bytes
 from explorer.settings import Settings
+from explorer.training.recipe import Recipe
+from explorer.training.room import check_room, training_bytes
+from models.build import build
 from models.catalog import spec
 from models.groups import C4
+from tests.small_data import small_dataset
 
 MEBIBYTE = 2**20
 PAGE = 4096
@@ -193,6 +199,32 @@ def test_a_step_of_training_keeps_no_more_than_is_reserved_for_it(name: str) -> 
     assert sum(kept.values()) < step_bytes(engine, attempt) < 20 * sum(kept.values())
     trained = sum(weight.numel() for weight in training._network.parameters())
     assert kept_bytes(attempt.network) > 0.5 * 16 * trained
+
+
+def test_a_batch_that_the_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "held_bytes", lambda: 0)
+    engine, data = Engine(Settings(device="cpu", memory_mb=100)), small_dataset(train=2000)
+    recipe = Recipe(network="p4-cnn", minimum_width=True)
+
+    check_room(replace(recipe, batch_size=64), data, engine)
+    check_room(replace(recipe, batch_size=65_536), small_dataset(train=64), engine)  # no batch has more than all
+    with pytest.raises(RunError, match=r"^2000 pictures of 28 px .* need about \d+ MB .* and 90 MB are left: .* batch"):
+        check_room(replace(recipe, batch_size=65_536), data, engine)
+
+
+@pytest.mark.parametrize("name", ["p4-knight", "p4-cnn", "c4-cnn", "z2-resnet18"])
+def test_what_a_step_of_training_keeps_is_near_the_estimate(name: str) -> None:
+    network = build(spec(name, minimum_width=True)).train()
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(torch.rand(32, 3, 28, 28))
+    estimate = training_bytes(spec(name, minimum_width=True), 28, 32, Engine(Settings(device="cpu")))
+    assert 0.2 * estimate < sum(kept.values()) < estimate
 
 
 def test_float64_convolution_takes_a_copy_of_its_windows() -> None:

@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 from explorer.errors import DataError, RunError, StoreError
 from explorer.settings import Settings
-from explorer.training import duty, worker
+from explorer.training import duty, room, worker
 from explorer.training.crew import Crew
 from explorer.training.datasets import head, load
 from explorer.training.duty import Duty
@@ -167,6 +167,14 @@ def test_weights_of_another_network_are_named(store: Store, settings: Settings) 
     start = keep_start(save({"conv.weight": torch.zeros(3)}), "other.safetensors", store)
     run = trained(store, settings, replace(TINY, start=start))
     assert run.state == "failed" and run.error.startswith("These weights are of another network: ")
+
+
+def test_batch_that_needs_more_memory_than_there_is_fails_with_one_sentence(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "training_bytes", lambda *_: 2**50)
+    run = trained(store, settings)
+    assert run.state == "failed" and run.error.startswith("16 pictures of 9 px at once need about 1073741824 MB of ")
 
 
 def test_too_many_steps_are_refused_when_the_data_is_known(store: Store, settings: Settings) -> None:

@@ -14,13 +14,15 @@ from explorer.errors import RunError
 from explorer.pages.live import Kept, engine, freeze
 from explorer.pages.runs_here import label_of, store
 from explorer.pages.shared import settings
-from explorer.pages.train_controls import DATA_SETS, Plan, without_files
+from explorer.pages.train_controls import Plan, without_files
 from explorer.training.datasets import Dataset, Split
 from explorer.training.fit import Stopped, check_fit, fit
+from explorer.training.known import KNOWN
 from explorer.training.launch import pump
 from explorer.training.limits import check_limits, check_training
 from explorer.training.metrics import ANGLES_DEG, TESTED, TURNS, Epoch, Progress
 from explorer.training.recipe import Recipe
+from explorer.training.room import check_room
 from explorer.training.starts import check_network, keep_start, resolve_start
 from explorer.weights import copy_weights
 from models.build import build
@@ -112,11 +114,12 @@ def _check(plan: Plan, owner: str) -> None:
 def _check_network(recipe: Recipe) -> None:
     """Raise an error for a network that does not take the size, or other weights than those it is to start from."""
     check_fit(recipe, _noise(2, 1))
+    check_room(recipe, _noise(recipe.train_pictures or recipe.batch_size, 1), engine())
     weights = resolve_start(recipe.start, store())
     if weights is None:
         return
     check_network(weights, recipe.network)
-    if recipe.data in DATA_SETS:
+    if recipe.data in KNOWN:
         copy_weights(build(recipe.network_spec(_CLASSES)), weights)
 
 
@@ -133,6 +136,7 @@ def _tried(recipe: Recipe, tell: Callable[[], None]) -> Pace:
     pace = _trained(replace(recipe, batch_size=min(recipe.batch_size, _SMALL_BATCH)), tell, least_s=0.0)
     if pace.train_s * recipe.batch_size * _TRIAL_STEPS > _LONG_TRIAL_S:
         return pace
+    check_room(recipe, _noise(recipe.batch_size, 1), engine())
     return _trained(recipe, tell, least_s=_TRIAL_S)
 
 

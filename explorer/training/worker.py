@@ -29,6 +29,7 @@ from explorer.training.limits import check_steps, check_training
 from explorer.training.metrics import Epoch
 from explorer.training.processes import process_of, this_host
 from explorer.training.recipe import Recipe
+from explorer.training.room import check_room
 from explorer.training.run import Facts
 from explorer.training.runs import Store, open_store
 from explorer.training.starts import start_of
@@ -85,6 +86,7 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
     checkpoint = store.checkpoint_path(run)
     start = None if checkpoint.exists() else start_of(store.get(run), store)  # a checkpoint has weights of its own
     engine = Engine(settings)
+    check_room(recipe, dataset, engine)
     facts = _facts(dataset)
     persistently(lambda: store.describe(run, device=engine.device_name(), facts=facts, worker=worker))
     store.say(run, _opening(recipe, facts, engine.device_name(), goes_on=checkpoint.exists()))
