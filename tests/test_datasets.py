@@ -23,6 +23,7 @@ from explorer.errors import DataError
 from explorer.training import datasets
 from explorer.training.datasets import Dataset, bytes_to_fetch, head, load, title_of
 from explorer.training.published import PUBLISHED, PublishedFile
+from explorer.training.known import KNOWN, Known
 from explorer.training.recipe import DATA
 from explorer.training.split import Split, sha256_of
 from tests.file_parts import Pixels
@@ -135,6 +136,7 @@ def publish(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> dict[str, bytes
 def test_the_digits_that_come_with_the_project_are_the_first_of_mnist(tmp_path: Path) -> None:
     dataset = load("mnist-12k", folder=tmp_path)
     assert dataset.train.pictures.shape == (10_000, 1, 28, 28) and dataset.test.pictures.shape == (2_000, 1, 28, 28)
+    assert KNOWN["mnist-12k"] == Known("digits of MNIST", 10_000, 2_000, 28)
     assert dataset.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as every tutorial shows them
     assert dataset.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert dataset.train.pictures[0, 0, 5, 12:16].tolist() == [3, 18, 18, 18]
@@ -343,7 +345,8 @@ def test_head_takes_the_first_pictures_and_zero_takes_all(tmp_path: Path) -> Non
 
 
 def test_every_data_set_of_recipes_has_a_title_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
-    assert all(title_of(name) != name for name in DATA) and title_of("folder:/somewhere/cells") == "cells"
+    assert all(title_of(name) != name for name in DATA) and set(DATA) == set(KNOWN)
+    assert title_of("folder:/somewhere/cells") == "cells"
     assert "'minst'" in refusal("minst", tmp_path) and "mnist-12k" in refusal("minst", tmp_path)
 
 

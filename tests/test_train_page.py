@@ -138,6 +138,18 @@ def test_every_control_has_an_explanation(owner: str) -> None:
     assert [widget.label for widget in widgets if not widget.help] == []
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("resize", "Resized pictures are resampled"), ("pad", "Only pictures that are larger"), ("crop", "")],
+)
+def test_what_is_resampled_is_said_as_training_does_it(owner: str, how: str, words: str) -> None:
+    app = open_app(owner, fit=how)
+
+    captions = [caption.value for caption in app.caption if "resampled" in caption.value]
+    assert [caption.startswith(words) for caption in captions] == [True] * bool(words)
+    assert "puts black around smaller ones" in app.segmented_control(key="fit").help
+
+
 def test_the_time_is_that_of_start_training_and_tests() -> None:
     pace = Pace(train_s=0.01, test_s=0.001, fixed_s=0.5)
     recipe = Recipe(epochs=4, test_every=2, angles_every=0)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,17 @@ def test_an_uploaded_file_brings_its_network_its_classes_and_its_size_and_stays_
     }
     assert address(app) is None
     assert "--weights WEIGHTS --minimum-width" in app.code[0].value
+
+
+@pytest.mark.parametrize(("size_px", "shown"), [(29, "crop"), (28, "pad"), (20, "pad")])
+def test_a_network_that_had_black_around_its_digits_is_shown_them_so(size_px: int, shown: str, tmp_path: Path) -> None:
+    recipe = replace(NARROW, data="mnist-12k", how="pad", size_px=size_px)
+    app = page("look", family="cnn").run()
+
+    upload(app, "mine.safetensors", file_of(recipe, tmp_path / "mine.safetensors"))
+
+    view = app.session_state["shown"].view
+    assert (view.height_px, view.how, view.gallery) == (size_px, shown, "digit-6")
 
 
 def test_a_file_that_is_no_weights_file_is_one_sentence_and_the_page_goes_on() -> None:

@@ -144,15 +144,20 @@ def size_control() -> int:
     return int(size_px)
 
 
-def fit_control() -> Fit:
+_FIT_HELP = (
+    "How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop takes the "
+    "pixels of the centre as they are; pad scales the whole picture and fills up with black."
+)
+
+
+def fit_control(help_text: str = _FIT_HELP) -> Fit:
     """How the picture is brought to size."""
     how: Fit = st.segmented_control(
         "Fit",
         FITS,
         default=default("fit", "resize"),
         required=True,
-        help="How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop "
-        "takes the pixels of the centre as they are; pad scales the whole picture and fills up with black.",
+        help=help_text,
         **linked("fit"),
     )
     return how

@@ -13,7 +13,7 @@ from explorer.pages import owner as visitor
 from explorer.pages.runs_here import label_of, store, title_of
 from explorer.pages.shared import expected_errors, plain, settings
 from explorer.pages.train_charts import draw_figures_of_last, draw_runs
-from explorer.pages.train_controls import DATA_SETS, Plan, controls
+from explorer.pages.train_controls import Plan, controls
 from explorer.pages.train_details import draw_details
 from explorer.pages.train_runs import (
     OPENED,
@@ -29,6 +29,7 @@ from explorer.pages.train_runs import (
 )
 from explorer.shipped import Shipped, shipped
 from explorer.training.command import words_of
+from explorer.training.known import KNOWN
 from explorer.training.launch import pump
 from explorer.training.metrics import epoch_of
 from explorer.training.recipe import FOLDER, recipe_of
@@ -145,7 +146,7 @@ def sentence_of(plan: Plan) -> str:
         tested = "the rest"
     else:
         train, test = plan.pictures
-        data, tested = f"{train:,} {DATA_SETS[first.data][0]}", f"{test:,}"
+        data, tested = f"{train:,} {KNOWN[first.data].words}", f"{test:,}"
     rotation = first.rotations
     turned = _TURNED.get(rotation.kind, f"turned by {rotation.mean_deg:g}° ± {rotation.sd_deg:g}°")
     mirrored = ", half of them mirrored" if first.mirrors else ""

@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from explorer.pages.controls import fit_control, linked, network_controls, size_control
 from explorer.pages.train_fields import data_controls, further_controls, training_controls
 from explorer.shipped import shipped
+from explorer.training.known import KNOWN
 from explorer.training.recipe import SHIPPED, Recipe
 
 COMPARE, ONE = "compare three", "one"
@@ -19,14 +20,6 @@ SIDES_PX = {
     "resnet44": (29, 28),
     "resnet18-large": (33, 32),
     "wide-resnet-10-4": (29, 28),
-}
-# (what it is called, pictures to train on, to test on).
-DATA_SETS = {
-    "mnist-12k": ("digits of MNIST", 10_000, 2_000),
-    "mnist": ("digits of MNIST", 60_000, 10_000),
-    "mnist-swapped": ("digits of MNIST", 10_000, 60_000),
-    "fashion-mnist": ("pictures of Fashion-MNIST", 60_000, 10_000),
-    "cifar10": ("pictures of CIFAR-10", 50_000, 10_000),
 }
 RANDOM, UPLOAD = "random", "a file of mine …"
 
@@ -55,9 +48,10 @@ class Plan:
     def pictures(self) -> tuple[int, int] | None:
         """How many pictures are trained and tested on; None for a folder, whose pictures nobody has counted yet."""
         recipe = self.recipes[0]
-        if recipe.data not in DATA_SETS:
+        known = KNOWN.get(recipe.data)
+        if known is None:
             return None
-        _, train, test = DATA_SETS[recipe.data]
+        train, test = known.train_pictures, known.test_pictures
         return min(recipe.train_pictures or train, train), min(recipe.test_pictures or test, test)
 
 
@@ -119,9 +113,15 @@ def _chosen() -> list[dict[str, Any]]:
 
 
 def _fit_control() -> str:
-    how = fit_control()
-    if how != "crop":
+    how = fit_control(
+        "How the pictures are brought to size. Resize resamples them, crop never does: it cuts the centre out of "
+        "larger ones and puts black around smaller ones. Pad puts black around smaller ones, too, and resamples larger "
+        "ones."
+    )
+    if how == "resize":
         st.caption("Resized pictures are resampled: a difference between sizes may come from that. Crop does not.")
+    elif how == "pad":
+        st.caption("Only pictures that are larger than the size are resampled; smaller ones get black around them.")
     return how
 
 

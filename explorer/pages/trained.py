@@ -18,6 +18,7 @@ from explorer.errors import ExplorerError, RecipeError, SettingError, StoreError
 from explorer.pages import owner
 from explorer.pages.shared import settings, this_page
 from explorer.shipped import FOLDER, find_shipped, shipped, shipped_bytes
+from explorer.training.known import KNOWN
 from explorer.training.metrics import TURNS
 from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_of
 from explorer.weights_header import Header, header_of, read_bytes
@@ -154,11 +155,18 @@ def _values(trained: Trained | None) -> dict[str, Any]:
         "subsampling": recipe.subsampling,
         "size": min(recipe.size_px, settings().max_size_px),
         "oblong": False,
-        "fit": recipe.how,
+        "fit": _fit_of(recipe),
         "pool": recipe.group_pooling,
         "learner": recipe.network,
         "sampling": recipe.subsampling,
     }
+
+
+def _fit_of(recipe: Recipe) -> str:
+    """How pages bring pictures to size as training did: their `pad` enlarges, that of training has black around."""
+    known = KNOWN.get(recipe.data)
+    is_smaller = known is not None and known.side_px < recipe.size_px
+    return "crop" if recipe.how == "pad" and is_smaller else recipe.how
 
 
 def plain_beside(trained: Trained | None) -> Trained | None:

@@ -5,13 +5,12 @@ from pathlib import Path
 from explorer.errors import RunError
 from explorer.settings import Settings
 from explorer.training.fit import steps_of
+from explorer.training.known import KNOWN
 from explorer.training.recipe import FOLDER, Recipe
 from explorer.training.runs import Store
 
 MAX_WAITING = 100  # runs of all visitors in the queue
 _MIB = 2**20
-# Training pictures of the data sets that are known before they are read.
-_PICTURES = {"mnist-12k": 10_000, "mnist": 60_000, "mnist-swapped": 10_000, "fashion-mnist": 60_000, "cifar10": 50_000}
 
 
 def check_limits(recipe: Recipe, owner: str | None, store: Store, settings: Settings) -> None:
@@ -30,7 +29,8 @@ def check_limits(recipe: Recipe, owner: str | None, store: Store, settings: Sett
             f"{recipe.epochs} epochs are more than are trained here: give at most {settings.max_epochs}, or raise "
             f"EXPLORER_MAX_EPOCHS."
         )
-    check_steps(recipe, recipe.train_pictures or _PICTURES.get(recipe.data, 0), settings)
+    known = KNOWN.get(recipe.data)
+    check_steps(recipe, recipe.train_pictures or (known.train_pictures if known else 0), settings)
     if owner is not None:
         _check_visitor(recipe, owner, store, settings)
     if store.waiting() >= MAX_WAITING:
