@@ -22,8 +22,8 @@ import torch
 from explorer.errors import DataError
 from explorer.training import datasets
 from explorer.training.datasets import Dataset, bytes_to_fetch, head, load, title_of
-from explorer.training.published import PUBLISHED, PublishedFile
 from explorer.training.known import KNOWN, Known
+from explorer.training.published import PUBLISHED, PublishedFile
 from explorer.training.recipe import DATA
 from explorer.training.split import Split, sha256_of
 from tests.file_parts import Pixels
