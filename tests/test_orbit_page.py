@@ -195,6 +195,24 @@ def test_what_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) 
     assert any(caption.value.startswith("All transforms are measured") for caption in app.caption)
 
 
+def test_a_view_with_more_batches_than_all_visitors_share_comes_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orbit_live, "_measured", orbit_live.Kept(2))
+    monkeypatch.setattr(orbit_live, "BETWEEN_DRAWINGS_S", 0.0)  # one batch a run
+    measured: list[str] = []
+    measure_batch = orbit_live.measure_batch
+
+    def noting(engine: Any, batch: Any, **options: Any) -> Any:
+        assert batch.key not in measured, "what was measured is lost"
+        measured.append(batch.key)
+        return measure_batch(engine, batch, **options)
+
+    monkeypatch.setattr(orbit_live, "measure_batch", noting)
+    app = open_orbit(**only("as_chosen"), seed="78")
+
+    assert not app.exception and len(measured) > 2
+    assert any(caption.value.startswith("All transforms are measured") for caption in app.caption)
+
+
 def test_every_control_has_an_explanation() -> None:
     app = open_orbit(**only("as_chosen"))
     widgets = [*app.selectbox, *app.number_input, *app.slider, *app.segmented_control, *app.checkbox]

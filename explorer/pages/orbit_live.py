@@ -52,6 +52,7 @@ MIRRORS = ("mirror", "mirror_rot90", "mirror_rot180", "mirror_rot270")
 Progress = Callable[[float], None]
 
 _measured: Kept[BatchErrors] = Kept(2048)
+_works: Kept[dict[str, BatchErrors]] = Kept(16)  # all of a work's, so that it ends however many batches it has
 _baselines: Kept[dict[float, float]] = Kept(64)
 
 
@@ -61,7 +62,7 @@ class _NotMeasuredError(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to go through for a view: `found` is measured, `left` is not."""
+    """What there is to go through for a view: `found` is measured, `left` is not. kept: by key, what is measured."""
 
     view: View
     orbit: Orbit
@@ -70,6 +71,7 @@ class Work:
     planned_shifts: Mapping[Variant, tuple[str, ...]]
     found: list[tuple[Batch, BatchErrors]] = field(repr=False)
     left: list[Batch] = field(repr=False)
+    kept: dict[str, BatchErrors] = field(repr=False)
 
     @property
     def fraction(self) -> float:
@@ -107,13 +109,24 @@ def work_of(view: View, layer: str, shift_layer: str) -> Work:
         )
         for variant in chosen
     }
-    work = Work(view, orbit, layer, shift_layer, planned, [], [])
-    for batch in (*turn_batches(orbit), *by_shift):
-        try:
-            work.found.append((batch, _measured.get(batch.key, _unknown)))
-        except _NotMeasuredError:
+    batches = {batch.key: batch for batch in (*turn_batches(orbit), *by_shift)}
+    work = Work(view, orbit, layer, shift_layer, planned, [], [], _works.get(tuple(batches), dict))
+    for key, batch in batches.items():
+        errors = work.kept.get(key) or _known(key)
+        if errors is None:
             work.left.append(batch)
+        else:
+            work.kept[key] = errors
+            work.found.append((batch, errors))
     return work
+
+
+def _known(key: str) -> BatchErrors | None:
+    """What was measured for any view of late."""
+    try:
+        return _measured.get(key, _unknown)
+    except _NotMeasuredError:
+        return None
 
 
 def _unknown() -> BatchErrors:
@@ -135,7 +148,7 @@ def measure_some(work: Work, progress: Progress) -> None:
         def make(batch: Batch = batch) -> BatchErrors:
             return measure_batch(engine(), batch, owner=visitor(), progress=tell)
 
-        _measured.get(batch.key, make)
+        work.kept[batch.key] = _measured.get(batch.key, make)
         if time.monotonic() - started > BETWEEN_DRAWINGS_S:
             break
     freeze()
