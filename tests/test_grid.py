@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from explorer.errors import ResultsError
+from explorer.errors import ResultsError, RunError
 from explorer.reproduction.results import Results
 from explorer.reproduction.runner import Grid, hardware
 from explorer.reproduction.studies import Budget, Study, mnist_studies
@@ -36,7 +37,7 @@ def store(tmp_path: Path) -> Store:
 def grid_of(store: Store) -> Callable[..., Grid]:
     """A grid in the store, which keeps each of its results in `grid_of.written`."""
 
-    def grid_of(*studies: Study, seeds: int = 1, results: Results | None = None) -> Grid:
+    def grid_of(*studies: Study, seeds: int = 1, results: Results | None = None, **options: Any) -> Grid:
         return Grid(
             store,
             studies,
@@ -45,6 +46,7 @@ def grid_of(store: Store) -> Callable[..., Grid]:
             bases=CASES,
             command="python -m explorer reproduce mnist",
             on_results=written.append,
+            **options,
         )
 
     written: list[Results] = []
@@ -104,13 +106,48 @@ def test_finished_runs_are_collected_as_they_come(store: Store, grid_of: Callabl
 
 
 def test_finished_runs_of_the_store_are_not_run_again(store: Store, grid_of: Callable[..., Grid]) -> None:
-    store.create(PAIR.cases[0].seeded(0), owner="a visitor of the Train page")
+    store.create(PAIR.cases[0].seeded(0), owner=None)
     work(store)
 
     standing = grid_of(PAIR).advance()
 
     assert (standing.finished, standing.waiting) == (1, 1)
     assert len(store.list(None)) == 2
+
+
+def test_runs_of_visitors_are_left_alone(store: Store, grid_of: Callable[..., Grid]) -> None:
+    theirs = store.create(PAIR.cases[0].seeded(0), owner="a visitor of the Train page").id
+    store.cancel(theirs, None)
+
+    assert grid_of(PAIR).advance().waiting == 2
+    assert store.get(theirs).state == "cancelled"
+    assert len(store.list(None, ownerless=True)) == 2
+
+
+def test_a_few_runs_are_queued_ahead(store: Store, grid_of: Callable[..., Grid]) -> None:
+    stopped = store.create(PAIR.cases[1].seeded(1), owner=None).id
+    store.cancel(stopped, None)
+    grid = grid_of(PAIR, seeds=2, ahead=2)
+
+    first = grid.advance()
+    assert (first.waiting, first.later, store.waiting()) == (4, 2, 2)
+    work(store)
+    assert (grid.advance().later, store.waiting()) == (1, 2)
+    work(store)
+    assert (grid.advance().later, store.waiting()) == (0, 2)
+    assert store.get(stopped).state == "queued", "what was stopped before is resumed in its turn"
+    work(store)
+    work(store)
+    assert grid.advance().is_over
+
+
+def test_no_run_is_made_where_there_is_no_room(store: Store, grid_of: Callable[..., Grid]) -> None:
+    def full() -> None:
+        raise RunError("The runs take all that they may.")
+
+    with pytest.raises(RunError, match="all that they may"):
+        grid_of(PAIR, check_room=full).advance()
+    assert store.list(None) == ()
 
 
 def test_runs_of_the_results_file_are_not_run_again(store: Store, grid_of: Callable[..., Grid]) -> None:

@@ -76,6 +76,30 @@ def test_options_change_the_recipes(call: Call, tmp_path: Path) -> None:
     assert (run.recipe.epochs, run.recipe.train_pictures, run.recipe.test_pictures) == (3, 100, 50)
 
 
+@pytest.mark.parametrize("option", ["--epochs", "--train-pictures", "--test-pictures"])
+def test_runs_of_a_reduced_budget_stay_out_of_the_results_that_the_app_shows(option: str, call: Call) -> None:
+    assert "mnist-try.json" in call("mnist", "--seeds", "1", "--only", "mended/29", option, "3")[1]
+    assert "mnist-quick.json" in call("mnist", "--seeds", "1", "--only", "mended/29")[1]
+
+
+def test_workers_that_cannot_start_are_said(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.training.launch.pump", lambda store, settings: "Training cannot start: no process.")
+
+    status, out, err = call("mnist", "--seeds", "1", "--only", "mended/29")
+
+    assert (status, out) == (2, "") and err.endswith("\nexplorer: The runs wait. Training cannot start: no process.\n")
+
+
+def test_a_grid_that_may_take_no_more_disk_is_not_queued(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.training.runs.Store.used_bytes", lambda store: 2**40)
+
+    status, _, err = call("mnist", "--seeds", "1", "--only", "mended/29")
+
+    assert (status, queued(tmp_path)) == (2, []) and err.startswith("explorer: The runs take 1048576 MB of the 2048 MB")
+
+
 def test_an_interrupted_wait_says_how_to_go_on(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt

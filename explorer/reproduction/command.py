@@ -67,22 +67,27 @@ def reproduce(options: argparse.Namespace, settings: Settings) -> int:
 
 def _grid(options: argparse.Namespace, settings: Settings) -> int:
     from explorer.reproduction.runner import Grid  # with the store, which the other experiments do without
+    from explorer.training.limits import MAX_WAITING, check_disk
     from explorer.training.runs import open_store
 
     experiment, budget = options.experiment, _budget(options)
     _have(budget.data, settings)
     everything = _STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
-    path = options.to or results_path(experiment, "try" if options.train_pictures else budget.name)
+    is_reduced = any(getattr(options, name) for name in _CHANGES)
+    path = options.to or results_path(experiment, "try" if is_reduced else budget.name)
     results = read_results(path, experiment) or Results(experiment, budget.name)
+    store = open_store(settings)
     grid = Grid(
-        open_store(settings),
+        store,
         studies,
         options.seeds,
         results,
         bases=[case for study in everything for case in study.cases],
         command=_command(options),
         on_results=lambda found: write_results(found, path),
+        ahead=2 * settings.workers if options.wait else MAX_WAITING // 2,
+        check_room=lambda: check_disk(store, settings),
     )
     try:
         failures = _run(grid, settings, wait=options.wait)
@@ -108,11 +113,13 @@ def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:
     check_training(settings)
     standing = grid.advance()
     if not wait:
-        pump(grid.store, settings)
+        later = f" The same command queues {standing.later} of them later." if standing.later else ""
         print(
-            f"{standing.finished} runs are finished, {standing.running} train, {standing.waiting} wait.",
+            f"{standing.finished} runs are finished, {standing.running} train, {standing.waiting} wait.{later}",
             file=sys.stderr,
         )
+        if (fault := pump(grid.store, settings)) and standing.waiting:
+            raise RunError(f"The runs wait. {fault}")
         return tuple(standing.failures)
     with _bar(standing.epochs, "epochs") as show:
         while not standing.is_over:

@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import torch
 from explorer.errors import ResultsError
 from explorer.reproduction.results import Results, Session, comparable, seed_run, session_of
 from explorer.reproduction.studies import Case, Study
+from explorer.training.limits import MAX_WAITING
 from explorer.training.recipe import RUN, Recipe
 from explorer.training.runs import Run, Store
 
@@ -27,11 +29,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a grid is. `epochs_done` counts parts of epochs too; `failures` are sentences."""
+    """How far a grid is. `epochs_done` counts parts of epochs too; `failures` are sentences.
+
+    later: those of the waiting that are not queued yet: there is no room, or they start from one that is not finished.
+    """
 
     finished: int
     running: int
     waiting: int
+    later: int
     failures: tuple[str, ...]
     epochs_done: float
     epochs: int
@@ -45,6 +51,8 @@ class Standing:
 class Grid:
     """Cases times seeds, in a store. `advance` does what can be done now and says how far it is.
 
+    Runs of visitors are left alone. ahead: so many runs wait at once, so that visitors find room in the queue.
+    check_room: called before each run that is made; may raise.
     results: those there are; runs that are in them are not run again. Raises ResultsError where they are of other
     recipes. bases: the cases that others start from. on_results: told the results after each run that finishes.
     """
@@ -59,21 +67,25 @@ class Grid:
         bases: Iterable[Case] = (),
         command: str,
         on_results: Callable[[Results], None],
+        ahead: int = MAX_WAITING // 2,
+        check_room: Callable[[], None] = lambda: None,
     ) -> None:
         self.results = results
+        self._ahead, self._check_room = ahead, check_room
         self.store, self._command, self._on_results = store, command, on_results
         self._cases = {case.key: case for study in studies for case in study.cases}
         self._bases = {case.key: case for case in bases}
         # Seeds outside: whatever is cut off, all cases have the same seeds, but for one.
         self._wanted = [Wanted(case, seed) for seed in range(seeds) for study in studies for case in study.cases]
         self._resumes: dict[str, int] = {}
-        self._is_first = True
+        self._begun_s, self._queued = time.time(), 0
         check_same(results, self._cases.values())
 
     def advance(self) -> Standing:
         """Queue what is not there yet, resume what was interrupted, collect what is finished."""
-        runs = _by_recipe(self.store.list(None))
-        finished, running, waiting, done = 0, 0, 0, 0.0
+        runs = _by_recipe(self.store.list(None, ownerless=True))
+        self._queued = sum(run.state == "queued" for run in runs.values())
+        finished, running, waiting, later, done = 0, 0, 0, 0, 0.0
         failures = []
         for wanted in self._wanted:
             if self._is_there(wanted):
@@ -82,12 +94,12 @@ class Grid:
                 state, part, sentence = self._handle(wanted, runs)
             finished += state == "finished"
             running += state == "running"
-            waiting += state == "queued"
+            waiting += state in ("queued", "later")
+            later += state == "later"
             done += part * wanted.case.recipe.epochs
             failures += [sentence] if sentence else []
-        self._is_first = False
         epochs = sum(wanted.case.recipe.epochs for wanted in self._wanted)
-        return Standing(finished, running, waiting, tuple(dict.fromkeys(failures)), done, epochs)
+        return Standing(finished, running, waiting, later, tuple(dict.fromkeys(failures)), done, epochs)
 
     def _is_there(self, wanted: Wanted) -> bool:
         return wanted.seed in self.results.cases.get(wanted.case.key, {})
@@ -99,12 +111,17 @@ class Grid:
             return self._handle_base(wanted, runs)
         run = runs.get(recipe)
         if run is None:
+            if not self._may_queue():
+                return "later", 0.0, ""
+            self._check_room()
             runs[recipe] = self.store.create(recipe, owner=None, name=_name(wanted))
             return "queued", 0.0, ""
         if run.state == "finished":
             self._collect(wanted, run)
             return "finished", 1.0, ""
         if run.is_resumable and self._may_resume(run):
+            if not self._may_queue():
+                return "later", _part(run), ""
             self._resumes[run.id] = self._resumes.get(run.id, 0) + 1
             self.store.resume(run.id, None)
             runs[recipe] = replace(run, state="queued")
@@ -125,11 +142,18 @@ class Grid:
     def _handle_base(self, wanted: Wanted, runs: dict[Recipe, Run]) -> tuple[str, float, str]:
         """See to the run that `wanted` starts from: its weights are needed, even where its result is there."""
         _, _, sentence = self._handle(Wanted(self._bases[wanted.case.base], wanted.seed), runs)
-        return ("failed", 0.0, sentence) if sentence else ("queued", 0.0, "")
+        return ("failed", 0.0, sentence) if sentence else ("later", 0.0, "")
+
+    def _may_queue(self) -> bool:
+        """Whether one more may wait; it is counted."""
+        if self._queued >= self._ahead:
+            return False
+        self._queued += 1
+        return True
 
     def _may_resume(self, run: Run) -> bool:
         """What stopped before this command is taken up again; later, only what was interrupted."""
-        if self._is_first:
+        if (run.ended_s or 0.0) < self._begun_s:
             return True
         return run.state == "interrupted" and self._resumes.get(run.id, 0) < _MOST_RESUMES
 

@@ -35,6 +35,11 @@ def check_limits(recipe: Recipe, owner: str | None, store: Store, settings: Sett
         _check_visitor(recipe, owner, store, settings)
     if store.waiting() >= MAX_WAITING:
         raise RunError(f"{MAX_WAITING} runs are waiting already: try again when some of them are done.")
+    check_disk(store, settings)
+
+
+def check_disk(store: Store, settings: Settings) -> None:
+    """Raise RunError where the files of all runs take more than is allowed."""
     used = store.used_bytes()
     if used > settings.runs_disk_mb * _MIB:
         raise RunError(

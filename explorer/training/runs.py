@@ -97,13 +97,18 @@ class Store:
                 raise _missing(run)
             return run_of(row, hashed(owner), _queue(connection))
 
-    def list(self, owner: str | None, *, deleted: bool = False) -> tuple[Run, ...]:
-        """The owner's runs, the latest first; or those that can still be restored, the latest deleted first."""
+    def list(self, owner: str | None, *, deleted: bool = False, ownerless: bool = False) -> tuple[Run, ...]:
+        """The owner's runs, the latest first; or those that can still be restored, the latest deleted first.
+
+        ownerless: those alone that the command line made.
+        """
         latest = RUNS.c.deleted_s if deleted else RUNS.c.created_s
         chosen = select(RUNS).order_by(latest.desc(), RUNS.c.id)
         chosen = chosen.where(RUNS.c.deleted_s > time.time() - UNDO_S if deleted else RUNS.c.deleted_s.is_(None))
         if owner is not None:
             chosen = chosen.where(RUNS.c.owner == hashed(owner))
+        if ownerless:
+            chosen = chosen.where(RUNS.c.owner.is_(None))
         with self.database.reading() as connection:
             queue = _queue(connection)
             return tuple(run_of(row, hashed(owner), queue) for row in connection.execute(chosen))
