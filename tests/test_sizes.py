@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -147,6 +148,28 @@ def test_work_that_is_ended_from_outside_keeps_what_was_measured(measured_px: li
         sizes_live.measure_some(series, leave)
 
     assert series[0].left == [25, 26, 27]
+
+
+def test_two_visitors_of_a_view_measure_each_size_once_and_its_time_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine, other = sizes_live.series_of(few()), sizes_live.series_of(few())
+    clock_s, seen_px = iter(range(1000)), []
+
+    def takes_a_while(engine: object, sweep: object, size_px: int, **options: object) -> object:
+        seen_px.append(size_px)
+        if len(seen_px) == 1:  # in the middle of the first visitor's first size
+            sizes_live.measure_some(other, lambda fraction: None)
+        return SimpleNamespace(size_px=size_px)
+
+    monkeypatch.setattr(sizes_live, "size_result", takes_a_while)
+    monkeypatch.setattr(sizes_live, "time", SimpleNamespace(monotonic=lambda: next(clock_s)))
+    monkeypatch.setattr(sizes_live, "BETWEEN_DRAWINGS_S", 1000)
+    sizes_live.measure_some(mine, lambda fraction: None)
+
+    assert seen_px == [24, 24, 25, 26, 27]  # the first by both, at the same time
+    assert mine[0].kept is other[0].kept and mine[0].left == []
+    assert 0 < mine[0].kept.elapsed_s < next(clock_s)
 
 
 def test_progress_grows_with_the_pixels_and_ends_at_one() -> None:

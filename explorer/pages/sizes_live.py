@@ -34,10 +34,20 @@ Progress = Callable[[float], None]
 
 @dataclass
 class _Kept:
-    """What was measured of one network and picture, by size in pixels, and how long that took."""
+    """What was measured of one network and picture, by size in pixels, and how long that took.
+
+    All visitors of a view share it and add to it at the same time: go through copies.
+    """
 
     results: dict[int, SizeResult] = field(default_factory=dict)
     elapsed_s: float = 0.0
+    _added_s: float = 0.0  # when, by the monotonic clock
+
+    def add(self, result: SizeResult, *, since_s: float) -> None:
+        """Keep a result whose measuring began at `since_s`; time that another visitor's took, too, counts once."""
+        now_s = time.monotonic()
+        self.elapsed_s += now_s - max(since_s, self._added_s)
+        self.results[result.size_px], self._added_s = result, now_s
 
 
 _measured: Kept[_Kept] = Kept(32)
@@ -102,9 +112,12 @@ def measure_some(series: Sequence[Series], progress: Progress) -> None:
 
     `progress` is told the fraction of all work that is done. Raises ExplorerError, Superseded.
     """
-    started = last = time.monotonic()
+    started = time.monotonic()
     todo = [(each, size_px) for each in series for size_px in each.left]
     for each, size_px in todo:
+        if size_px in each.kept.results:  # another visitor has measured it meanwhile
+            continue
+        began = time.monotonic()
         base, share = _done(series), size_px**2 / _pixels(series)
         result = size_result(
             engine(),
@@ -113,11 +126,8 @@ def measure_some(series: Sequence[Series], progress: Progress) -> None:
             owner=visitor(),
             progress=lambda fraction, base=base, share=share: progress(base + share * fraction),  # type: ignore[misc]
         )
-        now = time.monotonic()
-        each.kept.results[size_px] = result
-        each.kept.elapsed_s += now - last
-        last = now
-        if now - started > BETWEEN_DRAWINGS_S:
+        each.kept.add(result, since_s=began)
+        if time.monotonic() - started > BETWEEN_DRAWINGS_S:
             return
 
 
@@ -195,7 +205,7 @@ def _state(series: Sequence[Series]) -> str:
 
 def _time_left(series: Sequence[Series]) -> str:
     """From the time that a pixel of these networks took so far."""
-    done_px = sum(size_px**2 for each in series for size_px in each.kept.results)
+    done_px = sum(size_px**2 for each in series for size_px in tuple(each.kept.results))
     if not done_px:
         return ""
     left_px = sum(size_px**2 for each in series for size_px in each.left)
