@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from explorer.errors import RecipeError, RunError, SizeError, WeightsError
@@ -168,9 +169,16 @@ def test_a_size_that_is_too_small_names_the_smallest() -> None:
         trained(replace(SMALL, size_px=7))
 
 
-def test_a_loss_that_is_no_number_ends_the_run() -> None:
-    with pytest.raises(RecipeError, match=r"no number any more in epoch \d+: give a smaller learning rate\."):
-        trained(replace(SMALL, optimizer="sgd", learning_rate=100.0, schedule="constant", epochs=20))
+@pytest.mark.parametrize("report_every_s", [0.0, 1e9], ids=["seen at once", "seen late"])
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_last_good_checkpoint(
+    report_every_s: float, tmp_path: Path
+) -> None:
+    recipe = replace(SMALL, optimizer="sgd", learning_rate=100.0, schedule="constant", epochs=20, test_every=20)
+    path = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(RecipeError, match=r"no number any more in epoch \d+: start a new run with a smaller learning"):
+        fit(recipe, DATA, device=CPU, checkpoint=path, report_every_s=report_every_s, checkpoint_every_s=0.0)
+
+    assert all(bool(value.isfinite().all()) for value in load_file(path).values())
 
 
 def test_weights_of_another_network_are_refused() -> None:

@@ -25,7 +25,7 @@ from explorer.training.evaluation import Evaluation, evaluate, served
 from explorer.training.metrics import Epoch, Progress
 from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
-from explorer.weights import Weights, copy_weights
+from explorer.weights import Weights, copy_weights, weights_of
 from models.build import build
 from models.catalog import GROUPS, NetworkSpec
 from models.subsampling import antialiased, symmetric
@@ -157,6 +157,7 @@ class _Run:
                 self._go_on(0)
             while self.place.epoch < self.recipe.epochs:
                 self._train()
+                self._loss()  # also of epochs that are not tested
                 epoch = self.place.epoch + 1
                 if epoch % self.recipe.test_every == 0 or epoch == self.recipe.epochs:
                     self._report(on_epoch)
@@ -251,12 +252,15 @@ class _Run:
         loss = float(self.sums[0]) / max(self.place.seen, 1)
         if not math.isfinite(loss):
             raise RecipeError(
-                f"The loss is no number any more in epoch {self.place.epoch + 1}: give a smaller learning rate."
+                f"The loss is no number any more in epoch {self.place.epoch + 1}: start a new run with a smaller "
+                f"learning rate."
             )
         return loss
 
     def _save(self) -> None:
-        if self.path is not None:
+        """Write a checkpoint; the last one stays where the loss or a weight is no number any more."""
+        values = (self.sums, *weights_of(self.network).values())
+        if self.path is not None and all(bool(value.isfinite().all()) for value in values):
             self.place.loss_sum, self.place.hits = float(self.sums[0]), int(self.sums[1])
             write_checkpoint(self.path, self.recipe, self.place, self.network, self.optimizer, self.scheduler)
             self.pace.saved()
