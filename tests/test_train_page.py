@@ -296,6 +296,22 @@ def test_weights_of_another_network_and_what_is_none_are_refused(owner: str, tmp
     assert recipes(owner) == []
 
 
+def test_weights_that_a_run_cannot_start_from_leave_those_of_other_pages_alone(owner: str) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["weights"] = "shipped:p4-cnn-28"
+    app.session_state["owner_key"] = owner
+    app.run()
+    app.query_params.clear()
+    app.query_params["train"] = "one"
+    app.switch_page("explorer/pages/train.py").run()
+    app.selectbox(key="start").set_value("shipped:z2-cnn-28").run()
+
+    press(app, "Train")
+
+    assert ["do not fit p4-cnn" in error for error in sentences(app)] == [True]
+    assert "Use random weights" not in labels(app)
+
+
 def test_training_switched_off_is_one_sentence_and_runs_can_be_looked_at(
     owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,11 @@ def tell_address() -> None:
     st.session_state[_TOLD], st.session_state[_PAGE] = told, here
 
 
+def are_chosen_here() -> bool:
+    """Whether this page lets weights be chosen: on others, an error about weights is not about the chosen ones."""
+    return bool(st.session_state.get(_PAGE) == this_page())
+
+
 def chosen() -> Trained | None:
     """The chosen weights; None for random ones, and before a file is given."""
     key = chosen_key()

@@ -15,6 +15,7 @@ from explorer.pages.trained import (
     UPLOAD,
     Trained,
     adopt,
+    are_chosen_here,
     choose,
     chosen,
     chosen_key,
@@ -99,7 +100,7 @@ def _ask_for_owner() -> None:
 def offer_way_out() -> None:
     """Buttons below a sentence about weights that cannot be used."""
     trained = chosen()
-    if trained is None:
+    if trained is None or not are_chosen_here():
         return
     with st.container(horizontal=True):
         if trained.recipe is not None and not trained.problem:
