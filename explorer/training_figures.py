@@ -73,7 +73,10 @@ def accuracy_of(epoch: Epoch, name: str) -> float:
 
 
 def by_transform(lanes: Sequence[Lane]) -> go.Figure:
-    """Accuracy of the last epoch under each transform, and over all angles: bars from 0, each with its run's sign."""
+    """Accuracy of the last epoch under each transform, and over all angles: bars from 0, each with its run's sign.
+
+    The bars of the angles say of which epoch they are where that is an earlier one.
+    """
     figure = go.Figure()
     names = (*TESTED, "36 angles")
     width = 0.8 / max(len(lanes), 1)
@@ -84,7 +87,8 @@ def by_transform(lanes: Sequence[Lane]) -> go.Figure:
         shares = [*(lane.last.accuracy[name] for name in TESTED), angles.angles_accuracy if angles else None]
         offset = (place - (len(lanes) - 1) / 2) * width
         places = [number + offset for number in range(len(names))]
-        said = [f"{label}: {_percent(share)}" for label, share in zip(map(_label, names), shares, strict=True)]
+        labels = (*map(_label, TESTED), _angles_label([lane], ", "))
+        said = [f"{label}: {_percent(share)}" for label, share in zip(labels, shares, strict=True)]
         bars = {"color": COLOURS[lane.number], "opacity": 0.35}
         figure.add_bar(x=places, y=shares, width=width * 0.86, marker=bars, showlegend=False, hoverinfo="skip")
         figure.add_scatter(
@@ -99,7 +103,8 @@ def by_transform(lanes: Sequence[Lane]) -> go.Figure:
             customdata=said,
             hovertemplate="%{customdata}<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(tickvals=list(range(len(names))), ticktext=[*map(_label, names)], showgrid=False, tickangle=0)
+    ticks = [*map(_label, TESTED), _angles_label(lanes, "<br>")]
+    figure.update_xaxes(tickvals=list(range(len(names))), ticktext=ticks, showgrid=False, tickangle=0)
     figure.update_xaxes(range=[-0.55, len(names) - 0.45], zeroline=False)
     _share_axis(figure, top=0.1)
     figure.update_yaxes(title="accuracy")
@@ -317,6 +322,15 @@ def _two_part_scale() -> list[tuple[float, str]]:
 
 def _label(name: str) -> str:
     return name if name not in TESTED else label_of(name)
+
+
+def _angles_label(lanes: Sequence[Lane], apart: str) -> str:
+    """ "36 angles", and which epoch was tested there if not the last one."""
+    tested = [(epoch, epoch is lane.last) for lane in lanes if (epoch := lane.last_with_angles) is not None]
+    if all(is_last for _, is_last in tested):
+        return "36 angles"
+    epochs = {epoch.epoch for epoch, _ in tested}
+    return f"36 angles{apart}of {f'epoch {epochs.pop()}' if len(epochs) == 1 else 'earlier epochs'}"
 
 
 def _percent(share: float | None) -> str:

@@ -75,7 +75,12 @@ def test_angles_are_those_of_the_last_epoch_that_has_them_and_the_curve_is_close
 
     assert list(curve.r) == [*ANGLES, ANGLES[0]]
     assert list(curve.theta) == [*ANGLES_DEG, 0]
-    assert figures.by_transform([tested]).data[-1].y[-1] == pytest.approx(sum(ANGLES) / 36)
+    bars = figures.by_transform([tested])
+    assert bars.data[-1].y[-1] == pytest.approx(sum(ANGLES) / 36)
+    assert bars.data[-1].customdata[-1].startswith("36 angles, of epoch 0: ")
+    assert bars.layout.xaxis.ticktext[-1] == "36 angles<br>of epoch 0"
+    now = replace(tested, epochs=(*tested.epochs, replace(an_epoch(3), angles=ANGLES)))
+    assert figures.by_transform([now]).layout.xaxis.ticktext[-1] == "36 angles"
 
 
 def test_errors_have_the_rounding_level_of_the_verdict() -> None:

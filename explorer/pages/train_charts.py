@@ -93,7 +93,8 @@ def draw_runs(lanes: Sequence[Lane]) -> None:
     with left:
         st.markdown(
             "**Accuracy by transform, last epoch**",
-            help="The mean over 36 angles has angles that resample the picture.",
+            help="The mean over 36 angles has angles that resample the picture; it is of the last epoch that was "
+            "tested there, which may be an earlier one.",
         )
         draw_chart(charts["transforms"], key="train-transforms")
     with right:
