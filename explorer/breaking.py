@@ -27,7 +27,7 @@ from explorer.grids import BROKEN
 from explorer.memory import gradient_bytes
 from explorer.symmetry import transform_picture
 from explorer.transforms import elements_to_measure
-from explorer.weights import Weights, copy_weights, weights_of
+from explorer.weights import Weights, copy_weights, with_classifier_of
 from models.build import build, kernel_sizes
 from models.catalog import GROUPS, NetworkSpec
 from models.group_conv import GroupConv2d
@@ -43,7 +43,6 @@ MOST_PIXELS_OF_DEEP = 2_000_000
 SHOWN_FILTERS = 8
 _CLASSES = 2
 _SAME_ANSWER = 1e-6  # answers that differ by rounding tell nothing apart, on whichever side of ½ they fall
-_CLASSIFIER = "head.classifier."
 _FIRST_SCALE = 0.1  # of the classifier's random weights, so that the loss starts near ln 2
 
 
@@ -253,8 +252,7 @@ def _learner(network: NetworkSpec, seed: int, weights: Weights | None) -> Any:
     """The network with two classes, in training mode, its classifier random and scaled down."""
     learner: Any = build(replace(network, classes=_CLASSES), seed=seed)
     if weights is not None:
-        own = {name: value for name, value in weights_of(learner).items() if name.startswith(_CLASSIFIER)}
-        copy_weights(learner, replace(weights, tensors={**weights.tensors, **own}))
+        copy_weights(learner, with_classifier_of(learner, weights))
     with torch.no_grad():
         learner.head.classifier.weight *= _FIRST_SCALE
         learner.head.classifier.bias *= _FIRST_SCALE

@@ -11,9 +11,9 @@ from explorer.images import GALLERY, Picture, load_file, load_gallery
 from explorer.settings import Settings
 from explorer.terminal import seed
 from explorer.training.runs import open_store
-from explorer.training.starts import check_network, classes_of, weights_named
+from explorer.training.starts import check_network, weights_named
 from explorer.transforms import Transform, parse
-from explorer.weights import Weights
+from explorer.weights import Weights, classes_of
 from models.catalog import FAMILIES, SUBSAMPLINGS, NetworkSpec
 from models.groups import Element
 

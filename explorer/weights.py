@@ -7,7 +7,7 @@ escnn's bases and expanded filters; what trained it is in its metadata, see `wei
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import safetensors
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from explorer.errors import WeightsError
 from explorer.weights_header import header_of, not_weights, read_bytes
 
+_CLASSIFIER = "head.classifier."  # of every network of the catalog
 _SHOWN = 3  # mismatches named in one sentence
 _NO_METADATA: Mapping[str, str] = {}
 
@@ -63,6 +64,18 @@ def weights_from(data: bytes, name: str) -> Weights:
         return Weights(header.sha256, load(data), header.metadata)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise not_weights(name, error) from None
+
+
+def classes_of(weights: Weights) -> int | None:
+    """How many classes a network with these weights tells apart; None for weights of no network of the catalog."""
+    classifier = weights.tensors.get(f"{_CLASSIFIER}weight")
+    return None if classifier is None or classifier.ndim == 0 else len(classifier)
+
+
+def with_classifier_of(network: nn.Module, weights: Weights) -> Weights:
+    """The weights with the classifier that the network has now in place of theirs: for other classes."""
+    own = {name: value for name, value in weights_of(network).items() if name.startswith(_CLASSIFIER)}
+    return replace(weights, tensors={**weights.tensors, **own})
 
 
 def copy_weights(network: nn.Module, weights: Weights) -> None:

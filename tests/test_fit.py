@@ -140,6 +140,22 @@ def test_fine_tuning_starts_where_the_weights_are(tmp_path: Path) -> None:
     assert tuned[0].test_loss == epochs[-1].test_loss
 
 
+def test_fine_tuning_to_other_classes_keeps_all_but_the_classifier() -> None:
+    first, _ = trained(replace(SMALL, epochs=1))
+    given = weights(first)
+    fewer = {name: value[:2] if name.startswith("head.classifier.") else value for name, value in given.tensors.items()}
+    still = replace(SMALL, epochs=1, optimizer="sgd", learning_rate=1e-9)
+    network, _ = trained(still, start=Weights("", fewer))
+
+    ours = weights_of(network)
+    assert ours["head.classifier.weight"].shape == (3, *fewer["head.classifier.weight"].shape[1:])
+    assert all(
+        torch.allclose(ours[name], given.tensors[name], atol=1e-6)
+        for name in ours
+        if name.endswith(".weight") and "classifier" not in name
+    )
+
+
 def test_a_steerable_network_trains() -> None:
     _, epochs = trained(replace(SMALL, network="c4-cnn", epochs=1))
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
-from explorer.errors import WeightsError
+from explorer.errors import RunError, WeightsError
 from explorer.exactness import Structure, predict
 from explorer.pages import train_live
 from explorer.pages.runs_here import store
@@ -289,11 +289,20 @@ def test_weights_of_another_network_and_what_is_none_are_refused(owner: str, tmp
     upload: Any = weights_of_knight(tmp_path)
     nonsense: Any = Upload("nonsense.safetensors", b"PK nonsense")
 
+    before = kept_starts()
     with pytest.raises(WeightsError, match=r"These weights are of another network: .* is missing"):
         train_live.start(Plan((replace(TINY, network="p4-cnn", size_px=28),), False, upload), owner)
     with pytest.raises(WeightsError, match=r"'nonsense\.safetensors' is not a safetensors file"):
         train_live.start(Plan((TINY,), False, nonsense), owner)
     assert recipes(owner) == []
+    upload._data += b" "  # not kept by another test
+    with pytest.raises(RunError, match="999 epochs are more than are trained here"):
+        train_live.start(Plan((replace(TINY, epochs=999),), False, upload), owner)
+    assert kept_starts() == before, "what is refused takes no room"
+
+
+def kept_starts() -> set[Path]:
+    return set((store().folder / "starts").glob("*"))
 
 
 def test_weights_that_a_run_cannot_start_from_leave_those_of_other_pages_alone(owner: str) -> None:

@@ -143,6 +143,14 @@ def fit_untrained() -> torch.nn.Module:
     return build(TINY.network_spec(10), seed=99)
 
 
+def test_a_new_classifier_for_other_classes_is_said_in_the_log(store: Store, settings: Settings) -> None:
+    weights = weights_of(build(TINY.network_spec(3)))
+    start = keep_start(save({name: value.detach() for name, value in weights.items()}), "three.safetensors", store)
+    run = trained(store, settings, replace(TINY, start=start, epochs=1))
+    assert run.state == "finished"
+    assert "The weights tell 3 classes apart and the data have 10: the classifier is new" in store.log(run.id)
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

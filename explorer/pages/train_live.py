@@ -16,15 +16,14 @@ from explorer.pages.runs_here import label_of, store
 from explorer.pages.shared import settings
 from explorer.pages.train_controls import Plan, without_files
 from explorer.training.datasets import Dataset, Split
-from explorer.training.fit import Stopped, check_fit, fit
-from explorer.training.known import KNOWN
+from explorer.training.fit import Stopped, check_recipe, fit, start_from
 from explorer.training.launch import pump
 from explorer.training.limits import check_limits, check_training
 from explorer.training.metrics import ANGLES_DEG, TESTED, TURNS, Epoch, Progress
 from explorer.training.recipe import Recipe
 from explorer.training.room import check_room
 from explorer.training.starts import check_network, keep_start, resolve_start
-from explorer.weights import copy_weights
+from explorer.weights import Weights, weights_from
 from models.build import build
 
 _TRIAL_S, _LONG_TRIAL_S = 1.0, 3.0
@@ -89,11 +88,12 @@ def start(plan: Plan, owner: str) -> tuple[str, ...]:
     Raises an error in one sentence where one of them is not allowed or cannot be trained; then none is made.
     """
     check_training(settings())
-    if plan.upload is not None:
-        plan = without_files(plan, keep_start(plan.upload.getvalue(), plan.upload.name, store()))
     _check(plan, owner)
+    given = None if plan.upload is None else weights_from(plan.upload.getvalue(), plan.upload.name)
     for recipe in plan.recipes:
-        _check_network(recipe)
+        _check_network(recipe, given)
+    if plan.upload is not None:  # last: what is refused takes no room on the disk
+        plan = without_files(plan, keep_start(plan.upload.getvalue(), plan.upload.name, store()))
     runs = [store().create(recipe, owner=owner, name=label_of(recipe)) for recipe in plan.recipes]
     pump(store(), settings())
     return tuple(run.id for run in runs)
@@ -111,16 +111,14 @@ def _check(plan: Plan, owner: str) -> None:
         )
 
 
-def _check_network(recipe: Recipe) -> None:
+def _check_network(recipe: Recipe, given: Weights | None) -> None:
     """Raise an error for a network that does not take the size, or other weights than those it is to start from."""
-    check_fit(recipe, _noise(2, 1))
-    check_room(recipe, _noise(recipe.train_pictures or recipe.batch_size, 1), engine())
-    weights = resolve_start(recipe.start, store())
-    if weights is None:
-        return
-    check_network(weights, recipe.network)
-    if recipe.data in KNOWN:
-        copy_weights(build(recipe.network_spec(_CLASSES)), weights)
+    check_recipe(recipe)
+    check_room(recipe, _noise(recipe.batch_size, 1), engine())
+    weights = given or resolve_start(recipe.start, store())
+    if weights is not None:
+        check_network(weights, recipe.network)
+        start_from(weights, build(recipe.network_spec(_CLASSES)))
 
 
 def _pace(recipe: Recipe, tell: Callable[[], None]) -> Pace:

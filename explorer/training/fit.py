@@ -25,7 +25,7 @@ from explorer.training.evaluation import Evaluation, evaluate, served
 from explorer.training.metrics import Epoch, Progress
 from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
-from explorer.weights import Weights, copy_weights, weights_of
+from explorer.weights import Weights, classes_of, copy_weights, weights_of, with_classifier_of
 from models.build import build
 from models.catalog import GROUPS, NetworkSpec
 from models.subsampling import antialiased, symmetric
@@ -74,12 +74,17 @@ def fit(
 
 def check_fit(recipe: Recipe, dataset: Dataset) -> None:
     """Raise RecipeError or SizeError, in one sentence, where the recipe and the data do not fit each other."""
-    recipe.checked()
+    check_recipe(recipe)
     count = len(dataset.train.labels)
     if count < 2:
         raise RecipeError(f"{dataset.title} has {count} training pictures: give at least 2.")
     if len(dataset.test.labels) < 1:
         raise RecipeError(f"{dataset.title} has no test pictures: give at least 1.")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise RecipeError or SizeError, in one sentence, for a recipe that no data fit."""
+    recipe.checked()
     if recipe.subsampling != "published" and GROUPS[recipe.network_spec(2).group].filters == "steerable":
         raise RecipeError(
             f"{recipe.network} cannot be trained with {recipe.subsampling} subsampling: choose a z2, p4 or p4m network."
@@ -275,11 +280,20 @@ def _network(recipe: Recipe, spec: NetworkSpec, start: Weights | None, device: t
     """The network as built, in training mode, with its subsampling, on the device."""
     network = build(spec, seed=recipe.seed)
     if start is not None:
-        copy_weights(network, start)
+        start_from(start, network)
     change = _CHANGES.get(recipe.subsampling)
     network = network if change is None else change(network)
     # escnn's networks share their bases: moving one would move those of the next that is built.
     return network if device.type == "cpu" else copy.deepcopy(network).to(device)
+
+
+def start_from(start: Weights, network: nn.Module) -> None:
+    """Copy the weights into a network as built, which keeps its classifier where theirs tells more or fewer apart.
+
+    Raises WeightsError for weights of another network.
+    """
+    has_other_classes = classes_of(start) not in (None, classes_of(Weights("", weights_of(network))))
+    copy_weights(network, with_classifier_of(network, start) if has_other_classes else start)
 
 
 def _optimizer(recipe: Recipe, network: nn.Module, device: torch.device) -> torch.optim.Optimizer:

@@ -106,12 +106,6 @@ def run_weights(run: str, store: Store) -> Weights:
     return read_weights(path)
 
 
-def classes_of(weights: Weights) -> int | None:
-    """How many classes a network with these weights tells apart; None for weights of no network of the catalog."""
-    classifier = weights.tensors.get("head.classifier.weight")
-    return None if classifier is None or classifier.ndim == 0 else len(classifier)
-
-
 def _remove_unused(folder: Path, store: Store) -> None:
     """Remove files that nobody has given since a day and that no run starts from."""
     old = [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > _KEPT_S]

@@ -33,7 +33,7 @@ from explorer.training.room import check_room
 from explorer.training.run import Facts
 from explorer.training.runs import Store, open_store
 from explorer.training.starts import start_of
-from explorer.weights import save_weights
+from explorer.weights import classes_of, save_weights
 
 _NICENESS = 10  # who looks at pages goes first
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -90,6 +90,12 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
     facts = _facts(dataset)
     persistently(lambda: store.describe(run, device=engine.device_name(), facts=facts, worker=worker))
     store.say(run, _opening(recipe, facts, engine.device_name(), goes_on=checkpoint.exists()))
+    if start is not None and classes_of(start) not in (None, len(dataset.classes)):
+        store.say(
+            run,
+            f"The weights tell {classes_of(start)} classes apart and the data have {len(dataset.classes)}: the "
+            "classifier is new, all else is theirs.",
+        )
     metadata = {"recipe": json.dumps(recipe.document()), "classes": json.dumps(dataset.classes), "run": run}
 
     def on_epoch(epoch: Epoch, network: nn.Module) -> None:
