@@ -1,4 +1,7 @@
-"""The commands of training: `train`, `runs`, `run`, `cancel`, `resume`. They share their runs with the app."""
+"""The commands of training: `train`, `runs`, `run`, `cancel`, `resume`, `delete`, `restore`.
+
+They share their runs with the app.
+"""
 
 import argparse
 import sys
@@ -16,11 +19,12 @@ from explorer.errors import RunError
 from explorer.images import Fit
 from explorer.settings import Settings
 from explorer.terminal import INTERRUPTED, all_finite, print_json, print_table, seed
+from explorer.training.fit import check_recipe
 from explorer.training.launch import pump
 from explorer.training.limits import check_limits, check_training
 from explorer.training.metrics import Epoch
 from explorer.training.recipe import AUGMENTATIONS, FOLDER, OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
-from explorer.training.runs import Run, Store, open_store
+from explorer.training.runs import UNDO_S, Run, Store, open_store
 from explorer.training.starts import start_named
 from models.catalog import SUBSAMPLINGS
 
@@ -43,12 +47,15 @@ def add_training(commands: Any) -> tuple[argparse.ArgumentParser, ...]:
     run = commands.add_parser("run", help="how far a run is, and the figures of its epochs")
     cancel = commands.add_parser("cancel", help="stop a run, or take it out of the queue")
     resume = commands.add_parser("resume", help="go on with a run from its last checkpoint")
-    for command, action in ((run, _run), (cancel, _cancel), (resume, _resume)):
+    delete = commands.add_parser("delete", help="put a run out of sight; its files go ten minutes later")
+    restore = commands.add_parser("restore", help="undo `delete`, within ten minutes")
+    actions = ((run, _run), (cancel, _cancel), (resume, _resume), (delete, _delete), (restore, _restore))
+    for command, action in actions:
         command.add_argument("id", metavar="ID", help="as `runs` lists it")
         command.set_defaults(run=action)
     for command in (train, run, resume):
         command.add_argument("--wait", action="store_true", help="stay until it has ended, with a progress bar")
-    return train, runs, run, cancel, resume
+    return train, runs, run, cancel, resume, delete, restore
 
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:
@@ -130,6 +137,7 @@ def _train(options: argparse.Namespace, settings: Settings) -> int:
     values["data"] = _absolute(options.data)
     values["start"] = start_named(options.start, options.network, store)
     recipe = Recipe(**values).checked()
+    check_recipe(recipe)
     check_limits(recipe, None, store, settings)
     run = store.create(recipe, owner=None, name=options.name)
     return _go(run.id, options, store, settings)
@@ -244,6 +252,25 @@ def _cancel(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         return print_json(_document(store, run))
     print(_headline(run))
+    return 0
+
+
+def _delete(options: argparse.Namespace, settings: Settings) -> int:
+    store = open_store(settings)
+    store.delete(options.id, None)
+    pump(store, settings)  # stops it, if it trains
+    if options.json:
+        return print_json({"id": options.id, "deleted": True, "restorable_s": UNDO_S})
+    print(f"The run {options.id} is deleted. `python -m explorer restore {options.id}` undoes it, for ten minutes.")
+    return 0
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> int:
+    store = open_store(settings)
+    store.restore(options.id, None)
+    if options.json:
+        return print_json(_document(store, store.get(options.id)))
+    print(_headline(store.get(options.id)))
     return 0
 
 

@@ -16,7 +16,7 @@ import pytest
 from explorer import training_cli
 from explorer.cli import main
 from explorer.settings import Settings
-from explorer.training import worker
+from explorer.training import launch, runs, worker
 from explorer.training.recipe import Recipe
 from explorer.training.runs import Run, Store
 from explorer.training_cli import add_training
@@ -152,6 +152,25 @@ def test_run_is_queued_listed_cancelled_and_resumed(call: Any, store: Store) -> 
     assert call("run", run).out == f"Run {run} (queued, number 2): p4-knight at 9 px on mnist-12k.\n"
 
 
+def test_deleted_run_is_restored_for_ten_minutes_and_then_takes_no_disk(
+    call: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_cli, "pump", launch.pump)
+    monkeypatch.setenv("EXPLORER_TRAINING", "off")  # nothing is started
+    run = store.create(TINY, owner=None).id
+    assert call("delete", run).out == (
+        f"The run {run} is deleted. `python -m explorer restore {run}` undoes it, for ten minutes.\n"
+    )
+    assert store.list(None) == () and refused(call("delete", run)).startswith(f"There is no run '{run}'")
+    assert strictly(call("restore", run, "--json").out)["state"] == "cancelled"
+
+    assert strictly(call("delete", run, "--json").out) == {"id": run, "deleted": True, "restorable_s": 600}
+    monkeypatch.setattr(runs, "UNDO_S", -1)
+    call("runs")
+    assert not store.folder_of(run).exists()
+    assert refused(call("restore", run)).startswith(f"There is no run '{run}'")
+
+
 def test_waiting_shows_the_epochs_of_the_finished_run(call: Any, store: Store, trains: None) -> None:
     printed = call(*TRAIN, "--rotation", "quarter", "--wait")
     (run,) = store.list(None)
@@ -242,6 +261,10 @@ def test_weights_with_other_classes_bring_their_number(
         (("train", "--batch-size", "1"), "Batch size is 1: give 2 to 65536."),
         (("train", "--epochs", "999"), "999 epochs are more than are trained here: give at most 200"),
         (("train", "--size", "x"), "argument --size: invalid int value: 'x'"),
+        (("train", "--size", "5"), "p4-cnn cannot take 5 px: give at least"),
+        (("train", "--network", "c4-cnn", "--symmetric-subsampling"), "c4-cnn cannot be trained with symmetric"),
+        (("delete", "nothing4here2see"), "There is no run 'nothing4here2see'"),
+        (("restore", "nothing4here2see"), "There is no run 'nothing4here2see'"),
         (("train", "--from", "nothing4here2see"), "There is no run 'nothing4here2see'"),
         (("train", "--from", "no.safetensors"), "The weights 'no.safetensors' cannot be read"),
         (("train", "--from", "shipped:no"), "There are no weights 'no' with the app"),
