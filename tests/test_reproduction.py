@@ -100,6 +100,20 @@ def test_a_grid_that_may_take_no_more_disk_is_not_queued(
     assert (status, queued(tmp_path)) == (2, []) and err.startswith("explorer: The runs take 1048576 MB of the 2048 MB")
 
 
+@pytest.mark.parametrize("experiment", ["knight", "sizes", "mnist"])
+def test_a_file_that_cannot_be_written_is_said_before_the_work(
+    experiment: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for work in ("run_knight", "run_sides", "_have"):
+        monkeypatch.setattr(f"explorer.reproduction.command.{work}", lambda *_: pytest.fail("worked in vain"))
+    (tmp_path / "file").touch()
+    for unwritable in (tmp_path / "file" / "results.json", tmp_path):
+        status, out, err = call(experiment, "--to", str(unwritable))
+
+        assert (status, out) == (2, "") and err.startswith(f"explorer: The results cannot be written to '{unwritable}'")
+    assert list(tmp_path.rglob("*.part")) == []
+
+
 def test_an_interrupted_wait_says_how_to_go_on(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt

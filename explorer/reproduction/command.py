@@ -14,17 +14,25 @@ from typing import Any
 from explorer.errors import RecipeError, RunError
 from explorer.reproduction import tables
 from explorer.reproduction.knight import SIZES_PX, STEPS, Knight, KnightRun, run_knight, write_knight
-from explorer.reproduction.results import Results, Session, read_results, results_path, session_of, write_results
+from explorer.reproduction.results import (
+    Results,
+    Session,
+    check_writable,
+    read_results,
+    results_path,
+    session_of,
+    write_results,
+)
 from explorer.reproduction.sides import NetworkSides, Sides, count_sides, run_sides, write_sides
 from explorer.reproduction.statistics import summarise
 from explorer.reproduction.studies import BUDGETS, Budget, Study, cifar10_studies, mnist_studies
 from explorer.settings import Settings
+from explorer.terminal import INTERRUPTED
 
 EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
 SEEDS = 3
 _CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
 _POLL_S = 1.0
-_INTERRUPTED = 130  # as shells have it
 _STUDIES: dict[str, Callable[[Budget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}
 
 
@@ -71,11 +79,11 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     from explorer.training.runs import open_store
 
     experiment, budget = options.experiment, _budget(options)
-    _have(budget.data, settings)
     everything = _STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
     is_reduced = any(getattr(options, name) for name in _CHANGES)
-    path = options.to or results_path(experiment, "try" if is_reduced else budget.name)
+    path = _path(options, "try" if is_reduced else budget.name)
+    _have(budget.data, settings)
     results = read_results(path, experiment) or Results(experiment, budget.name)
     store = open_store(settings)
     grid = Grid(
@@ -93,7 +101,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
         failures = _run(grid, settings, wait=options.wait)
     except KeyboardInterrupt:
         print("\nThe runs go on; the same command waits for them and collects what is finished.", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     rows = list(tables.rows_of(grid.results, studies))
     if options.json:
         print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
@@ -169,7 +177,7 @@ def _chosen(studies: tuple[Study, ...], names: str | None) -> tuple[Study, ...]:
 
 
 def _knight(options: argparse.Namespace, settings: Settings) -> int:
-    path = options.to or results_path("knight")
+    path = _path(options, "full")
     total = options.seeds * len(SIZES_PX) * (STEPS + 1)
     with _bar(total, "steps") as show:
         done = _Counter(show)
@@ -189,7 +197,7 @@ def _knight(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _sides(options: argparse.Namespace, settings: Settings) -> int:
-    path = options.to or results_path("sizes")
+    path = _path(options, "full")
     with _bar(count_sides(), "sizes") as show:
         done = _Counter(show)
         networks = run_sides(settings, done.add)
@@ -224,6 +232,13 @@ def _session(options: argparse.Namespace) -> Session:
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _path(options: argparse.Namespace, budget: str) -> Path:
+    """The results file; raises ResultsError where it cannot be written."""
+    path: Path = options.to or results_path(options.experiment, budget)
+    check_writable(path)
+    return path
 
 
 class _Counter:

@@ -4,11 +4,13 @@ Every file has the same frame, with a version that reading checks. A file may ho
 sessions on several machines: each run names its session.
 """
 
+import errno
 import json
 import os
 import platform
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -153,12 +155,27 @@ def read_document(path: Path, experiment: str) -> dict[str, Any] | None:
 def write_document(path: Path, experiment: str, sessions: Sequence[Session], parts: Mapping[str, Any]) -> None:
     """Write a results file of our frame, whole or not at all; raises ResultsError where it cannot be written."""
     frame = {"version": VERSION, "experiment": experiment, "sessions": [asdict(session) for session in sessions]}
+    with _beside(path) as part:
+        part.write_text(_text({**frame, **parts}) + "\n", encoding="utf-8")
+        os.replace(part, path)
+
+
+def check_writable(path: Path) -> None:
+    """Raise ResultsError where a results file could not be written: before the work, and not after it."""
+    with _beside(path) as part:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        part.touch()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file beside `path` that is gone afterwards; errors of the system as one sentence."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            part.write_text(_text({**frame, **parts}) + "\n", encoding="utf-8")
-            os.replace(part, path)
+            yield part
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
