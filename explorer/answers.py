@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TURNS = ("identity", "rot90", "rot180", "rot270")
+from explorer.training.metrics import TURNS
+
 SHOWN = 3
 _WORDS = dict(zip(TURNS, ("upright", "turned by 90°", "turned by 180°", "turned by 270°"), strict=True))
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from explorer.exactness import Prediction
 from explorer.measure import Measurement
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.transforms import label_of
-from explorer.verdict import ROUNDING_LEVEL
 
 FLOOR = 1e-17  # what an error of zero is drawn as in float64; float32 has a floor of its own
 FLOORS = {"float64": FLOOR, "float32": 1e-9}

@@ -21,8 +21,8 @@ from explorer.orbit_marks import (
     power,
     within,
 )
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.transforms import label_of
-from explorer.verdict import ROUNDING_LEVEL
 
 
 def mirrors(transforms: Sequence[str], curves: Sequence[Curve], *, dtype: str) -> go.Figure:

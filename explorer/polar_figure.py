@@ -23,7 +23,7 @@ from explorer.orbit_marks import (
     power,
     within,
 )
-from explorer.verdict import ROUNDING_LEVEL
+from explorer.rounding import ROUNDING_LEVEL
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _FULL_CIRCLE = tuple(range(0, 361, 5))

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 
 from explorer.figures import FLOORS, LAYOUT, block_ticks
 from explorer.grids import BROKEN, EXACT, UNDECIDED
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.sweep import SizeResult
-from explorer.verdict import ROUNDING_LEVEL
 
 MAX_LABELS = 24  # on the axis of sizes, also on a phone
 _WORDS = {EXACT: "theory: exact", BROKEN: "theory: breaks", UNDECIDED: "theory: undecided"}

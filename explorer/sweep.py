@@ -11,8 +11,8 @@ from explorer.exactness import Prediction, predict
 from explorer.fitting import fit
 from explorer.grids import BROKEN, UNDECIDED
 from explorer.images import Fit, Picture
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.transforms import label_of
-from explorer.verdict import ROUNDING_LEVEL
 from explorer.weights import Weights
 from models.catalog import NetworkSpec
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.training.metrics import ANGLES_DEG, TESTED, Epoch
 from explorer.training.recipe import Recipe
 from explorer.training.report import Drawn, report_html
@@ -26,7 +27,7 @@ COLOURS = ("#3b72d5", "#d9782b", "#8b929c", "#b0448f", "#2a9d8f", "#c09910")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 _PALE = "rgba(128,140,160,0.16)"
-ROUNDING_LEVEL = 3e-5  # of `verdict`, for float32: networks are evaluated in it
+ROUNDING = ROUNDING_LEVEL["float32"]  # networks are evaluated in it
 _FLOOR = 1e-9  # what an error of zero is drawn as
 _EXPONENTS = tuple(range(-9, 1, 3))
 # Below rounding the page shines through grey, above it from pale to dark orange.
@@ -150,11 +151,11 @@ def error_by_epoch(lanes: Sequence[Lane], layer: str) -> go.Figure:
             customdata=[error for _, error in known],
             hovertemplate="epoch %{x}: %{customdata:.1e}<extra>%{fullData.name}</extra>",
         )
-    figure.add_hrect(y0=_FLOOR / 3, y1=ROUNDING_LEVEL, fillcolor=_PALE, line_width=0, layer="below")
+    figure.add_hrect(y0=_FLOOR / 3, y1=ROUNDING, fillcolor=_PALE, line_width=0, layer="below")
     figure.add_annotation(
         x=1,
         xref="paper",
-        y=math.log10(ROUNDING_LEVEL),
+        y=math.log10(ROUNDING),
         text="rounding",
         showarrow=False,
         xanchor="right",
@@ -316,7 +317,7 @@ def _framed(figure: go.Figure, height_px: int, **layout: Any) -> go.Figure:
 def _two_part_scale() -> list[tuple[float, str]]:
     """Colours over decades with a step where rounding ends."""
     low = math.log10(_FLOOR)
-    step = (math.log10(ROUNDING_LEVEL) - low) / -low
+    step = (math.log10(ROUNDING) - low) / -low
     return [(0.0, _ROUNDING[0]), (step, _ROUNDING[1]), (step, _BEYOND[0]), (1.0, _BEYOND[1])]
 
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from explorer.answers import SHOWN, TURNS, answer_changes, answers_in_words, answers_of
+from explorer.answers import SHOWN, answer_changes, answers_in_words, answers_of
+from explorer.training.metrics import TURNS
 
 CLASSES = ("six", "nine", "four", "seven")
 SIX, NINE = (3.0, 1.0, 0.0, -1.0), (1.0, 3.0, 0.0, -1.0)

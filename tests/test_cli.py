@@ -19,9 +19,9 @@ from explorer.engine import Engine, Inspection, Request
 from explorer.fitting import fit
 from explorer.images import GALLERY, load_gallery
 from explorer.report import measure_document
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.sweep import SizeResult
-from explorer.verdict import ROUNDING_LEVEL
 from explorer.weights import save_weights
 from models.build import build
 from models.catalog import NAMES, spec

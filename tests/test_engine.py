@@ -17,9 +17,9 @@ from explorer.engine import Engine, Inspection, Request, choose_device, network_
 from explorer.errors import DeviceError, NetworkError, SizeError, Superseded
 from explorer.measure import Measurement
 from explorer.memory import USABLE, Budget, pass_bytes
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.transforms import parse
-from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import NetworkSpec, spec
 from tests.seeded_weights import weights_of_seed
 

@@ -9,9 +9,9 @@ import torch
 
 from explorer.engine import Engine, Inspection, Request
 from explorer.figures import FLOOR, error_per_layer, label_of, large_map, logits_bars
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.transforms import parse
-from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import NetworkSpec, spec
 
 RESNET = spec("p4-resnet18", minimum_width=True)

@@ -13,10 +13,8 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from explorer.reproduction import results as module
-from explorer.reproduction.figures import _ROUNDING
 from explorer.reproduction.results import VERSION, read_results, write_results
 from explorer.reproduction.studies import BUDGETS, mnist_studies
-from explorer.verdict import ROUNDING_LEVEL
 from tests.sentences import sentences
 from tests.test_claims import PAPER, results
 
@@ -177,10 +175,6 @@ sys.exit("torch" in sys.modules)
 """
 
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
-
-
-def test_rounding_is_that_of_the_verdict() -> None:
-    assert ROUNDING_LEVEL["float32"] == _ROUNDING
 
 
 def test_a_visitor_reads_and_goes_on_to_look(open_page: Callable[..., Page]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from explorer.orbit import Spread
 from explorer.orbit_marks import Curve
 from explorer.polar_figure import Point, polar
-from explorer.verdict import ROUNDING_LEVEL
+from explorer.rounding import ROUNDING_LEVEL
 
 POINTS = [Point(f"rot{angle}", float(angle), angle % 90 == 0) for angle in range(30, 360, 30)]
 BASELINE = {point.angle_deg: 0.2 for point in POINTS if not point.is_exact}

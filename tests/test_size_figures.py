@@ -6,10 +6,10 @@ import pytest
 from explorer.engine import Engine
 from explorer.figures import FLOORS
 from explorer.images import GALLERY, load_gallery
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.size_figures import MAX_LABELS, Curve, error_by_size, error_by_size_and_layer
 from explorer.sweep import SizeResult, Sweep, sweep_sizes
-from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import spec
 
 BROKEN = ("pool",)

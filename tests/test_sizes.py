@@ -17,8 +17,8 @@ from explorer.engine import Engine
 from explorer.images import load_gallery
 from explorer.pages import sizes_live
 from explorer.pages.sizes_controls import Range
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.sweep import SizeResult
-from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import spec
 from tests.commands import document_of
 from tests.sentences import sentences

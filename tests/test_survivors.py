@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from explorer.engine import Engine, Request
 from explorer.exactness import Structure, predict
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.survivors import survivors, theory_of
-from explorer.verdict import ROUNDING_LEVEL
 from models.build import serve
 from models.catalog import spec
 from models.groups import C4

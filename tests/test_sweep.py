@@ -8,9 +8,10 @@ from explorer.engine import Engine, Inspection
 from explorer.errors import SizeError
 from explorer.exactness import predict
 from explorer.images import GALLERY, Picture, load_gallery
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
 from explorer.sweep import MAX_SIZES, SizeResult, Sweep, check_work, size_result, sweep_sizes
-from explorer.verdict import ROUNDING_LEVEL, judge
+from explorer.verdict import judge
 from models.catalog import spec
 
 NETWORK = spec("p4-resnet18", minimum_width=True)

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer import training_figures as figures
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.training.metrics import ANGLES_DEG, TESTED
 from explorer.training.recipe import Recipe
 from explorer.training_figures import MOST_RUNS, UNSEEN, Lane
-from explorer.verdict import ROUNDING_LEVEL
 from tests.stores import an_epoch
 from tests.test_training_report import a_run
 
@@ -84,8 +84,6 @@ def test_angles_are_those_of_the_last_epoch_that_has_them_and_the_curve_is_close
 
 
 def test_errors_have_the_rounding_level_of_the_verdict() -> None:
-    assert ROUNDING_LEVEL["float32"] == figures.ROUNDING_LEVEL
-
     figure = figures.error_by_epoch([lane()], "conv")
 
     assert figure.layout.shapes[0].y1 == ROUNDING_LEVEL["float32"]

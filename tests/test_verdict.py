@@ -11,8 +11,9 @@ from explorer import verdict
 from explorer.engine import Engine, Inspection, Request
 from explorer.exactness import Prediction, Structure, predict
 from explorer.measure import Measurement, measure
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
-from explorer.verdict import ROUNDING_LEVEL, explain, judge, size_text
+from explorer.verdict import explain, judge, size_text
 from models.blocks import SpatialMean
 from models.catalog import NetworkSpec, spec
 from models.fields import scalars

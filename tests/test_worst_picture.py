@@ -8,8 +8,8 @@ from explorer.engine import Engine, Request, Served, network_spec
 from explorer.errors import ExplorerError
 from explorer.fitting import fit
 from explorer.images import load_gallery
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.settings import Settings
-from explorer.verdict import ROUNDING_LEVEL
 from explorer.worst_picture import Found, Search, layers_to_push, worst_picture
 from models.groups import Element
 

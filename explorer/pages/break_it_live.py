@@ -29,7 +29,7 @@ from explorer.pages.break_it_controls import View
 from explorer.pages.live import Kept, engine, freeze, weights_of
 from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import settings
-from explorer.verdict import ROUNDING_LEVEL
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.worst_picture import (
     STEPS,
     Search,

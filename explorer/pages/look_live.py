@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from explorer.answers import TURNS, answer_changes, answers_in_words, answers_of
+from explorer.answers import answer_changes, answers_in_words, answers_of
 from explorer.engine import Inspection, Request
 from explorer.exactness import Prediction, predict
 from explorer.figures import error_per_layer, large_map, logits_bars
@@ -26,9 +26,11 @@ from explorer.pages.look_controls import View
 from explorer.pages.look_sheet import Answers, Chart, Sheet, Turn
 from explorer.pages.shared import visitor
 from explorer.reasons import draw_reasons
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.symmetry import transform_picture
+from explorer.training.metrics import TURNS
 from explorer.transforms import label_of, parse
-from explorer.verdict import ROUNDING_LEVEL, explain, size_text
+from explorer.verdict import explain, size_text
 from models.build import parameters
 from models.catalog import FAMILIES, GROUPS
 from models.groups import Element

@@ -17,11 +17,11 @@ from explorer.pages.look_sheet import Chart
 from explorer.pages.shared import visitor
 from explorer.pages.sizes_controls import Range
 from explorer.reasons import draw_reasons
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.size_figures import Curve, error_by_size, error_by_size_and_layer
 from explorer.survivor_figures import surviving_elements
 from explorer.survivors import Survivors, survivors, theory_of
 from explorer.sweep import SizeResult, Sweep, check_work, sides_of, size_result
-from explorer.verdict import ROUNDING_LEVEL
 from models.catalog import NetworkSpec
 
 MAX_PIXELS = 1_000_000  # of all pictures of a range: some ten minutes on two cores

@@ -12,7 +12,7 @@ from explorer import training_figures as figures
 from explorer.pages.look_sheet import Chart, draw_chart
 from explorer.pages.shared import plain
 from explorer.training.metrics import TESTED, TURNS
-from explorer.training_figures import COLOURS, DASHES, LOGITS, ROUNDING_LEVEL, UNSEEN, Lane
+from explorer.training_figures import COLOURS, DASHES, LOGITS, ROUNDING, UNSEEN, Lane
 from explorer.transforms import label_of
 from models.catalog import GROUPS
 
@@ -44,7 +44,7 @@ def kind_of(lane: Lane) -> str:
         return ""
     if GROUPS[lane.recipe.network_spec(2).group].filters == "plain":
         return "plain"
-    return "exact" if max(lane.last.errors.values(), default=0.0) <= ROUNDING_LEVEL else "approximate"
+    return "exact" if max(lane.last.errors.values(), default=0.0) <= ROUNDING else "approximate"
 
 
 def kind_words(lane: Lane) -> str:

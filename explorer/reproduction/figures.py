@@ -13,6 +13,7 @@ from explorer.reproduction.sides import NetworkSides
 from explorer.reproduction.statistics import MEASURES, summarise
 from explorer.reproduction.studies import Case, Study
 from explorer.reproduction.tables import NOT_RUN, Row
+from explorer.rounding import ROUNDING_LEVEL
 from explorer.training.metrics import ANGLES_DEG, TURNS
 
 LN_2 = math.log(2)
@@ -23,7 +24,7 @@ _FAINT = "rgba(128,140,160,0.25)"
 _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 _MARGIN = {"l": 56, "r": 12, "t": 8, "b": 44}
 _HOVER = {"bgcolor": "#14181d", "font": {"color": "#f5f7fa"}}
-_ROUNDING = 3e-5  # of verdict.ROUNDING_LEVEL, which imports torch; a test compares them
+_ROUNDING = ROUNDING_LEVEL["float32"]  # networks are evaluated in it
 
 
 @dataclass(frozen=True)
