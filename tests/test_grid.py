@@ -10,10 +10,12 @@ import pytest
 
 from explorer.errors import ResultsError, RunError
 from explorer.reproduction.results import Results
-from explorer.reproduction.runner import Grid, hardware
+from explorer.reproduction.runner import Grid
 from explorer.reproduction.studies import Budget, Study, mnist_studies
+from explorer.training.machine import hardware, software, versions_in
 from explorer.training.metrics import TESTED, Epoch, Progress
 from explorer.training.runs import Store
+from tests.stores import FACTS
 
 BUDGET = Budget("quick", "mnist-12k", epochs=2, batch_size=32)
 STUDIES = {study.name: study for study in mnist_studies(BUDGET)}
@@ -241,6 +243,21 @@ def test_results_of_another_recipe_are_refused(store: Store, grid_of: Callable[.
 
     with pytest.raises(ResultsError, match=r"has runs of upright/approximate-29 with epochs 2 and not 3: .* --to\.$"):
         grid_of(longer, results=grid.results)
+
+
+def test_sessions_name_what_trained_and_not_what_collects(store: Store, grid_of: Callable[..., Grid]) -> None:
+    grid_of(PAIR).advance()
+    run = str(store.claim())
+    store.describe(run, device="CPU", facts=replace(FACTS, software="Python 3.99, torch 9.9+x", hardware="far away"))
+    store.add_epoch(run, epoch(2))
+    store.finish(run, "finished")
+
+    grid = grid_of(PAIR)
+    grid.advance()
+
+    (session,) = grid.results.sessions
+    assert (session.hardware, session.versions) == ("far away", {"python": "3.99", "torch": "9.9+x"})
+    assert set(versions_in(software())) == {"python", "torch", "numpy", "explorer"}
 
 
 def test_hardware_names_the_processor_or_the_card() -> None:

@@ -225,7 +225,7 @@ def _sides_document(network: NetworkSides) -> dict[str, Any]:
 
 
 def _session(options: argparse.Namespace) -> Session:
-    from explorer.reproduction.runner import hardware
+    from explorer.training.machine import hardware
 
     today = datetime.datetime.now(datetime.UTC).date()
     return session_of(_command(options), date=today.isoformat(), hardware=hardware("CPU"))

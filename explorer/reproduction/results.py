@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from explorer import __version__
@@ -89,10 +90,13 @@ def results_path(experiment: str, budget: str = "full") -> Path:
     return FOLDER / (f"{experiment}.json" if budget == "full" else f"{experiment}-{budget}.json")
 
 
-def session_of(command: str, *, date: str, hardware: str) -> Session:
-    """A session on this machine with the versions that are installed."""
+def session_of(
+    command: str, *, date: str, hardware: str, versions: Mapping[str, str] = MappingProxyType({})
+) -> Session:
+    """A session with the versions that computed; without any, with those that are installed here."""
     packages = {name: _version(name) for name in ("torch", "numpy")}
-    return Session(command, date, hardware, {"explorer": __version__, "python": platform.python_version(), **packages})
+    here = {"explorer": __version__, "python": platform.python_version(), **packages}
+    return Session(command, date, hardware, dict(versions) or here)
 
 
 def seed_run(seed: int, recipe: Mapping[str, Any], epochs: Sequence[Epoch]) -> SeedRun:

@@ -1,18 +1,15 @@
 """Runs a grid through the store and the workers of the Train page: what is finished there is not run again."""
 
 import datetime
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-
-import torch
 
 from explorer.errors import ResultsError
 from explorer.reproduction.results import Results, Session, comparable, seed_run, session_of
 from explorer.reproduction.studies import Case, Study
 from explorer.training.limits import MAX_WAITING
+from explorer.training.machine import hardware, versions_in
 from explorer.training.recipe import RUN, Recipe
 from explorer.training.runs import Run, Store
 
@@ -166,7 +163,12 @@ class Grid:
 
     def _session(self, run: Run) -> Session:
         ended = datetime.datetime.fromtimestamp(run.ended_s or run.created_s, datetime.UTC)
-        return session_of(self._command, date=ended.date().isoformat(), hardware=hardware(run.device))
+        return session_of(
+            self._command,
+            date=ended.date().isoformat(),
+            hardware=(run.facts and run.facts.hardware) or hardware(run.device),
+            versions=versions_in(run.facts.software if run.facts else ""),
+        )
 
 
 def check_same(results: Results, cases: Iterable[Case]) -> None:
@@ -181,16 +183,6 @@ def check_same(results: Results, cases: Iterable[Case]) -> None:
                     f"The results file has runs of {case.key} with {name.replace('_', ' ')} {run.recipe.get(name)!r} "
                     f"and not {expected[name]!r}: remove it, or name another file with --to."
                 )
-
-
-def hardware(device: str) -> str:
-    """What computes, with its number of cores; `device` as of `Engine.device_name`, or "CPU"."""
-    computing = f"{device} ({_processor()})" if device.startswith("CPU") else device
-    return f"{computing or 'unknown device'}, {os.cpu_count()} cores"
-
-
-def _processor() -> str:
-    return str(torch.cpu.get_capabilities().get("cpu_name", "")) or platform.machine()
 
 
 def _by_recipe(runs: Iterable[Run]) -> dict[Recipe, Run]:

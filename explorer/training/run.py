@@ -27,6 +27,7 @@ class Facts:
     test_pictures: int
     notes: tuple[str, ...]
     software: str  # versions: "Python 3.12.1, torch 2.13.0"
+    hardware: str = ""  # device, processor, cores; empty of runs of earlier versions
 
 
 @dataclass(frozen=True)

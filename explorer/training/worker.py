@@ -6,7 +6,6 @@
 import errno
 import json
 import os
-import platform
 import signal
 import sys
 import traceback
@@ -26,6 +25,7 @@ from explorer.training.duty import INTERRUPTED, LOST, Duty, persistently
 from explorer.training.fit import Stopped, check_fit, fit
 from explorer.training.launch import pump
 from explorer.training.limits import check_steps, check_training
+from explorer.training.machine import hardware, software
 from explorer.training.metrics import Epoch
 from explorer.training.processes import process_of, this_host
 from explorer.training.recipe import Recipe
@@ -87,7 +87,7 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
     start = None if checkpoint.exists() else start_of(store.get(run), store)  # a checkpoint has weights of its own
     engine = Engine(settings)
     check_room(recipe, dataset, engine)
-    facts = _facts(dataset)
+    facts = _facts(dataset, engine.device_name())
     persistently(lambda: store.describe(run, device=engine.device_name(), facts=facts, worker=worker))
     store.say(run, _opening(recipe, facts, engine.device_name(), goes_on=checkpoint.exists()))
     if start is not None and classes_of(start) not in (None, len(dataset.classes)):
@@ -131,14 +131,15 @@ def _data(store: Store, run: str, recipe: Recipe, settings: Settings, duty: Duty
     return head(dataset, recipe.train_pictures, recipe.test_pictures)
 
 
-def _facts(dataset: Dataset) -> Facts:
+def _facts(dataset: Dataset, device: str) -> Facts:
     return Facts(
         data_sha256=dataset.sha256,
         classes=dataset.classes,
         train_pictures=len(dataset.train.labels),
         test_pictures=len(dataset.test.labels),
         notes=dataset.notes,
-        software=f"Python {platform.python_version()}, torch {torch.__version__}",
+        software=software(),
+        hardware=hardware(device),
     )
 
 
