@@ -161,5 +161,13 @@ def test_progress_is_told_and_what_it_raises_stops_the_reading(cells: Path) -> N
         load(f"folder:{cells}", folder=Path("/nowhere"), progress=stop, folder_side_px=9)
 
 
+def test_refusals_do_not_say_where_the_data_folder_lies(cells: Path) -> None:
+    (cells / "lonely").mkdir()
+    for name in ("absent", "cells", "cells/long", "cells/long/0.png", "a\0b", "x" * 300):
+        with pytest.raises(DataError) as caught:
+            load(f"folder:{name}", folder=cells.parent)
+        assert f"'{name}'" in str(caught.value) and str(cells.parent) not in str(caught.value)
+
+
 def test_a_relative_path_starts_in_the_data_folder(cells: Path) -> None:
     assert load("folder:cells", folder=cells.parent).sha256 == loaded(cells).sha256

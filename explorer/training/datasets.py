@@ -66,7 +66,7 @@ def load(
     missing, cannot be fetched or kept, or are not what they should be.
     """
     if name.startswith(FOLDER):
-        listing = list_pictures(_path_of(name, folder))
+        listing = list_pictures(_path_of(name, folder), name.removeprefix(FOLDER))
         key = (name, listing.fingerprint, folder_side_px)
         return _KEPT.get(key, lambda: _of_listing(name, listing, folder_side_px, progress))
     if name == DIGITS:

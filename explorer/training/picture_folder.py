@@ -48,7 +48,7 @@ class Listing:
     skipped: what lies in the sub-folders and is no file of theirs, each with the reason.
     """
 
-    folder: Path
+    called: str
     classes: tuple[str, ...]
     entries: tuple[Entry, ...]
     skipped: tuple[str, ...]
@@ -65,8 +65,10 @@ class _Kept:
     resampled: int = 0
 
 
-def list_pictures(folder: Path) -> Listing:
+def list_pictures(folder: Path, called: str) -> Listing:
     """The classes and files of a folder; raises DataError for one that is no data set.
+
+    called: as whoever asks for it names it, to be shown: visitors need not know where it lies.
 
     Each sub-folder is a class, and the files in it are its pictures; hidden ones, which begin with a dot, are left
     out. Links are followed only to places inside the folder.
@@ -75,10 +77,11 @@ def list_pictures(folder: Path) -> Listing:
         root = folder.resolve()
         if not root.is_dir():
             what = "is no folder" if root.exists() else "does not exist"
-            raise DataError(f"'{folder}' {what}: give a folder with a sub-folder of pictures for each class.")
-        return _listing(folder, root)
+            raise DataError(f"'{called}' {what}: give a folder with a sub-folder of pictures for each class.")
+        return _listing(called, root)
     except (OSError, ValueError, RuntimeError) as error:  # a null character; a link to itself
-        raise DataError(f"'{folder}' cannot be read ({error}): give rights to it, or choose another folder.") from error
+        why = error.strerror if isinstance(error, OSError) else "it leads nowhere"
+        raise DataError(f"'{called}' cannot be read ({why}): give rights to it, or choose another folder.") from error
 
 
 def read_pictures(
@@ -96,30 +99,30 @@ def read_pictures(
     for number, entry in enumerate(listing.entries):
         if number % max(1, total // 100) == 0:
             report(number / total, f"Reading pictures: {number:,} of {total:,}")
-        _keep(kept, entry, side_px, listing.folder)
+        _keep(kept, entry, side_px, listing.called)
     counts = _check_classes(listing, kept)
     common_px = statistics.median_low(len(pixels) for _, pixels in kept.squares)
     train, test = _divided(kept, counts, common_px)
     return train, test, _notes(kept, total + len(listing.skipped), common_px)
 
 
-def _listing(folder: Path, root: Path) -> Listing:
+def _listing(called: str, root: Path) -> Listing:
     skipped = list[str]()
     found = [each for each in _shown(root) if each.is_dir()]
     classes = [each for each in found if _lies_in(root, each, each.name, skipped)]
     if len(classes) < 2:
-        raise DataError(f"'{folder}' has {len(classes)} sub-folders: give it one for each of at least 2 classes.")
+        raise DataError(f"'{called}' has {len(classes)} sub-folders: give it one for each of at least 2 classes.")
     entries = list[Entry]()
     for label, each in enumerate(classes):
         before = len(entries)
         entries += _entries(root, each, label, skipped)
         if len(entries) == before:
             name = _printable(each.name)
-            raise DataError(f"The class '{name}' of '{folder}' is empty: put its pictures into it, or remove it.")
+            raise DataError(f"The class '{name}' of '{called}' is empty: put its pictures into it, or remove it.")
         if len(entries) > MAX_PICTURES:
-            raise DataError(f"'{folder}' has more than {MAX_PICTURES:,} pictures: choose a smaller part of it.")
+            raise DataError(f"'{called}' has more than {MAX_PICTURES:,} pictures: choose a smaller part of it.")
     names = tuple(_printable(each.name) for each in classes)
-    return Listing(folder, names, tuple(entries), tuple(skipped), _fingerprint(entries))
+    return Listing(called, names, tuple(entries), tuple(skipped), _fingerprint(entries))
 
 
 def _entries(root: Path, of_class: "os.DirEntry[str]", label: int, skipped: list[str]) -> Iterator[Entry]:
@@ -161,7 +164,7 @@ def _fingerprint(entries: list[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _keep(kept: _Kept, entry: Entry, side_px: int, folder: Path) -> None:
+def _keep(kept: _Kept, entry: Entry, side_px: int, called: str) -> None:
     try:
         with entry.path.open("rb") as file:
             picture = decode(file.read(MAX_BYTES + 1), name=entry.name)
@@ -178,7 +181,7 @@ def _keep(kept: _Kept, entry: Entry, side_px: int, folder: Path) -> None:
     kept.nbytes += 3 * kept_px**2
     if kept.nbytes > MAX_KEPT_BYTES:
         raise DataError(
-            f"The pictures of '{folder}' take more than 1 GiB at {side_px} px: choose a smaller part of it."
+            f"The pictures of '{called}' take more than 1 GiB at {side_px} px: choose a smaller part of it."
         )
 
 
@@ -190,7 +193,7 @@ def _check_classes(listing: Listing, kept: _Kept) -> list[int]:
         if count < 2:
             why = f" ({kept.skipped[0]})" if kept.skipped else ""
             raise DataError(
-                f"Of the pictures of the class '{name}' '{listing.folder}' has {count} that can be read{why}: "
+                f"Of the pictures of the class '{name}' '{listing.called}' has {count} that can be read{why}: "
                 "give at least 2, one to train on and one to test on."
             )
     return counts
