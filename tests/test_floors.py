@@ -18,6 +18,7 @@ FLOORS = (
     "reproduction",
     "terminal",
     "training_figures",
+    "answers",
     "training",
     "survivor_figures",
     "polar_figure",
@@ -25,7 +26,6 @@ FLOORS = (
     "orbit_marks",
     "size_figures",
     "figures",
-    "answers",
     "mends_figures",
     "packing",
     "report",
@@ -60,6 +60,7 @@ FLOORS = (
     "weights_header",
     "settings",
     "glossary",
+    "rounding",
     "errors",
 )
 # Upwards, and why.
