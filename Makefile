@@ -14,8 +14,9 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
-# One worker has the app and the browser and does all that needs them; the others share the rest.
-WORKERS := -n auto --maxprocesses 4 --dist loadgroup
+# Two workers have an app and a browser for all that needs them; the others do the rest. Browsers wait a lot, so two
+# cores are kept busy by three.
+WORKERS := -n 3 --dist loadgroup
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check

@@ -209,6 +209,7 @@ def test_what_comes_up_has_no_grave_finding_and_escape_closes_it(open_painted: C
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+@pytest.mark.full
 @THEMES
 def test_an_error_has_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
     page = open_painted("/?family=cnn", dark=dark)
@@ -221,6 +222,7 @@ def test_an_error_has_no_grave_finding(open_painted: Callable[..., Page], dark: 
     assert findings(page) == []
 
 
+@pytest.mark.full
 @THEMES
 def test_layers_of_other_kinds_have_no_grave_finding(open_painted: Callable[..., Page], dark: bool) -> None:
     page = open_painted("/?family=cnn&group=D8&layer=layer1.conv", dark=dark)

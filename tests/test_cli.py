@@ -93,6 +93,7 @@ def assert_one_line_about_bad_input(ran: Ran, *words: str) -> None:
 # --------------------------------------------------------------------------------------------------------- as processes
 
 
+@pytest.mark.full  # builds all of them
 def test_networks_lists_every_network_as_json() -> None:
     ran = run("networks", "--json")
     rows = strictly(ran.out)
@@ -104,6 +105,15 @@ def test_networks_lists_every_network_as_json() -> None:
     assert by_name["p4-cnn"]["parameters"] == 24_990  # Cohen and Welling 2016, table 1
     assert by_name["p4m-resnet44"]["group"] == "d4" and by_name["p4m-resnet44"]["family"] == "resnet44"
     assert by_name["p4-cnn"]["smallest_px"] == 8
+
+
+def test_networks_says_what_each_has_and_needs(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.cli.NAMES", ("p4-cnn", "z2-knight"))
+
+    rows = strictly(call("networks", "--json").out)
+
+    assert rows[0] == {"name": "p4-cnn", "group": "c4", "family": "cnn", "parameters": 24_990, "smallest_px": 8}
+    assert [row["name"] for row in rows] == ["p4-cnn", "z2-knight"]
 
 
 def test_measure_prints_a_table() -> None:
