@@ -14,9 +14,9 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
-# Two workers have an app and a browser for all that needs them; the others do the rest. Browsers wait a lot, so two
-# cores are kept busy by three.
-WORKERS := -n 3 --dist loadgroup
+# Each worker has its own app and browser; one that has nothing left takes tests from another. Browsers wait a lot, so two
+# cores are kept busy by four.
+WORKERS := -n 4 --dist worksteal
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check

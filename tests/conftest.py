@@ -21,16 +21,10 @@ _USER_FOLDER = tempfile.TemporaryDirectory(prefix="explorer-tests-", ignore_clea
 os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = _USER_FOLDER.name
 
 
-def _group(item: pytest.Item) -> str:
-    """Tests with a browser are done by two workers, each with one app and its memory; both have as much to do."""
-    return "browser, one half" if item.path.stem in ("test_accessible", "test_layer_view") else "browser, other half"
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -522,10 +522,17 @@ def test_a_run_is_watched_without_losing_the_zoom_and_cancelled(open_page: Calla
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("cancelled after")).to_be_visible(timeout=LIMIT_MS)
 
+
+@pytest.mark.full
+def test_runs_can_be_read_and_used_without_eyes_and_mouse(open_page: Callable[..., Page]) -> None:
+    page = open_page("/train", apart=True)
+    expect(page.get_by_role("button", name="Train 3 networks")).to_be_enabled(timeout=LIMIT_MS)
+    finished(page.evaluate("localStorage.getItem('equivariance-explorer-owner')"), name="a finished run")
     make_narrow_and_dark(page)
-    page.reload()  # the same run is there, and Tab begins at the top
-    expect(page.get_by_text("cancelled after")).to_be_visible(timeout=LIMIT_MS)
+    page.reload()
+    expect(page.get_by_text("a finished run").first).to_be_visible(timeout=LIMIT_MS)
     settle(page)
+
     assert findings(page) == []
     check_tab_walk(page)
 
@@ -542,6 +549,8 @@ def test_a_visitor_is_known_by_a_key_of_the_browser_that_no_address_has(open_pag
     other.reload()
 
     expect(page.get_by_text("the first visitor's").first).to_be_visible(timeout=LIMIT_MS)
+    settle(page)
+    assert findings(page) == []
     page.get_by_role("button", name="Details").click()
     address = page.get_by_role("dialog").get_by_text(f"?run={run.id}").inner_text(timeout=LIMIT_MS)
     assert key not in address + page.url + page.content()
