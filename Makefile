@@ -15,8 +15,8 @@ CANDIDATES := $(PYTHON)
 endif
 
 # Each worker has its own app and browser; one that has nothing left takes tests from another. Browsers wait a lot, so two
-# cores are kept busy by four.
-WORKERS := -n 4 --dist worksteal
+# cores are kept busy by three.
+WORKERS := -n 3 --dist worksteal
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
