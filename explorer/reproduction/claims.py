@@ -102,12 +102,13 @@ def relaxes_its_constraint(results: Results | None, study: str = "turned-20") ->
         return Finding(OPEN, NOT_RUN)
     smallest, largest = (min(found.values(), key=lambda each: each.mean) for found in (near, around))
     words = ("more", "fewer")
-    which = "networks get" if len(near) > 1 else f"network at {next(iter(near))} px gets"
+    several = len(near) > 1
+    which = "networks get at least" if several else f"network at {next(iter(near))} px gets"
     return Finding(
         _state([each.sign for each in near.values()]),
-        f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate {which} at least "
-        f"{_more(smallest, words)} right than the exact one at 40°, among the angles of training, and up to "
-        f"{_more(largest, words)} over all 36 angles.",
+        f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate {which} "
+        f"{_more(smallest, words)} right than the exact one at 40°, among the angles of training, and "
+        f"{'up to ' if several else ''}{_more(largest, words)} over all 36 angles.",
         f"Against the exact network {signed(smallest.mean)} points near the angles of training, {signed(largest.mean)} "
         "over all angles.",
     )
