@@ -68,8 +68,7 @@ def requested(key: str) -> Request:
 
 
 def enlarged(key: str) -> Enlarge | None:
-    """What the view called `key` asks to open large; to be read in `on_enlarge_change`, a run that is cut short loses
-    it."""
+    """What the view called `key` asks to open large; for `on_enlarge_change`: a run that is cut short loses it."""
     match _get(st.session_state.get(key), "enlarge"):
         case {"layer": str(layer), "channel": int(channel), "transform": str(transform)}:
             return Enlarge(layer, channel, transform)
