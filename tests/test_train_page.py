@@ -17,7 +17,7 @@ from explorer.exactness import Structure, predict
 from explorer.pages import train_live
 from explorer.pages.runs_here import store
 from explorer.pages.train_controls import SIDES_PX, Plan
-from explorer.pages.train_live import Pace, seconds_of
+from explorer.pages.train_live import Timing, seconds_of
 from explorer.pages.train_runs import duration, lanes_of, progress_of
 from explorer.settings import Settings
 from explorer.training.recipe import Recipe
@@ -151,15 +151,15 @@ def test_what_is_resampled_is_said_as_training_does_it(owner: str, how: str, wor
 
 
 def test_the_time_is_that_of_start_training_and_tests() -> None:
-    pace = Pace(train_s=0.01, test_s=0.001, fixed_s=0.5)
+    timing = Timing(train_s=0.01, test_s=0.001, fixed_s=0.5)
     recipe = Recipe(epochs=4, test_every=2, angles_every=0)
 
-    start_s = seconds_of(recipe, Pace(0.0, 0.0, 0.0), 100, 10)
+    start_s = seconds_of(recipe, Timing(0.0, 0.0, 0.0), 100, 10)
 
     # 4 × 100 pictures; 3 tests (before, after two, after four epochs) of 10 pictures under 5 transforms
-    assert seconds_of(recipe, pace, 100, 10) - start_s == pytest.approx(4.0 + 0.15 + 1.5)
+    assert seconds_of(recipe, timing, 100, 10) - start_s == pytest.approx(4.0 + 0.15 + 1.5)
     # and with 32 further angles after the second and the fourth
-    assert seconds_of(replace(recipe, angles_every=2), pace, 100, 10) - start_s == pytest.approx(5.65 + 0.64)
+    assert seconds_of(replace(recipe, angles_every=2), timing, 100, 10) - start_s == pytest.approx(5.65 + 0.64)
 
 
 @pytest.mark.parametrize(

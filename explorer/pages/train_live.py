@@ -35,7 +35,7 @@ _FORWARD_SHARE = 1 / 3  # of a training step's time
 
 
 @dataclass(frozen=True)
-class Pace:
+class Timing:
     """How quickly a network is trained and tested here: seconds for a picture, and for a test apart from pictures."""
 
     train_s: float
@@ -52,7 +52,7 @@ class Estimate:
     waiting: int
 
 
-_paces: Kept[Pace] = Kept(entries=64)
+_timings: Kept[Timing] = Kept(entries=64)
 _trial = Lock()
 
 
@@ -63,23 +63,23 @@ def estimate(plan: Plan, owner: str, tell: Callable[[str], None] = lambda words:
     """
     _check(plan, owner)
     device = engine().device_name()
-    paces = [
-        _pace(recipe, partial(tell, f"How long will it take? Trying {label_of(recipe)} …")) for recipe in plan.recipes
+    timings = [
+        _timing(recipe, partial(tell, f"How long will it take? Trying {label_of(recipe)} …")) for recipe in plan.recipes
     ]
     if plan.pictures is None:
         return Estimate(None, device, store().waiting())
     train, test = plan.pictures
-    each = [seconds_of(recipe, pace, train, test) for recipe, pace in zip(plan.recipes, paces, strict=True)]
+    each = [seconds_of(recipe, timing, train, test) for recipe, timing in zip(plan.recipes, timings, strict=True)]
     at_once = min(settings().workers, len(each))
     return Estimate(sum(each) / at_once, device, store().waiting())
 
 
-def seconds_of(recipe: Recipe, pace: Pace, train_pictures: int, test_pictures: int) -> float:
+def seconds_of(recipe: Recipe, timing: Timing, train_pictures: int, test_pictures: int) -> float:
     """Start, training and tests of one run."""
     tests = 1 + -(-recipe.epochs // recipe.test_every)
     with_angles = -(-recipe.epochs // recipe.angles_every) if recipe.angles_every else 0
     tested = test_pictures * (tests * len(TESTED) + with_angles * (len(ANGLES_DEG) - len(TURNS)))
-    return _START_S + recipe.epochs * train_pictures * pace.train_s + tested * pace.test_s + tests * pace.fixed_s
+    return _START_S + recipe.epochs * train_pictures * timing.train_s + tested * timing.test_s + tests * timing.fixed_s
 
 
 def start(plan: Plan, owner: str) -> tuple[str, ...]:
@@ -121,24 +121,24 @@ def _check_network(recipe: Recipe, given: Weights | None) -> None:
         start_from(weights, build(recipe.network_spec(_CLASSES)))
 
 
-def _pace(recipe: Recipe, tell: Callable[[], None]) -> Pace:
+def _timing(recipe: Recipe, tell: Callable[[], None]) -> Timing:
     key = (
         *(recipe.network, recipe.size_px // 2, recipe.subsampling, recipe.group_pooling, recipe.minimum_width),
         *(recipe.batch_size, recipe.optimizer, recipe.precision),
     )
-    return _paces.get(key, lambda: _tried(recipe, tell))
+    return _timings.get(key, lambda: _tried(recipe, tell))
 
 
-def _tried(recipe: Recipe, tell: Callable[[], None]) -> Pace:
+def _tried(recipe: Recipe, tell: Callable[[], None]) -> Timing:
     """Of small batches, where those of the recipe would take too long to try."""
-    pace = _trained(replace(recipe, batch_size=min(recipe.batch_size, _SMALL_BATCH)), tell, least_s=0.0)
-    if pace.train_s * recipe.batch_size * _TRIAL_STEPS > _LONG_TRIAL_S:
-        return pace
+    timing = _trained(replace(recipe, batch_size=min(recipe.batch_size, _SMALL_BATCH)), tell, least_s=0.0)
+    if timing.train_s * recipe.batch_size * _TRIAL_STEPS > _LONG_TRIAL_S:
+        return timing
     check_room(recipe, _noise(recipe.batch_size, 1), engine())
     return _trained(recipe, tell, least_s=_TRIAL_S)
 
 
-def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Pace:
+def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Timing:
     """Trains on noise for `least_s` and some steps: the same code, the same network.
 
     The first batch is left out, for it waits for what is made once; of the others one of the quicker ones counts, for
@@ -168,7 +168,7 @@ def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Pac
     freeze()
     lasted_s = sorted(after - before for before, after in pairwise(steps))
     train_s = lasted_s[len(lasted_s) // 4] / recipe.batch_size
-    return Pace(train_s, train_s * _FORWARD_SHARE, epochs[0].elapsed_s)
+    return Timing(train_s, train_s * _FORWARD_SHARE, epochs[0].elapsed_s)
 
 
 def _noise(train_pictures: int, test_pictures: int) -> Dataset:
