@@ -18,6 +18,8 @@ endif
 # cores are kept busy by three.
 WORKERS := -n 3 --dist worksteal
 VENV := .venv
+# Bytecode is kept whatever the shell says: the tests start the app and the command line again and again.
+unexport PYTHONDONTWRITEBYTECODE
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt $(shell find compat -name build -prune -o \( -name '*.py' -o -name '*.toml' \) -print)

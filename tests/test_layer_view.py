@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,9 @@ def view_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def open_view(visitor: BrowserContext, view_url: str) -> Iterator[Callable[..., Page]]:
-    """Open the small app; at the end no script may have failed."""
+@contextmanager
+def opening(visitor: BrowserContext, view_url: str) -> Iterator[Callable[..., Page]]:
+    """What opens the small app, waits until it is drawn, and closes all of it; at the end no script may have failed."""
     pages, faults = [], []
 
     def open_view(path: str = "/", *, width_px: int = 1280, dark: bool = False) -> Page:
@@ -90,6 +91,19 @@ def open_view(visitor: BrowserContext, view_url: str) -> Iterator[Callable[..., 
     assert faults == []
 
 
+@pytest.fixture
+def open_view(visitor: BrowserContext, view_url: str) -> Iterator[Callable[..., Page]]:
+    with opening(visitor, view_url) as open_view:
+        yield open_view
+
+
+@pytest.fixture(scope="module")
+def first_view(visitor: BrowserContext, view_url: str) -> Iterator[Page]:
+    """The small app, opened once for tests that choose what they look at and cause no run."""
+    with opening(visitor, view_url) as open_view:
+        yield open_view()
+
+
 def tile(page: Page, layer: str) -> Locator:
     return page.locator(f'.tile[aria-label^="{layer},"]')
 
@@ -106,8 +120,8 @@ def choose(page: Page, element: str) -> None:
     page.locator('.segmented[aria-label="Element"] label', has_text=element).click()
 
 
-def test_strip_shows_every_layer_with_its_numbers(open_view: Callable[..., Page]) -> None:
-    page = open_view()
+def test_strip_shows_every_layer_with_its_numbers(first_view: Page) -> None:
+    page = first_view
     expect(page.locator(".tile")).to_have_count(60)
     broken = page.locator('.tile[aria-label$="breaks by itself"]')
     expect(broken).to_have_count(6)  # two convolutions of stride 2 in each of three stages
@@ -178,8 +192,8 @@ def test_keys_walk_the_strip(open_view: Callable[..., Page]) -> None:
     expect(page.locator(".vector")).to_have_count(4)
 
 
-def test_pointing_reads_the_values_that_were_measured(open_view: Callable[..., Page]) -> None:
-    page = open_view()
+def test_pointing_reads_the_values_that_were_measured(first_view: Page) -> None:
+    page = first_view
     measured = json.loads(re.search(r"\[\[.*\]\]", run(page).inner_text()).group())
     for element, (upright, realigned) in zip(("90°", "180°", "270°"), measured, strict=True):
         choose(page, element)
@@ -200,8 +214,9 @@ def point_at(page: Page, panel: int, *, channel: int, columns: int, row: int, co
     page.mouse.move(box["x"] + channel * step + (column + 0.5) * size, box["y"] + (row + 0.5) * size)
 
 
-def test_no_action_is_said_without_a_jump(open_view: Callable[..., Page]) -> None:
-    page = open_view()
+def test_no_action_is_said_without_a_jump(first_view: Page) -> None:
+    page = first_view
+    choose(page, "90°")
     before = page.locator(".viewer").bounding_box()
     choose(page, "45°")
     expect(page.locator(".message").nth(2)).to_have_text("No action: a C4 network says nothing about ⟲ 45° here.")
@@ -232,19 +247,35 @@ def test_a_channel_is_chosen_and_opened_large(open_view: Callable[..., Page]) ->
     expect(run(page)).to_contain_text("{'layer': 'stage2.block1.conv1', 'channel': 2, 'transform': 'rot90'}")
 
 
-def test_fields_come_in_pages(open_view: Callable[..., Page]) -> None:
+def test_fields_come_in_pages_and_the_focus_stays_on_the_button_that_turns_them(open_view: Callable[..., Page]) -> None:
     page = open_view("/?budget=1&layer=stage1.block1.conv1")
     expect(title(page)).to_contain_text("1 of 3 fields shown")
-    page.get_by_role("button", name="next fields").click()
+    check_room_of_one_field(page)
+    following, previous = (page.get_by_role("button", name=f"{which} fields") for which in ("next", "previous"))
+    following.focus()
+    page.keyboard.press("Enter")
     expect(page.locator(".paging")).to_contain_text("fields 2 to 2 of 3")
     expect(page.locator(".large h4")).to_have_text("Field 2, e")
-    page.get_by_role("button", name="next fields").click()
+    page.keyboard.press("Enter")
     expect(page.locator(".paging")).to_contain_text("fields 3 to 3 of 3")
-    expect(page.get_by_role("button", name="next fields")).to_be_disabled()
-    page.get_by_role("button", name="previous fields").click()
-    page.get_by_role("button", name="previous fields").click()
+    expect(following).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(following).to_be_focused()
+    expect(page.locator(".paging")).to_contain_text("fields 3 to 3 of 3")
+    previous.click()
+    previous.click()
     expect(page.locator(".paging")).to_contain_text("fields 1 to 1 of 3")
     expect(run(page)).to_contain_text("RUN 3 ")
+
+
+def check_room_of_one_field(page: Page) -> None:
+    """One field alone takes two lines, and all the room."""
+    panel = page.locator(".panel").nth(2)
+    assert panel.locator(".columns div").all_inner_texts() == ["e\nr", "r²\nr³"]
+    room = panel.locator(".scroll").bounding_box()
+    assert panel.locator("canvas").bounding_box()["height"] > 0.8 * room["height"]
+    point_at(page, 2, channel=1, columns=2, row=36, column=3, side=32)  # 32 rows and the gap above: the second line
+    expect(page.locator(".readout span").first).to_have_text(re.compile(r"field 1, r³, row [345], column 4"))
 
 
 def test_labels_of_sixteen_elements_do_not_run_into_each_other(open_view: Callable[..., Page]) -> None:
@@ -257,17 +288,6 @@ def test_labels_of_sixteen_elements_do_not_run_into_each_other(open_view: Callab
         page.set_viewport_size({"width": width_px, "height": 900})
         page.wait_for_timeout(300)
         assert page.locator(".columns span").evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth)") == []
-
-
-def test_one_field_alone_takes_two_lines_and_the_room(open_view: Callable[..., Page]) -> None:
-    page = open_view("/?budget=1&layer=stage1.block1.conv1")
-    panel = page.locator(".panel").nth(2)
-
-    assert panel.locator(".columns div").all_inner_texts() == ["e\nr", "r²\nr³"]
-    room = panel.locator(".scroll").bounding_box()
-    assert panel.locator("canvas").bounding_box()["height"] > 0.8 * room["height"]
-    point_at(page, 2, channel=1, columns=2, row=36, column=3, side=32)  # 32 rows and the gap above: the second line
-    expect(page.locator(".readout span").first).to_have_text(re.compile(r"field 1, r³, row [345], column 4"))
 
 
 def test_weak_fields_become_visible_with_a_scale_of_their_own(open_view: Callable[..., Page]) -> None:
@@ -300,18 +320,6 @@ def strongest_pixels(page: Page) -> int:
           return total + found;
         }, 0)"""
     )
-
-
-def test_the_focus_stays_on_the_button_that_turns_pages(open_view: Callable[..., Page]) -> None:
-    page = open_view("/?budget=1&layer=stage1.block1.conv1")
-    following = page.get_by_role("button", name="next fields")
-    following.focus()
-    for fields in ("fields 2 to 2 of 3", "fields 3 to 3 of 3"):
-        page.keyboard.press("Enter")
-        expect(page.locator(".paging")).to_contain_text(fields)
-    page.keyboard.press("Enter")
-    expect(following).to_be_focused()
-    expect(page.locator(".paging")).to_contain_text("fields 3 to 3 of 3")
 
 
 def test_a_phone_shows_everything_within_its_width(open_view: Callable[..., Page]) -> None:

@@ -53,6 +53,12 @@ def logits(name: str, digits: Tensor) -> dict[str, Tensor]:
     return {turn: network(name)(pictures.rot90(times, (-2, -1))) for turn, times in TURNS.items()}
 
 
+@cache
+def answers_to_some(name: str) -> dict[str, Tensor]:
+    """Logits of each turn of `some_digits`."""
+    return logits(name, some_digits()[0])
+
+
 def test_the_manifest_lists_what_was_planned_and_every_file_is_beside_it() -> None:
     plans = {plan.name: plan for plan in PLANS}
     names = [entry.name for entry in shipped()]
@@ -79,15 +85,14 @@ def test_a_file_is_small_and_says_what_the_manifest_says(entry: Shipped) -> None
 
 @ENTRIES
 def test_accuracy_on_some_test_digits_is_that_of_the_manifest(entry: Shipped) -> None:
-    digits, labels = some_digits()
-    for turn, answers in logits(entry.name, digits).items():
-        accuracy = float((answers.argmax(1) == labels).double().mean())
+    for turn, answers in answers_to_some(entry.name).items():
+        accuracy = float((answers.argmax(1) == some_digits()[1]).double().mean())
         assert accuracy == pytest.approx(entry.figures["accuracy"][turn], abs=0.08), turn
 
 
 @ENTRIES
 def test_exact_networks_answer_all_turns_alike_and_others_do_not(entry: Shipped) -> None:
-    answers = logits(entry.name, some_digits()[0])
+    answers = answers_to_some(entry.name)
     differences = [float((answers[turn] - answers["identity"]).abs().max()) for turn in TURNS]
     agreement = torch.stack([answers[turn].argmax(1) == answers["identity"].argmax(1) for turn in TURNS]).all(0)
 
