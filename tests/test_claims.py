@@ -18,12 +18,13 @@ from explorer.reproduction.claims import (
     what_mending_shows,
     what_order_shows,
     what_parity_shows,
+    what_photographs_show,
     what_uniform_shows,
 )
 from explorer.reproduction.knight import Knight, KnightRun
 from explorer.reproduction.results import Results, Session, seed_run
 from explorer.reproduction.sides import NetworkSides, Side, Sides
-from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.reproduction.studies import BUDGETS, cifar10_studies, mnist_studies
 from explorer.training.metrics import TESTED, Epoch
 from explorer.training.recipe import Recipe
 
@@ -44,9 +45,11 @@ def epoch(number: int, percent: float, near: float) -> Epoch:
     return Epoch(number, number, None, None, 0.1, accuracy, angles, 0.9, {"logits": 0.1}, 1.0, 1.0)
 
 
-def results(cases: Mapping[str, Sequence[float]], *, near: float = 97.0, first: float = 50.0) -> Results:
+def results(
+    cases: Mapping[str, Sequence[float]], *, near: float = 97.0, first: float = 50.0, experiment: str = "mnist"
+) -> Results:
     """Runs whose accuracy at unseen turns is as given, in percent; one for each seed."""
-    found = Results("mnist", "quick")
+    found = Results(experiment, "quick")
     for case, percents in cases.items():
         for seed, percent in enumerate(percents):
             recipe = Recipe(seed=seed, start="run:abcd" if case.startswith("tuned/") else "")
@@ -84,6 +87,19 @@ def test_one_pixel_decides_where_errors_follow_theory(error_at_33: float, state:
     sides = (Side(32, False, 0.4), Side(33, True, error_at_33))
 
     assert one_pixel_decides(Sides((NetworkSides("p4-resnet18", "1 mod 8", sides),), ())).state == state
+
+
+def test_photographs_are_compared_group_by_group() -> None:
+    (_, study) = cifar10_studies(BUDGETS["cifar10"]["quick"])
+    runs = {"resnet44/p4-33": (50.0, 51.0, 52.0), "resnet44/p4-32": (40.0, 41.0, 42.0), "resnet44/p4m-33": (60.0,)}
+
+    said = what_photographs_show(results(runs), study)
+
+    assert said.startswith(
+        "Right at unseen turns, exact against approximate: p4: 51.0 % at 33 px, 41.0 % at 32 px (10.0"
+    )
+    assert "p4m" not in said
+    assert what_photographs_show(results({}), study) == NOT_RUN
 
 
 def test_unseen_turns_are_failed_where_the_interval_says_so() -> None:

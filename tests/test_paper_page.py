@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.reproduction import results as module
 from explorer.reproduction.results import VERSION, read_results, write_results
-from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.reproduction.studies import BUDGETS, Budget, Study, cifar10_studies, mnist_studies
 from tests.sentences import sentences
 from tests.test_claims import PAPER, results
 
@@ -86,6 +86,17 @@ def test_a_part_of_a_grid_is_said(folder: Path) -> None:
     assert re.search(r"Plain, 28 px<span class=\"ours\">not run</span>", table)
 
 
+def test_photographs_are_shown_with_what_was_not_run(folder: Path) -> None:
+    write_results(results({"resnet44/p4-33": (50.0, 51.0)}, experiment="cifar10"), folder / "cifar10-quick.json")
+
+    app = open_page()
+
+    assert not app.exception
+    assert "**ResNet-18**: not run." in words(app) and "--budget quick --only resnet44 --wait" in words(app)
+    table = tables(app)
+    assert re.search(r"p4, 33 px.*ours, 2 seeds", table, re.DOTALL) and "36 angles" not in table
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -114,11 +125,14 @@ def test_the_committed_results_show_the_first_two_claims() -> None:
 
 
 @pytest.mark.parametrize("budget", ["full", "quick"])
-def test_committed_results_are_of_the_recipes_that_the_command_runs(budget: str) -> None:
-    found = read_results(module.results_path("mnist", budget), "mnist")
+@pytest.mark.parametrize(("experiment", "studies_of"), [("mnist", mnist_studies), ("cifar10", cifar10_studies)])
+def test_committed_results_are_of_the_recipes_that_the_command_runs(
+    experiment: str, studies_of: Callable[[Budget], tuple[Study, ...]], budget: str
+) -> None:
+    found = read_results(module.results_path(experiment, budget), experiment)
     if found is None:
         return
-    for study in mnist_studies(BUDGETS["mnist"][budget]):
+    for study in studies_of(BUDGETS[experiment][budget]):
         for case in study.cases:
             for run in found.cases.get(case.key, {}).values():
                 assert run.recipe == module.comparable(case.seeded(run.seed).document())

@@ -1,15 +1,20 @@
 """What is run for which claim, and the authors' figures that it is compared with."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
+from explorer.exactness import Structure, predict
 from explorer.reproduction.authors import authors_case, authors_knight
 from explorer.reproduction.statistics import MEASURES
-from explorer.reproduction.studies import BUDGETS, cifar10_studies, mnist_studies
+from explorer.reproduction.studies import BUDGETS, Case, cifar10_studies, mnist_studies
+from models.build import serve
+from models.catalog import NetworkSpec
 
 FULL = mnist_studies(BUDGETS["mnist"]["full"])
 CASES = {case.key: case for study in FULL for case in study.cases}
+PHOTOGRAPHS = [case for study in cifar10_studies(BUDGETS["cifar10"]["full"]) for case in study.cases]
 
 # The paper's table as it is quoted everywhere: mean at the four turns, and over 36 angles.
 QUOTED = {
@@ -69,6 +74,18 @@ def test_full_budget_is_the_authors() -> None:
     assert (recipe.data, recipe.train_pictures, recipe.test_pictures) == ("mnist-swapped", 8000, 0)
     assert (recipe.epochs, recipe.batch_size, recipe.optimizer, recipe.learning_rate) == (50, 256, "adam", 0.01)
     assert (recipe.weight_decay, recipe.schedule, recipe.angles_every) == (1e-5, "step", 50)
+
+
+@cache
+def structure(network: NetworkSpec) -> Structure:
+    return Structure(serve(network), network.point_group)
+
+
+@pytest.mark.parametrize("case", [*CASES.values(), *PHOTOGRAPHS], ids=lambda case: case.key)
+def test_a_case_is_exact_where_theory_says_so(case: Case) -> None:
+    network, size_px = replace(case.recipe, minimum_width=True).network_spec(10), case.recipe.size_px
+
+    assert case.is_exact == (predict(structure(network), height_px=size_px, width_px=size_px).verdict == "exact")
 
 
 def test_photographs_have_the_authors_recipe() -> None:

@@ -160,6 +160,17 @@ def what_mending_shows(results: Results | None) -> str:
     )
 
 
+def what_photographs_show(results: Results | None, study: Study) -> str:
+    """For each group that was run at both sides: exact (33 px) against approximate (32 px) at unseen turns."""
+    said = []
+    for group in dict.fromkeys(case.key.rpartition("-")[0] for case in study.cases):
+        exact, approximate = (_values(results, f"{group}-{side}", "unseen") for side in (33, 32))
+        if exact and approximate:
+            more = _more(difference(exact, approximate), ("more", "fewer"))
+            said.append(f"{group.rpartition('/')[2]}: {_mean(exact)} at 33 px, {_mean(approximate)} at 32 px ({more})")
+    return f"Right at unseen turns, exact against approximate: {'; '.join(said)}." if said else NOT_RUN
+
+
 def what_order_shows(results: Results | None, study: Study) -> str:
     """Whether the networks come in the authors' order at every turn, where their order is clear."""
     if results is None:

@@ -236,7 +236,7 @@ def _colour_of_row(row: Row) -> str:
         return _PLAIN
     if recipe.subsampling == "symmetric":
         return _MENDED
-    return _EXACT if recipe.size_px % 2 == 0 else _APPROXIMATE
+    return _EXACT if row.case.is_exact else _APPROXIMATE
 
 
 def _add_dots(
