@@ -87,14 +87,14 @@ def chart_of(figure: Any, words: str) -> Chart:
 
 
 def provenance(found: Knight | Sides | Results | None) -> str:
-    """Where the runs come from, in one line: when, on what, with which versions."""
+    """Where the runs come from, in one line: on which days, on what, with which versions."""
     if found is None:
         return ""
-    parts = []
+    days: dict[str, list[str]] = {}
     for session in found.sessions:
         versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if name != "explorer")
-        parts.append(f"{session.date}, {session.hardware}, {versions}")
-    return "; ".join(dict.fromkeys(parts))
+        days.setdefault(f"{session.hardware}, {versions}", []).append(session.date)
+    return "; ".join(f"{', '.join(dict.fromkeys(dates))}, {where}" for where, dates in days.items())
 
 
 def has_runs(results: Results | None, study: Study) -> bool:
