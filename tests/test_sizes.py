@@ -127,13 +127,13 @@ def few() -> Range:
 
 def test_after_stop_nothing_is_measured_until_continue(measured_px: list[int]) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    app.session_state["stopped"] = few().identity
+    app.session_state["sizes-stopped"] = few().identity
     app.query_params.update(FEW)
     app.switch_page("explorer/pages/sizes.py").run()
     assert measured_px == []
     assert ":green[●] By theory 2 of 4 sizes are exact: **24, 26** px." in words(app)
 
-    app.button(key="stop-or-continue").click().run()
+    app.button(key="sizes-stop-or-continue").click().run()
     assert measured_px == [24, 25, 26, 27]
 
 

@@ -4,7 +4,6 @@ A run draws what is known and then measures for a moment; the next run draws aga
 a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
 """
 
-import time
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +15,7 @@ from explorer.pages.orbit_controls import View, controls
 from explorer.pages.orbit_links import links, open_what_was_asked_for
 from explorer.pages.orbit_plots import LOGITS, polar_plots, shifts, turned_picture
 from explorer.pages.shared import expected_errors, steady
-
-_BETWEEN_UPDATES_S = 0.2
+from explorer.pages.work_bar import is_stopped, telling, work_bar
 
 
 def page() -> None:
@@ -41,8 +39,8 @@ def page() -> None:
         progress = _progress(status, work)
         _draw(live, work)
         st.session_state["orbit-drawn"] = repr(view)
-        if work.left and not _is_stopped(work):
-            _measure(live, work, progress)
+        if work.left and not is_stopped("orbit", _subject(work)):
+            live.measure_some(work, telling(progress, _state(work)))
             st.rerun()
 
 
@@ -51,19 +49,6 @@ def _computing() -> ModuleType:
     from explorer.pages import orbit_live
 
     return orbit_live
-
-
-def _measure(live: ModuleType, work: Any, place: DeltaGenerator) -> None:
-    """Measure for a moment; each message lets Streamlit end the run."""
-    last_s = 0.0
-
-    def progress(fraction: float) -> None:
-        nonlocal last_s
-        if time.monotonic() - last_s > _BETWEEN_UPDATES_S:
-            last_s = time.monotonic()
-            place.progress(min(fraction, 1.0), text=_state(work))
-
-    live.measure_some(work, progress)
 
 
 def _layer_control(live: ModuleType, view: View) -> tuple[str, str]:
@@ -94,26 +79,14 @@ def _layer_control(live: ModuleType, view: View) -> tuple[str, str]:
 
 
 def _progress(status: DeltaGenerator, work: Any) -> DeltaGenerator:
-    """The progress bar with Stop or Continue beside it; one line when all is measured."""
-    if not work.left:
-        count = len(work.view.pictures)
-        done = status.container(key="orbit-done")
-        done.caption(f"All transforms are measured, on {count} picture{'s' * (count > 1)}.")
-        return status
-    is_stopped = _is_stopped(work)
-    with status.container(horizontal=True, vertical_alignment="center"):
-        progress = st.empty()
-        progress.progress(work.fraction, text=f"Stopped: {_state(work)}" if is_stopped else _state(work))
-        label, icon = ("Continue", "play_arrow") if is_stopped else ("Stop", "stop")
-        st.button(
-            label,
-            key="orbit-stop-or-continue",
-            icon=f":material/{icon}:",
-            on_click=_set_stopped,
-            args=(None if is_stopped else _subject(work),),
-            help="What was measured is kept.",
-        )
-    return progress
+    """The progress bar, or one line when all is measured."""
+    if work.left:
+        with status.container():
+            return work_bar("orbit", _subject(work), work.fraction, _state(work))
+    count = len(work.view.pictures)
+    done = status.container(key="orbit-done")
+    done.caption(f"All transforms are measured, on {count} picture{'s' * (count > 1)}.")
+    return status
 
 
 def _state(work: Any) -> str:
@@ -122,15 +95,6 @@ def _state(work: Any) -> str:
 
 def _subject(work: Any) -> str:
     return repr((work.view, work.layer, work.shift_layer))
-
-
-def _is_stopped(work: Any) -> bool:
-    """Whether the visitor stopped this very work; any change goes on measuring."""
-    return bool(st.session_state.get("orbit-stopped") == _subject(work))
-
-
-def _set_stopped(subject: str | None) -> None:
-    st.session_state["orbit-stopped"] = subject
 
 
 def _draw(live: ModuleType, work: Any) -> None:

@@ -4,7 +4,6 @@ A run draws what is known and then measures for a moment; the next run draws aga
 a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
 """
 
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +17,9 @@ from explorer.pages.look_sheet import Chart
 from explorer.pages.sampling_view import reasons_popover
 from explorer.pages.shared import expected_errors, settings, steady
 from explorer.pages.sizes_controls import Range, controls
+from explorer.pages.work_bar import is_stopped, telling, work_bar
 
 _LOOK = Path(__file__).with_name("look.py")
-_BETWEEN_UPDATES_S = 0.2
 _SIGNS = {"exact": "● exact", "broken": "✕ breaks", "undecided": "△ undecided"}
 
 
@@ -39,8 +38,8 @@ def page() -> None:
         status.empty()
         progress = _draw(view, live, report)
         st.session_state["sizes-drawn"] = view.identity
-        if report.state and not _is_stopped(view):
-            _measure(live, series, progress, report.state)
+        if report.state and not is_stopped("sizes", view.identity):
+            live.measure_some(series, telling(progress, report.state))
             st.rerun()
     status.empty()
 
@@ -50,19 +49,6 @@ def _computing() -> ModuleType:
     from explorer.pages import sizes_live
 
     return sizes_live
-
-
-def _measure(live: ModuleType, series: Any, place: DeltaGenerator, state: str) -> None:
-    """Measure for a moment; each message lets Streamlit end the run."""
-    last_s = 0.0
-
-    def progress(fraction: float) -> None:
-        nonlocal last_s
-        if time.monotonic() - last_s > _BETWEEN_UPDATES_S:
-            last_s = time.monotonic()
-            place.progress(min(fraction, 1.0), text=state)
-
-    live.measure_some(series, progress)
 
 
 # --------------------------------------------------------------------------------------------------------------- parts
@@ -100,35 +86,13 @@ def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
 
 
 def _work(view: Range, report: Any) -> DeltaGenerator:
-    """The progress bar with Stop or Continue beside it, or nothing when all is measured."""
-    place = steady("sizes-work", height_rem=3)
-    if not report.state:
-        with place, st.container(key="all-measured"):
+    """The progress bar, or one line when all is measured."""
+    with steady("sizes-work", height_rem=3):
+        if report.state:
+            return work_bar("sizes", view.identity, report.done, report.state)
+        with st.container(key="all-measured"):
             st.caption("All sizes are measured.")
-        return st.empty()
-    is_stopped = _is_stopped(view)
-    with place, st.container(horizontal=True, vertical_alignment="center"):
-        progress = st.empty()
-        progress.progress(report.done, text=f"Stopped: {report.state}" if is_stopped else report.state)
-        label, icon = ("Continue", "play_arrow") if is_stopped else ("Stop", "stop")
-        st.button(
-            label,
-            key="stop-or-continue",
-            icon=f":material/{icon}:",
-            on_click=_set_stopped,
-            args=(None if is_stopped else view.identity,),
-            help="What was measured is kept.",
-        )
-    return progress
-
-
-def _is_stopped(view: Range) -> bool:
-    """Whether the visitor stopped this very range; any change goes on measuring."""
-    return bool(st.session_state.get("stopped") == view.identity)
-
-
-def _set_stopped(identity: str | None) -> None:
-    st.session_state["stopped"] = identity
+    return st.empty()
 
 
 def _chart(chart: Chart, key: str, file_name: str) -> None:
