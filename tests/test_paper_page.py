@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -70,6 +72,7 @@ def test_results_are_shown_beside_the_authors(folder: Path) -> None:
     assert not app.exception
     assert "**Seen.** On turns that it has not seen, the exact network is right for 97.7 % of the digits" in words(app)
     assert "python -m explorer reproduce mnist --budget full --wait" in words(app)  # the authors' split was not run
+    assert "3 seeds, 12 epochs on all training pictures of mnist-12k, tested on all" in words(app)
     table = tables(app)
     assert "authors, 100 runs" in table and "97.7 ± 0.2" in table
     assert re.search(r"Approximate, 29 px.*ours, 3 seeds.*−0\.6", table, re.DOTALL)  # 70.3 less their 70.9
@@ -120,8 +123,44 @@ def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sen
 def test_the_committed_results_show_the_first_two_claims() -> None:
     shown = words(open_page())
 
-    assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 do", shown)
+    assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 ", shown)
     assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
+
+
+def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
+    write_results(results(PAPER), folder / "mnist-quick.json")
+    begun = results({"upright/exact-28": (97.0,)}, budget="full")
+    write_results(begun, folder / "mnist.json")
+
+    app = open_page()
+
+    assert app.segmented_control(key="paper-budget").value == "quick"
+    assert "**Seen.** On turns that it has not seen" in words(app)
+    app.segmented_control(key="paper-budget").set_value("full").run()
+    assert "Not complete: approximate-27 and approximate-29 not run yet." in words(app)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"budget": "huge"}, "mnist-quick.json is of a budget 'huge' that is not known"),
+        ({"cases": {"upright/exact-28": {"epochs": 3}}}, "has runs of upright/exact-28 with epochs 3 and not 12"),
+    ],
+)
+def test_runs_of_another_recipe_or_budget_are_not_shown(folder: Path, changed: dict[str, Any], sentence: str) -> None:
+    found = results(PAPER)
+    if "budget" in changed:
+        found = replace(found, budget=changed["budget"])
+    for case, fields in changed.get("cases", {}).items():
+        for run in found.cases[case].values():
+            run.recipe.update(fields)
+    write_results(found, folder / "mnist-quick.json")
+
+    app = open_page()
+
+    assert not app.exception
+    assert [sentence in error for error in sentences(app)] == [True]
+    assert "python -m explorer reproduce mnist" in words(app)
 
 
 @pytest.mark.parametrize("budget", ["full", "quick"])
@@ -159,9 +198,10 @@ def test_links_open_what_they_say(folder: Path) -> None:
         shutil.copy(ROOT / "assets" / "results" / f"{name}.json", folder)
     turned = {case.replace("upright", "turned-20"): values for case, values in PAPER.items()}
     write_results(results({**PAPER, **turned, "mended/29": (97.0,)}), folder / "mnist-quick.json")
+    write_results(results({"resnet44/p4-33": (50.0,)}, experiment="cifar10"), folder / "cifar10-quick.json")
     links = {(link.proto.page, link.proto.query_string) for link in open_page().get("page_link")}
 
-    assert len(links) >= 9
+    assert len(links) >= 10
     for page, query in sorted(links):
         app = AppTest.from_string(CONTROLS[page], default_timeout=60)
         wanted = {key: value for key, [value] in parse_qs(query).items()}

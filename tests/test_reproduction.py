@@ -53,7 +53,7 @@ def queued(tmp_path: Path) -> list[str]:
 def test_a_part_of_the_grid_is_queued(call: Call, tmp_path: Path) -> None:
     status, out, err = call("mnist", "--seeds", "2", "--only", "mended, upright/plain-28")
 
-    assert (status, err) == (0, "0 runs are finished, 0 train, 6 wait.\n")
+    assert (status, err) == (0, "Runs finished: 0; training: 0; waiting: 6.\n")
     assert queued(tmp_path) == [
         f"{case} seed {seed}" for case in ("mended/27", "mended/29", "upright/plain-28") for seed in (0, 1)
     ]
@@ -128,11 +128,13 @@ def test_an_interrupted_wait_says_how_to_go_on(call: Call, monkeypatch: pytest.M
 
 
 def test_json_is_one_document_with_ours_and_theirs(call: Call, tmp_path: Path) -> None:
-    write_results(results(PAPER), tmp_path / "mine.json")
+    other = results(PAPER)
+    other.cases["upright/exact-28"][0].recipe["epochs"] = 3
+    write_results(other, tmp_path / "mine.json")
 
     # The results are of other recipes than the budget's: they are refused, not mixed with.
     status, out, err = call("mnist", "--only", "upright", "--to", str(tmp_path / "mine.json"), "--json")
-    assert (status, out) == (2, "") and "remove it, or name another file with --to." in err
+    assert (status, out) == (2, "") and "with epochs 3 and not 12: remove it and run python -m explorer" in err
 
     status, out, _ = call("mnist", "--only", "upright", "--json")
     rows = {row["case"]: row for row in json.loads(out)["rows"]}

@@ -90,7 +90,7 @@ def test_another_version_is_one_sentence_with_what_to_run(tmp_path: Path) -> Non
     document = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**document, "version": VERSION + 1}), encoding="utf-8")
 
-    with pytest.raises(ResultsError, match=r"another version .* run python -m explorer reproduce mnist --wait\.$"):
+    with pytest.raises(ResultsError, match=r"another version .* reproduce mnist --budget full --wait\.$"):
         read_results(path, "mnist")
 
 

@@ -97,3 +97,17 @@ def test_angles_are_found_by_their_degrees() -> None:
     assert percent_of(epoch, "angle40") == pytest.approx(4.0)
     assert percent_of(epoch, "angles") == pytest.approx(17.5)
     assert percent_of(an_epoch(), "angles") is None and percent_of(an_epoch(), "angle40") is None
+
+
+@pytest.mark.parametrize(("seeds", "lowest", "highest"), [(3, 0.76, 0.86), (5, 0.84, 0.92)])
+def test_intervals_of_few_seeds_hold_the_truth_less_often_than_they_say(
+    seeds: int, lowest: float, highest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Paper page has it: about eight of ten with three seeds, nine of ten with five."""
+    monkeypatch.setattr("explorer.reproduction.statistics.RESAMPLES", 1000)
+    draws = np.random.default_rng(3).normal(0.0, 1.0, (1500, 2, seeds))
+    found = [difference(tuple(first), tuple(second)) for first, second in draws]
+
+    covered = sum(each.low <= 0.0 <= each.high for each in found if each.low is not None and each.high is not None)
+
+    assert lowest < covered / len(draws) < highest

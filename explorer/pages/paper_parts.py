@@ -1,5 +1,6 @@
 """Parts of the Paper page: texts, charts beside each other, tables, and the foot with links and the command."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -10,10 +11,9 @@ from explorer.pages.paper_tables import figures_table
 from explorer.reproduction import figures
 from explorer.reproduction.claims import NOT_SEEN, OPEN, SEEN, Finding
 from explorer.reproduction.results import Results
-from explorer.reproduction.statistics import MEASURES
 from explorer.reproduction.studies import Study
 from explorer.reproduction.tables import rows_of
-from explorer.training.metrics import TURNS
+from explorer.training.recipe import Recipe
 
 Link = tuple[str, str, dict[str, str]]  # page, label, parameters
 
@@ -40,31 +40,52 @@ def text(markdown: str) -> None:
         st.markdown(markdown)
 
 
-def not_run(command: str) -> None:
-    """Nothing to show: what to run."""
+def not_run(command: str, *, lasting: str) -> None:
+    """Nothing to show: what to run, and how long it takes."""
     with st.container(width=_READABLE_PX):
-        st.info("Not run yet. This command does it, and this page shows what it writes:", icon=":material/terminal:")
+        st.info(
+            f"Not run yet. This command does it in {lasting}, and this page shows what it writes:",
+            icon=":material/terminal:",
+        )
         st.code(command, language="bash", wrap_lines=True)
 
 
-def comparison(results: Results, study: Study, key: str, words: str, *, measures: tuple[str, ...] = TURNS) -> None:
-    """Dots at the turns, accuracy on a circle beside them, and the table below."""
-    rotation = study.cases[0].recipe.rotations
-    mean_deg, sd_deg = (rotation.mean_deg, rotation.sd_deg) if rotation.kind == "normal" else (None, 0.0)
+def turns_and_circle(results: Results, study: Study, key: str, words: str) -> None:
+    """Accuracy at the quarter turns, and at 36 angles on a circle beside it."""
     left, right = st.columns([3, 2])
     with left:
-        titles = ", ".join(MEASURES[name] for name in measures)
-        chart = figures.turns(results, study, measures=measures)
-        draw_chart(chart_of(chart, f"Accuracy of four networks ({titles}). {words}"), key=f"{key}-turns")
+        chart = chart_of(figures.turns(results, study), f"Accuracy of four networks at the quarter turns. {words}")
+        draw_chart(chart, key=f"{key}-turns")
     with right:
-        circle = figures.by_angle(results, study, mean_deg=mean_deg, sd_deg=sd_deg)
-        draw_chart(chart_of(circle, f"Accuracy of four networks at 36 angles. {words}"), key=f"{key}-circle")
+        _circle(results, study, key, words)
+
+
+def lines_and_circle(results: Results, study: Study, key: str, words: str) -> None:
+    """Accuracy at 40° and over all angles, each on an axis that shows small differences, and the circle beside it."""
+    rows = list(rows_of(results, [study]))
+    left, right = st.columns([3, 2])
+    with left:
+        for measure, title in (("angle40", "At 40°"), ("angles", "Over all 36 angles")):
+            st.markdown(f"**{title}**")
+            chart = figures.rows_on_a_line(rows, measure, is_close=True)
+            draw_chart(chart_of(chart, f"Accuracy of four networks: {title}. {words}"), key=f"{key}-{measure}")
+    with right:
+        _circle(results, study, key, words)
+
+
+def _circle(results: Results, study: Study, key: str, words: str) -> None:
+    rotation = study.cases[0].recipe.rotations
+    mean_deg, sd_deg = (rotation.mean_deg, rotation.sd_deg) if rotation.kind == "normal" else (None, 0.0)
+    circle = figures.by_angle(results, study, mean_deg=mean_deg, sd_deg=sd_deg)
+    draw_chart(chart_of(circle, f"Accuracy of four networks at 36 angles. {words}"), key=f"{key}-circle")
 
 
 def table(results: Results, study: Study) -> None:
     """Ours, the authors' and the difference."""
-    caption = f"{study.title}: accuracy (%), mean ± standard deviation over seeds"
-    st.html(figures_table(list(rows_of(results, [study])), caption))
+    rows = list(rows_of(results, [study]))
+    st.html(figures_table(rows, f"{study.title}: accuracy (%), mean ± standard deviation over seeds"))
+    if any(row.has_authors for row in rows):
+        st.caption("Difference: ours less the authors', in points. [Why they differ](#differences)")
 
 
 def foot(command: str, made: str, *links: Link) -> None:
@@ -85,12 +106,35 @@ def foot(command: str, made: str, *links: Link) -> None:
     st.caption(made)
 
 
-def foot_of_digits(results: Results, study: Study, only: str, *links: Link, seeds: int = 3) -> None:
+def foot_of_digits(results: Results, studies: Sequence[Study], *links: Link, seeds: int = 3) -> None:
     """`foot` for runs on digits."""
-    foot(mnist_command(results, only, seeds=seeds), made_how(results, study), *links)
+    only = ",".join(study.name for study in studies)
+    foot(mnist_command(results, only, seeds=seeds), made_how(results, *studies), *links)
+
+
+def training_of(recipe: Recipe) -> dict[str, str]:
+    """The controls of the Train page that a recipe is trained with, all but its network."""
+    rotation = recipe.rotations
+    normal = {"mean": f"{rotation.mean_deg:g}", "sd": f"{rotation.sd_deg:g}"} if rotation.kind == "normal" else {}
+    fields = {
+        "data": recipe.data,
+        "pictures": recipe.train_pictures,
+        "tested": recipe.test_pictures,
+        "turned": rotation.kind,
+        **normal,
+        "epochs": recipe.epochs,
+        "batch": recipe.batch_size,
+        "peak": recipe.learning_rate,
+        "decay": recipe.weight_decay,
+        "schedule": recipe.schedule,
+        "augmentation": recipe.augmentation,
+        "precision": recipe.precision,
+        "angles": recipe.angles_every,
+    }
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
 
 
 def mnist_command(results: Results | None, only: str, *, seeds: int = 3) -> str:
-    """What runs these studies in the budget that is shown."""
-    budget = "full" if results is None else results.budget
+    """What runs these studies in the budget that is shown; in the quick one if none is."""
+    budget = "quick" if results is None else results.budget
     return f"python -m explorer reproduce mnist --budget {budget} --seeds {seeds} --only {only} --wait"

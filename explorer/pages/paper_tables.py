@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from explorer.reproduction.authors import AuthorsFigure
-from explorer.reproduction.claims import power
+from explorer.reproduction.claims import lower_bound, upper_bound
 from explorer.reproduction.sides import Sides
 from explorer.reproduction.statistics import MEASURES, Summary
 from explorer.reproduction.tables import NOT_RUN, Cell, Row, signed
@@ -43,8 +43,8 @@ def sides_table(sides: Sides) -> str:
             network.condition,
             _listed([side.size_px for side in exact]),
             f"{network.sides[0].size_px} to {network.sides[-1].size_px}",
-            f"at most {power(max(side.error for side in exact))}",
-            f"at least {min(side.error for side in others):.1f}",
+            f"at most {upper_bound(max(side.error for side in exact))}",
+            f"at least {lower_bound(min(side.error for side in others))}",
         )
         texts = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         body.append(f'<tr><th scope="row">{escape(network.network)}</th>{texts}</tr>')

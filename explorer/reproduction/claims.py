@@ -1,11 +1,12 @@
 """What our runs say of each claim, in sentences with numbers, and whether the claim is seen in them.
 
-A claim is seen where the bootstrap interval of the difference lies on its side of zero; nothing is claimed from fewer
-than three seeds.
+A claim about accuracy is seen where the bootstrap intervals of the differences lie on their side of zero; nothing is
+claimed from fewer than three seeds.
 """
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from explorer.reproduction.authors import AuthorsCase
@@ -22,6 +23,13 @@ NOT_RUN = "Not run yet."
 _NAMED = 3  # exceptions in one sentence
 _FAR = 100.0  # errors that theory tells apart are further apart than this factor
 _TURN_TITLES = dict(zip(TURNS, ("0°", "90°", "180°", "270°"), strict=True))
+_PARITY = {
+    "parity/resized-30": "resampled but even (30 px)",
+    "parity/cut-27": "not resampled but odd (cut to 27 px)",
+    "parity/padded-29": "not resampled but odd (padded to 29 px)",
+    "parity/padded-30": "not resampled and even (padded to 30 px)",
+    "parity/padded-32": "not resampled and even (padded to 32 px)",
+}
 
 
 @dataclass(frozen=True)
@@ -38,21 +46,28 @@ class Finding:
 
 def learns_to_break(knight: Knight | None) -> Finding:
     """Claim 1: at 32 px every seed learns to tell the knight from its turn, at 33 px none."""
-    if knight is None:
+    runs = () if knight is None else knight.runs
+    by_size = {size_px: [run for run in runs if run.size_px == size_px] for size_px in SIZES_PX}
+    if not all(by_size.values()):
         return Finding(OPEN, NOT_RUN)
-    by_size = {size_px: [run for run in knight.runs if run.size_px == size_px] for size_px in SIZES_PX}
-    broken = {size_px: sum(run.verdict == "broken" for run in runs) for size_px, runs in by_size.items()}
-    lowest = {size_px: summarise([run.lowest for run in runs]).mean for size_px, runs in by_size.items()}
+    broken = {size_px: sum(run.verdict == "broken" for run in found) for size_px, found in by_size.items()}
+    lowest = {size_px: summarise([run.lowest for run in found]).mean for size_px, found in by_size.items()}
     approximate_px, exact_px = SIZES_PX
-    count = len(by_size[approximate_px])
-    is_seen = broken[approximate_px] == count and broken[exact_px] == 0
+    is_seen = broken[approximate_px] == len(by_size[approximate_px]) and broken[exact_px] == 0
     is_enough = min(map(len, by_size.values())) >= LEAST_VALUES
+    parts = []
+    for size_px, found in by_size.items():
+        loss = f"the loss falls to {lowest[size_px]:.3f} on average"
+        if not broken[size_px]:
+            loss = f"the loss stays at {lowest[size_px]:.4f}; a guess has ln 2 = {math.log(2):.4f}"
+        parts.append(
+            f"At {size_px} px {broken[size_px]} of {len(found)} trainings tell the knight from its turn: {loss}"
+        )
     return Finding(
         (SEEN if is_seen else NOT_SEEN) if is_enough else OPEN,
-        f"At {approximate_px} px {broken[approximate_px]} of {count} trainings tell the knight from its quarter turn: "
-        f"the loss falls to {lowest[approximate_px]:.3f} on average. At {exact_px} px {broken[exact_px]} of "
-        f"{len(by_size[exact_px])} do: the loss stays at {lowest[exact_px]:.4f}, which is ln 2, a guess.",
-        f"Loss {lowest[approximate_px]:.3f} at {approximate_px} px, ln 2 (a guess) at {exact_px} px.",
+        f"{'. '.join(parts)}.",
+        f"A loss of {lowest[approximate_px]:.3f} at {approximate_px} px and of {lowest[exact_px]:.3f} at {exact_px} "
+        f"px; a guess has {math.log(2):.3f}.",
     )
 
 
@@ -62,22 +77,22 @@ def one_pixel_decides(sides: Sides | None) -> Finding:
         return Finding(OPEN, NOT_RUN)
     exact = [side.error for network in sides.networks for side in network.sides if side.is_exact]
     others = [side.error for network in sides.networks for side in network.sides if not side.is_exact]
-    is_seen = _FAR * max(exact) < min(others)
+    largest, smallest = upper_bound(max(exact)), lower_bound(min(others))
     return Finding(
-        SEEN if is_seen else NOT_SEEN,
+        SEEN if _FAR * max(exact) < min(others) else NOT_SEEN,
         f"Measured for {len(sides.networks)} networks at {len(exact) + len(others)} sizes: the error is at most "
-        f"{power(max(exact))} at the {len(exact)} sizes that theory calls exact, and at least "
-        f"{min(others):.1f} at the {len(others)} others.",
-        f"Error at most {power(max(exact))} at exact sizes, at least {min(others):.1f} at all others.",
+        f"{largest} at the {len(exact)} sizes that theory calls exact, and at least {smallest} at the {len(others)} "
+        "others.",
+        f"A relative error of at most {largest} at exact sizes, of at least {smallest} at all others.",
     )
 
 
 def fails_unseen_turns(results: Results | None) -> Finding:
     """Claim 3: on turns that training did not show, the approximate networks fall behind the exact one."""
     exact = _values(results, "upright/exact-28", "unseen")
-    others = {side: _values(results, f"upright/approximate-{side}", "unseen") for side in SIDES_PX}
+    others = _by_side(results, "upright/approximate", "unseen")
     if not exact or not all(others.values()):
-        return Finding(OPEN, NOT_RUN)
+        return Finding(OPEN, _missing(results, "upright"))
     behind = {side: difference(exact, values) for side, values in others.items()}
     parts = " and ".join(
         f"{_mean(values)} at {side} px ({_more(behind[side], ('fewer', 'more'))})" for side, values in others.items()
@@ -92,24 +107,19 @@ def fails_unseen_turns(results: Results | None) -> Finding:
 
 
 def relaxes_its_constraint(results: Results | None, study: str = "turned-20") -> Finding:
-    """Claim 4: near the training's angles the approximate networks match or beat the exact one, and pay elsewhere.
+    """Claim 4: near the training's angles both approximate networks beat the exact one, and pay for it elsewhere.
 
     study: one whose training turns digits by 45° and so much more or less.
     """
-    near = _differences(results, study, "angle40")
-    around = _differences(results, study, "angles")
-    if not near or not around:
-        return Finding(OPEN, NOT_RUN)
-    smallest, largest = (min(found.values(), key=lambda each: each.mean) for found in (near, around))
-    words = ("more", "fewer")
-    several = len(near) > 1
-    which = "networks get at least" if several else f"network at {next(iter(near))} px gets"
+    near, around = (_differences(results, study, measure) for measure in ("angle40", "angles"))
+    if len(near) < len(SIDES_PX) or len(around) < len(SIDES_PX):
+        return Finding(OPEN, _missing(results, study))
+    gains_and_pays = [each.sign for each in near.values()] + [-each.sign for each in around.values()]
     return Finding(
-        _state([each.sign for each in near.values()]),
-        f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate {which} "
-        f"{_more(smallest, words)} right than the exact one at 40°, among the angles of training, and "
-        f"{'up to ' if several else ''}{_more(largest, words)} over all 36 angles.",
-        f"Against the exact network {signed(smallest.mean)} points near the angles of training, {signed(largest.mean)} "
+        _state(gains_and_pays),
+        f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate networks differ from the "
+        f"exact one at 40°, among the angles of training, by {_each(near)}, and over all 36 angles by {_each(around)}.",
+        f"Against the exact network {_means(near)} points at 40°, among the angles of training, and {_means(around)} "
         "over all angles.",
     )
 
@@ -117,58 +127,74 @@ def relaxes_its_constraint(results: Results | None, study: str = "turned-20") ->
 # ------------------------------------------------------------------------------------------------- beyond the claims
 
 
+def what_upright_shows(results: Results | None) -> str:
+    """How far ahead at 40° the approximate networks are without having been shown any turn; empty if not run."""
+    found = _differences(results, "upright", "angle40")
+    if len(found) < len(SIDES_PX):
+        return ""
+    return f"Trained upright, without any turn, they differ from it at 40° by {_each(found)}."
+
+
 def what_uniform_shows(results: Results | None) -> str:
     """Whether anything is left to gain or to lose where training shows every angle."""
     found = _differences(results, "uniform", "angles")
     if not found:
         return "Training at all angles: not run yet."
-    said = " and ".join(f"{_signed(each)} at {side} px" for side, each in found.items())
-    return f"Trained at all angles, the approximate networks differ from the exact one over 36 angles by {said}."
+    return (
+        f"Trained at all angles, the approximate networks differ from the exact one over 36 angles by {_each(found)}."
+    )
 
 
 def what_parity_shows(results: Results | None) -> str:
     """Whether resampling or the odd side makes the difference: each against the exact network on unseen turns."""
     base = _values(results, "upright/exact-28", "unseen")
-    cases = {
-        "resampled but even (30 px)": _values(results, "parity/resized-30", "unseen"),
-        "not resampled but odd (padded to 29 px)": _values(results, "parity/padded-29", "unseen"),
-        "neither (padded to 30 px)": _values(results, "parity/padded-30", "unseen"),
-    }
-    if not base or not all(cases.values()):
-        return NOT_RUN
-    said = "; ".join(f"{name}: {_signed(difference(values, base))}" for name, values in cases.items())
-    return f"Unseen turns, against the exact network at 28 px: {said}."
+    cases = {title: _values(results, key, "unseen") for key, title in _PARITY.items()}
+    said = [f"{title} {_signed(difference(values, base))}" for title, values in cases.items() if values and base]
+    return f"Unseen turns, against the exact network at 28 px: {'; '.join(said)}." if said else NOT_RUN
 
 
 def what_mending_shows(results: Results | None) -> str:
-    """What symmetric subsampling gives at an odd side, from the start and after training, before and after tuning."""
-    broken = _values(results, "upright/approximate-29", "unseen")
-    mended = _values(results, "mended/29", "unseen")
-    at_once = () if results is None else results.percents("tuned/29", "unseen", first=True)
-    tuned = _values(results, "tuned/29", "unseen")
-    if not broken or not mended:
+    """What symmetric subsampling gives at 29 px, and costs upright: from the start, and mended after training."""
+    broken, mended, tuned = ("upright/approximate-29", "mended/29", "tuned/29")
+    unseen = {case: _values(results, case, "unseen") for case in (broken, mended, tuned)}
+    upright = {case: _values(results, case, "identity") for case in (broken, mended, tuned)}
+    if results is None or not unseen[broken] or not unseen[mended]:
         return NOT_RUN
+    words = ("more", "fewer")
     sentence = (
-        f"At 29 px, unseen turns: {_mean(broken)} as published, {_mean(mended)} trained with symmetric subsampling "
-        f"({_more(difference(mended, broken), ('more', 'fewer'))})."
+        f"At 29 px, unseen turns: {_mean(unseen[broken])} as published, {_mean(unseen[mended])} trained with symmetric "
+        f"subsampling ({_more(difference(unseen[mended], unseen[broken]), words)}); upright "
+        f"{_mean(upright[broken])} and {_mean(upright[mended])} "
+        f"({_more(difference(upright[mended], upright[broken]), words)})."
     )
-    if not tuned or not at_once:
+    at_once = results.percents(tuned, "unseen", first=True)
+    if not unseen[tuned] or not at_once:
         return f"{sentence} Mending after training: not run yet."
+    epochs = next(iter(results.cases[tuned].values())).final.epoch
     return (
-        f"{sentence} Mended after training, the same weights give {_mean(at_once)} at once and {_mean(tuned)} after "
-        "fine-tuning on upright digits alone."
+        f"{sentence} Mended after training, the published weights give {_mean(at_once)} at unseen turns at once, and "
+        f"{_mean(unseen[tuned])} after {epochs} more epoch{'s' * (epochs > 1)} of upright digits "
+        f"({_more(difference(unseen[tuned], unseen[broken]), words)} than as published); upright "
+        f"{_mean(upright[tuned])}."
     )
 
 
 def what_photographs_show(results: Results | None, study: Study) -> str:
-    """For each group that was run at both sides: exact (33 px) against approximate (32 px) at unseen turns."""
+    """For each group that was run at both sides: the approximate network against the exact one."""
     said = []
-    for group in dict.fromkeys(case.key.rpartition("-")[0] for case in study.cases):
-        exact, approximate = (_values(results, f"{group}-{side}", "unseen") for side in (33, 32))
-        if exact and approximate:
-            more = _more(difference(exact, approximate), ("more", "fewer"))
-            said.append(f"{group.rpartition('/')[2]}: {_mean(exact)} at 33 px, {_mean(approximate)} at 32 px ({more})")
-    return f"Right at unseen turns, exact against approximate: {'; '.join(said)}." if said else NOT_RUN
+    for group, grouped in itertools.groupby(study.cases, lambda case: case.key.rpartition("-")[0]):
+        cases = sorted(grouped, key=lambda case: case.is_exact)
+        if [case.is_exact for case in cases] != [False, True]:  # plain networks are never exact
+            continue
+        upright, unseen = ([_values(results, case.key, name) for case in cases] for name in ("identity", "unseen"))
+        if not all(upright):
+            continue
+        sides = " against ".join(f"{case.recipe.size_px} px" for case in cases)
+        name = group.rpartition("/")[2]
+        said.append(
+            f"{name}, {sides}: {_signed(difference(*upright))} upright, {_signed(difference(*unseen))} at unseen turns"
+        )
+    return f"Approximate against exact. {'; '.join(said)}." if said else NOT_RUN
 
 
 def what_order_shows(results: Results | None, study: Study) -> str:
@@ -176,22 +202,23 @@ def what_order_shows(results: Results | None, study: Study) -> str:
     if results is None:
         return NOT_RUN
     authors = {case.key: case.authors for case in study.cases if case.authors is not None}
-    clear, agreeing, against = 0, 0, list[str]()
+    count, agreeing, certain, against = 0, 0, 0, list[str]()
     for turn, (first, second) in itertools.product(TURNS, itertools.combinations(authors, 2)):
         expected = _clear_order(authors[first], authors[second], turn)
         ours = results.percents(first, turn), results.percents(second, turn)
         if not expected or min(map(len, ours)) < LEAST_VALUES:
             continue
-        clear += 1
-        mean = difference(*ours).mean
-        agreeing += mean * expected > 0
-        if mean * expected <= 0:
+        found = difference(*ours)
+        count += 1
+        agreeing += found.mean * expected > 0
+        certain += found.sign == expected
+        if found.mean * expected <= 0:
             against.append(f"{_name(study, first)} and {_name(study, second)} at {_TURN_TITLES[turn]}")
-    if not clear:
+    if not count:
         return "Which network is ahead at which turn is said from three seeds on."
     sentence = (
-        f"Of the {clear} pairs of networks and turns that the authors' runs tell apart by more than a standard "
-        f"deviation, {agreeing} come in the same order here"
+        f"Of the {count} pairs of networks and turns that the authors' runs tell apart by more than a standard "
+        f"deviation, {agreeing} come in the same order here, {certain} of them with an interval that leaves out zero"
     )
     if not against:
         return f"{sentence}."
@@ -206,11 +233,22 @@ def _values(results: Results | None, case: str, measure: str) -> tuple[float, ..
     return () if results is None else results.percents(case, measure)
 
 
+def _by_side(results: Results | None, case: str, measure: str) -> dict[int, tuple[float, ...]]:
+    return {side: _values(results, f"{case}-{side}", measure) for side in SIDES_PX}
+
+
 def _differences(results: Results | None, study: str, measure: str) -> dict[int, Difference]:
     """Approximate less exact, by the side of the approximate network: 27 and 29 px, as far as they were run."""
     exact = _values(results, f"{study}/exact-28", measure)
-    others = {side: _values(results, f"{study}/approximate-{side}", measure) for side in SIDES_PX}
+    others = _by_side(results, f"{study}/approximate", measure)
     return {side: difference(values, exact) for side, values in others.items() if exact and values}
+
+
+def _missing(results: Results | None, study: str) -> str:
+    """Which of the three networks of a comparison are missing, where others were run."""
+    keys = ("exact-28", *(f"approximate-{side}" for side in SIDES_PX))
+    left = [key for key in keys if not _values(results, f"{study}/{key}", "identity")]
+    return NOT_RUN if len(left) == len(keys) else f"Not complete: {' and '.join(left)} not run yet."
 
 
 def _clear_order(first: AuthorsCase, second: AuthorsCase, turn: str) -> int:
@@ -236,6 +274,14 @@ def _mean(values: Sequence[float]) -> str:
     return f"{found.mean:.1f} %"
 
 
+def _means(found: Mapping[int, Difference]) -> str:
+    return " and ".join(signed(each.mean) for each in found.values())
+
+
+def _each(found: Mapping[int, Difference]) -> str:
+    return " and ".join(f"{_signed(each)} at {side} px" for side, each in found.items())
+
+
 def _more(found: Difference, words: tuple[str, str]) -> str:
     """The size of a difference with its interval: `2.5 points more [2.0, 3.1]`, the other word where it is negative."""
     if found.mean >= 0:
@@ -254,10 +300,25 @@ def _interval(low: float | None, high: float | None) -> str:
     return f"[{low:.1f}, {high:.1f}]".replace("-0.0", "0.0").replace("-", "−")
 
 
-def power(value: float) -> str:
-    """A small number in plain text, as 3·10⁻⁶."""
-    digits, _, exponent = f"{value:.0e}".partition("e")
-    return f"{digits}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+def upper_bound(value: float) -> str:
+    """A positive number rounded up to one digit, in plain text: 0.05, or 3·10⁻⁶."""
+    return _one_digit(value, math.ceil)
+
+
+def lower_bound(value: float) -> str:
+    """The same rounded down."""
+    return _one_digit(value, math.floor)
+
+
+def _one_digit(value: float, rounded: Callable[[float], int]) -> str:
+    if value <= 0:
+        return "0"
+    exponent = math.floor(math.log10(value))
+    digit = rounded(round(value / 10**exponent, 9))
+    digit, exponent = (1, exponent + 1) if digit == 10 else (digit, exponent)
+    if exponent >= -2:
+        return f"{digit * 10.0**exponent:.{max(0, -exponent)}f}"
+    return f"{digit}·10{str(exponent).translate(_SUPERSCRIPT)}"
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -25,7 +25,7 @@ from explorer.reproduction.results import (
 )
 from explorer.reproduction.sides import NetworkSides, Sides, count_sides, run_sides, write_sides
 from explorer.reproduction.statistics import summarise
-from explorer.reproduction.studies import BUDGETS, Budget, Study, cifar10_studies, mnist_studies
+from explorer.reproduction.studies import BUDGETS, STUDIES, Budget, Study
 from explorer.settings import Settings
 from explorer.terminal import INTERRUPTED
 
@@ -33,7 +33,6 @@ EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
 SEEDS = 3
 _CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
 _POLL_S = 1.0
-_STUDIES: dict[str, Callable[[Budget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}
 
 
 def add_reproduce(commands: Any) -> argparse.ArgumentParser:
@@ -79,7 +78,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     from explorer.training.runs import open_store
 
     experiment, budget = options.experiment, _budget(options)
-    everything = _STUDIES[experiment](budget)
+    everything = STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
     is_reduced = any(getattr(options, name) for name in _CHANGES)
     path = _path(options, "try" if is_reduced else budget.name)
@@ -123,7 +122,7 @@ def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:
     if not wait:
         later = f" The same command queues {standing.later} of them later." if standing.later else ""
         print(
-            f"{standing.finished} runs are finished, {standing.running} train, {standing.waiting} wait.{later}",
+            f"Runs finished: {standing.finished}; training: {standing.running}; waiting: {standing.waiting}.{later}",
             file=sys.stderr,
         )
         if (fault := pump(grid.store, settings)) and standing.waiting:

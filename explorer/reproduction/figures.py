@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -117,8 +118,9 @@ def error_by_side(network: NetworkSides) -> go.Figure:
     return _framed(figure, 320)
 
 
-def turns(results: Results, study: Study, *, measures: Sequence[str] = TURNS) -> go.Figure:
-    """Accuracy of each network at the turns (or other measures): dots of the seeds, mean ± deviation, the authors'."""
+def turns(results: Results, study: Study) -> go.Figure:
+    """Accuracy of each network at the quarter turns: dots of the seeds, mean ± deviation, the authors'."""
+    measures = TURNS
     figure = go.Figure()
     width = 0.8 / max(len(study.cases), 1)
     for place, case in enumerate(study.cases):
@@ -138,7 +140,7 @@ def turns(results: Results, study: Study, *, measures: Sequence[str] = TURNS) ->
 
 
 def by_angle(results: Results, study: Study, *, mean_deg: float | None = None, sd_deg: float = 0.0) -> go.Figure:
-    """Accuracy at 36 angles on a circle, counterclockwise from the right; the authors' means as thin dotted lines.
+    """Accuracy at 36 angles on a circle, counterclockwise from the right; the authors' means as small diamonds.
 
     mean_deg, sd_deg: of the angles that training showed, drawn as a sector of two deviations to each side.
     """
@@ -185,40 +187,49 @@ def by_angle(results: Results, study: Study, *, mean_deg: float | None = None, s
     return _framed(figure, 440).update_layout(margin={"l": 40, "r": 40, "t": 64, "b": 24}, legend_y=1.1)
 
 
-def rows_on_a_line(rows: Sequence[Row], measure: str) -> go.Figure:
-    """One row for each case: dots of the seeds and the mean of one measure on a common axis; "not run" where so."""
+def rows_on_a_line(rows: Sequence[Row], measure: str, *, is_close: bool = False) -> go.Figure:
+    """One row for each case: the seeds, the mean and the authors' mean of one measure; "not run" where so.
+
+    is_close: the axis begins at the lowest figure and not at 0.
+    """
     figure = go.Figure()
-    names = [row.title for row in rows]
+    names, shown = [row.title for row in rows], list[float]()
     for row in rows:
         cell = next(cell for cell in row.cells if cell.measure == measure)
-        colour = _colour_of_row(row)
         said = NOT_RUN if cell.ours is None else f"{cell.ours.mean:.1f}"
         figure.add_annotation(x=1.01, xref="paper", y=row.title, text=said, showarrow=False, xanchor="left")
-        if cell.ours is None:
-            continue
-        figure.add_scatter(
-            x=cell.ours.values,
-            y=[row.title] * len(cell.ours.values),
-            mode="markers",
-            marker={"color": colour, "size": 7, "opacity": 0.55},
-            showlegend=False,
-            hovertemplate="%{y}: %{x:.2f} %<extra></extra>",
-        )
-        figure.add_scatter(
-            x=[cell.ours.mean],
-            y=[row.title],
-            mode="markers",
-            marker={"symbol": "line-ns", "size": 18, "color": colour, "line": {"width": 3, "color": colour}},
-            showlegend=False,
-            hovertemplate="%{y}: mean %{x:.2f} %<extra></extra>",
-        )
+        colour = _colour_of_row(row)
+        if cell.ours is not None:
+            _add_marks(figure, row.title, "%{x:.2f} %", cell.ours.values, color=colour, size=7, opacity=0.55)
+            line = {"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": colour}}
+            _add_marks(figure, row.title, "mean %{x:.2f} %", [cell.ours.mean], color=colour, **line)
+            shown += cell.ours.values
+        if cell.authors is not None:
+            diamond = {"symbol": "diamond-open", "size": 9, "line": {"width": 1.6}}
+            _add_marks(figure, row.title, "authors %{x:.2f} %", [cell.authors.mean], color=colour, **diamond)
+            shown.append(cell.authors.mean)
+    if any(row.has_authors for row in rows):
+        _add_key_of_authors(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
     figure.update_yaxes(showgrid=True, gridcolor=_FAINT, automargin=True)
-    figure.update_xaxes(title=f"accuracy at {MEASURES[measure]} (%)", range=[0, 102], gridcolor=_FAINT)
+    first, last = (math.floor(min(shown) - 0.5), math.ceil(max(shown) + 0.5)) if is_close and shown else (0, 102)
+    figure.update_xaxes(title=f"accuracy at {MEASURES[measure]} (%)", range=[first, last], gridcolor=_FAINT)
     return _framed(figure, 60 + 30 * max(len(names), 3)).update_layout(margin_r=56)
 
 
 # --------------------------------------------------------------------------------------------------------------- parts
+
+
+def _add_marks(figure: go.Figure, row: str, said: str, values: Sequence[float], **marker: Any) -> None:
+    """Marks at `values` on the line of a row; `said` is what pointing at one says after the row's title."""
+    figure.add_scatter(
+        x=list(values),
+        y=[row] * len(values),
+        mode="markers",
+        marker=marker,
+        showlegend=False,
+        hovertemplate=f"%{{y}}: {said}<extra></extra>",
+    )
 
 
 def _style(case: Case) -> _Style:
@@ -243,7 +254,7 @@ def _add_dots(
     figure: go.Figure, results: Results, case: Case, measures: Sequence[str], middle: float, spread: float
 ) -> None:
     style = _style(case)
-    x, y, seeds = list[float](), list[float](), list[str]()
+    x, y, seeds = list[float | None](), list[float | None](), list[str]()
     for place, measure in enumerate(measures):
         values = results.percents(case.key, measure)
         step = spread / max(len(values) - 1, 1)
@@ -251,9 +262,9 @@ def _add_dots(
         y += values
         seeds += [f"{MEASURES[measure]}, seed {seed}" for seed in results.cases.get(case.key, {})]
     figure.add_scatter(
-        x=x,
-        y=y,
-        name=case.title if y else f"{case.title}: not run",
+        x=x or [None],  # so that the key names it
+        y=y or [None],
+        name=case.title if y else f"{case.title}: {NOT_RUN}",
         mode="markers",
         marker={"color": style.colour, "symbol": style.symbol, "size": 7, "opacity": 0.6},
         text=seeds,

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ResultsError
-from explorer.reproduction.results import Session, read_document, sessions_of, write_document
+from explorer.reproduction.results import Session, damaged, read_document, sessions_of, write_document
 
 NETWORK = "p4-knight"
 SIZES_PX = (32, 33)
@@ -43,10 +42,7 @@ def read_knight(path: Path) -> Knight | None:
         runs = tuple(KnightRun(**{**run, "losses": tuple(run["losses"])}) for run in document["runs"])
         return Knight(runs, sessions_of(document))
     except (KeyError, TypeError):
-        raise ResultsError(
-            f"{path.name} is no results file of knight, or is damaged: remove it and run python -m explorer "
-            "reproduce knight."
-        ) from None
+        raise damaged(path, "knight") from None
 
 
 def write_knight(knight: Knight, path: Path) -> None:

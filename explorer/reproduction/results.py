@@ -114,6 +114,21 @@ def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in recipe.items() if name != "start"}
 
 
+def check_same(results: Results, recipes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ResultsError where runs have another recipe than `recipes` has for their case now."""
+    for case, recipe in recipes.items():
+        expected = comparable(recipe)
+        for run in results.cases.get(case, {}).values():
+            changed = [name for name, value in expected.items() if name != "seed" and run.recipe.get(name) != value]
+            if changed:
+                name = changed[0]
+                raise ResultsError(
+                    f"The results file has runs of {case} with {name.replace('_', ' ')} {run.recipe.get(name)!r} and "
+                    f"not {expected[name]!r}: remove it and run python -m explorer reproduce {results.experiment} "
+                    f"--budget {results.budget} --wait, or name another file with --to."
+                )
+
+
 def read_results(path: Path, experiment: str) -> Results | None:
     """The results in the file; None where there is no file. Raises ResultsError for what is no results file of ours."""
     document = read_document(path, experiment)
@@ -126,7 +141,7 @@ def read_results(path: Path, experiment: str) -> Results | None:
         }
         return Results(experiment, document["budget"], sessions_of(document), cases)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _damaged(path, experiment) from None
+        raise damaged(path, experiment) from None
 
 
 def write_results(results: Results, path: Path) -> None:
@@ -144,14 +159,14 @@ def read_document(path: Path, experiment: str) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        raise _damaged(path, experiment) from None
+        raise damaged(path, experiment) from None
     if not isinstance(document, dict) or document.get("experiment") != experiment:
-        raise _damaged(path, experiment)
+        raise damaged(path, experiment)
     if document.get("version") != VERSION:
         raise ResultsError(
             f"The results in {path.name} were written by another version of the explorer (format "
-            f"{document.get('version')}, this one reads {VERSION}): remove the file and run python -m explorer "
-            f"reproduce {experiment} --wait."
+            f"{document.get('version')}, this one reads {VERSION}): remove the file and run "
+            f"{_command(path, experiment)}."
         )
     return document
 
@@ -247,8 +262,16 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def _damaged(path: Path, experiment: str) -> ResultsError:
+def damaged(path: Path, experiment: str) -> ResultsError:
+    """What to say of a file that cannot be read."""
     return ResultsError(
-        f"{path.name} is no results file of {experiment}, or is damaged: remove it and run python -m explorer "
-        f"reproduce {experiment} --wait."
+        f"{path.name} is no results file of {experiment}, or is damaged: remove it and run "
+        f"{_command(path, experiment)}."
     )
+
+
+def _command(path: Path, experiment: str) -> str:
+    """What writes the file anew; trainings have a file for each budget."""
+    budget = next((name for name in ("quick", "full") if results_path(experiment, name).name == path.name), "quick")
+    is_training = experiment in ("mnist", "cifar10")
+    return f"python -m explorer reproduce {experiment}{f' --budget {budget} --wait' if is_training else ''}"

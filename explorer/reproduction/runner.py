@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from explorer.errors import ResultsError
-from explorer.reproduction.results import Results, Session, comparable, seed_run, session_of
+from explorer.reproduction.results import Results, Session, check_same, seed_run, session_of
 from explorer.reproduction.studies import Case, Study
 from explorer.training.limits import MAX_WAITING
 from explorer.training.machine import hardware, versions_in
@@ -76,7 +75,7 @@ class Grid:
         self._wanted = [Wanted(case, seed) for seed in range(seeds) for study in studies for case in study.cases]
         self._resumes: dict[str, int] = {}
         self._begun_s, self._queued = time.time(), 0
-        check_same(results, self._cases.values())
+        check_same(results, {key: case.recipe.document() for key, case in self._cases.items()})
 
     def advance(self) -> Standing:
         """Queue what is not there yet, resume what was interrupted, collect what is finished."""
@@ -169,20 +168,6 @@ class Grid:
             hardware=(run.facts and run.facts.hardware) or hardware(run.device),
             versions=versions_in(run.facts.software if run.facts else ""),
         )
-
-
-def check_same(results: Results, cases: Iterable[Case]) -> None:
-    """Raise ResultsError where runs in the results have another recipe than their case has now."""
-    for case in cases:
-        expected = comparable(case.recipe.document())
-        for run in results.cases.get(case.key, {}).values():
-            changed = [name for name, value in expected.items() if name != "seed" and run.recipe.get(name) != value]
-            if changed:
-                name = changed[0]
-                raise ResultsError(
-                    f"The results file has runs of {case.key} with {name.replace('_', ' ')} {run.recipe.get(name)!r} "
-                    f"and not {expected[name]!r}: remove it, or name another file with --to."
-                )
 
 
 def _by_recipe(runs: Iterable[Run]) -> dict[Recipe, Run]:

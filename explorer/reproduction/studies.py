@@ -1,5 +1,6 @@
 """What is run for the paper's claims: studies of cases, each case one recipe that is repeated over seeds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -208,3 +209,6 @@ def _shared(budget: Budget) -> dict[str, Any]:
         "angles_every": budget.epochs if budget.with_angles else 0,
         "test_every": max(1, budget.epochs // TESTS),
     }
+
+
+STUDIES: dict[str, Callable[[Budget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}
