@@ -92,7 +92,7 @@ def fails_unseen_turns(results: Results | None) -> Finding:
     exact = _values(results, "upright/exact-28", "unseen")
     others = _by_side(results, "upright/approximate", "unseen")
     if not exact or not all(others.values()):
-        return Finding(OPEN, _missing(results, "upright"))
+        return _unfinished(results, "upright")
     behind = {side: difference(exact, values) for side, values in others.items()}
     parts = " and ".join(
         f"{_mean(values)} at {side} px ({_more(behind[side], ('fewer', 'more'))})" for side, values in others.items()
@@ -113,7 +113,7 @@ def relaxes_its_constraint(results: Results | None, study: str = "turned-20") ->
     """
     near, around = (_differences(results, study, measure) for measure in ("angle40", "angles"))
     if len(near) < len(SIDES_PX) or len(around) < len(SIDES_PX):
-        return Finding(OPEN, _missing(results, study))
+        return _unfinished(results, study)
     gains_and_pays = [each.sign for each in near.values()] + [-each.sign for each in around.values()]
     return Finding(
         _state(gains_and_pays),
@@ -244,11 +244,12 @@ def _differences(results: Results | None, study: str, measure: str) -> dict[int,
     return {side: difference(values, exact) for side, values in others.items() if exact and values}
 
 
-def _missing(results: Results | None, study: str) -> str:
+def _unfinished(results: Results | None, study: str) -> Finding:
     """Which of the three networks of a comparison are missing, where others were run."""
     keys = ("exact-28", *(f"approximate-{side}" for side in SIDES_PX))
     left = [key for key in keys if not _values(results, f"{study}/{key}", "identity")]
-    return NOT_RUN if len(left) == len(keys) else f"Not complete: {' and '.join(left)} not run yet."
+    said = NOT_RUN if len(left) == len(keys) else f"Not complete: {' and '.join(left)} not run yet."
+    return Finding(OPEN, said, said)
 
 
 def _clear_order(first: AuthorsCase, second: AuthorsCase, turn: str) -> int:

@@ -212,8 +212,12 @@ def rows_on_a_line(rows: Sequence[Row], measure: str, *, is_close: bool = False)
         _add_key_of_authors(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
     figure.update_yaxes(showgrid=True, gridcolor=_FAINT, automargin=True)
-    first, last = (math.floor(min(shown) - 0.5), math.ceil(max(shown) + 0.5)) if is_close and shown else (0, 102)
-    figure.update_xaxes(title=f"accuracy at {MEASURES[measure]} (%)", range=[first, last], gridcolor=_FAINT)
+    if is_close and shown:
+        room = max(0.5, 0.05 * (max(shown) - min(shown)))
+        figure.update_xaxes(range=[min(shown) - room, max(shown) + room])
+    else:
+        figure.update_xaxes(range=[0, 102])
+    figure.update_xaxes(title=f"accuracy at {MEASURES[measure]} (%)", gridcolor=_FAINT)
     return _framed(figure, 60 + 30 * max(len(names), 3)).update_layout(margin_r=56)
 
 
