@@ -22,7 +22,9 @@ from explorer.reproduction.claims import (
     what_photographs_show,
     what_uniform_shows,
     what_upright_shows,
+    what_was_tried,
 )
+from explorer.reproduction.gap import Gap, GapRun
 from explorer.reproduction.knight import Knight, KnightRun
 from explorer.reproduction.results import Results, Session, seed_run
 from explorer.reproduction.sides import NetworkSides, Side, Sides
@@ -216,6 +218,16 @@ def test_mending_is_said_before_and_after_fine_tuning() -> None:
     said = what_mending_shows(results({**runs, "tuned/29": (95.0, 95.5, 96.0)}, first=60.0))
     assert "98.0 % and 98.0 % (0.0 points more [0.0, 0.0])." in said  # upright
     assert "the published weights give 60.0 % at unseen turns at once, and 95.5 % after 2 more epochs" in said
+
+
+def test_what_was_tried_is_said_from_three_seeds_on() -> None:
+    runs = [GapRun("unpadded", seed, 98.0, 93.0 + seed) for seed in range(3)]
+    gap = Gap((*runs, GapRun("dropout", 0, 96.0, 85.0)), ())
+
+    (said,) = what_was_tried(gap, results(PAPER))
+
+    assert said.startswith("without padding in any convolution: 94.0 % (+23.7 points [")
+    assert what_was_tried(None, results(PAPER)) == what_was_tried(gap, None) == ()
 
 
 def test_the_authors_order_is_found_and_exceptions_are_named() -> None:

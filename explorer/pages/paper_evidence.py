@@ -12,6 +12,7 @@ import streamlit as st
 from explorer.errors import ResultsError
 from explorer.pages.look_sheet import Chart
 from explorer.reproduction import claims
+from explorer.reproduction.gap import Gap, read_gap
 from explorer.reproduction.knight import Knight, read_knight
 from explorer.reproduction.results import Results, Session, check_same, read_results, results_path
 from explorer.reproduction.sides import Sides, read_sides
@@ -29,6 +30,7 @@ class Evidence:
 
     knight: Knight | None
     sides: Sides | None
+    gap: Gap | None
     mnist: Results | None
     cifar10: Results | None
     problems: tuple[str, ...]
@@ -80,6 +82,7 @@ def evidence(budget: str) -> Evidence:
     return Evidence(
         read(partial(_read, _how=read_knight), results_path("knight")),
         read(partial(_read, _how=read_sides), results_path("sizes")),
+        read(partial(_read, _how=read_gap), results_path("gap")),
         read(_results, results_path("mnist", budget), "mnist"),
         read(_results, results_path("cifar10", photographs), "cifar10"),
         tuple(problems),

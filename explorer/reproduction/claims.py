@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from explorer.reproduction.authors import AuthorsCase
+from explorer.reproduction.gap import CASE, WAYS, Gap
 from explorer.reproduction.knight import SIZES_PX, Knight
 from explorer.reproduction.results import Results
 from explorer.reproduction.sides import Sides
@@ -195,6 +196,17 @@ def what_photographs_show(results: Results | None, study: Study) -> str:
             f"{name}, {sides}: {_signed(difference(*upright))} upright, {_signed(difference(*unseen))} at unseen turns"
         )
     return f"Approximate against exact. {'; '.join(said)}." if said else NOT_RUN
+
+
+def what_was_tried(gap: Gap | None, results: Results | None) -> tuple[str, ...]:
+    """For each way of `gap`, from three seeds on: unseen turns, against the same network as it is run here."""
+    as_here = _values(results, CASE, "unseen")
+    by_way = {way: [run.unseen for run in (gap.runs if gap else ()) if run.way == way] for way in WAYS}
+    return tuple(
+        f"{words}: {_mean(values)} ({_signed(difference(values, as_here))})"
+        for words, values in zip(WAYS.values(), by_way.values(), strict=True)
+        if min(len(values), len(as_here)) >= LEAST_VALUES
+    )
 
 
 def what_order_shows(results: Results | None, study: Study) -> str:

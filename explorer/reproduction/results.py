@@ -272,6 +272,8 @@ def damaged(path: Path, experiment: str) -> ResultsError:
 
 def _command(path: Path, experiment: str) -> str:
     """What writes the file anew; trainings have a file for each budget."""
+    if experiment == "gap":
+        return "python -m benchmarks.gap"
     budget = next((name for name in ("quick", "full") if results_path(experiment, name).name == path.name), "quick")
     is_training = experiment in ("mnist", "cifar10")
     return f"python -m explorer reproduce {experiment}{f' --budget {budget} --wait' if is_training else ''}"
