@@ -67,7 +67,7 @@ _WORDS = (
 )
 _REASONS = (
     "**The network.** Its file is not public. That the first six convolutions are padded is our reading of the logged "
-    "number of parameters and of 27 px; padding is what the break lives on (below).",
+    "number of parameters and of 27 px. It matters much (below).",
     "**Zero padding.** They take the mean grey off their digits, which turns the zeros around them into a grey frame; "
     "ours are padded with the digits' own black.",
     "**Budget.** Quick runs train for 12 epochs on 10,000 of MNIST's training digits, 64 at a time, in bfloat16 where "
