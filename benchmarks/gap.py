@@ -98,9 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(WAYS), metavar="NAMES", help=f"of {', '.join(WAYS)}")
     parser.add_argument("--to", type=Path, default=results_path("gap"), metavar="FILE", help="default: %(default)s")
     options = parser.parse_args(arguments)
+    names = options.only.split(",")
+    if unknown := set(names) - set(WAYS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: give some of {', '.join(WAYS)}")
     check_writable(options.to)
     gap = read_gap(options.to) or Gap((), ())
-    for name, seed in itertools.product(options.only.split(","), range(options.seeds)):
+    for name, seed in itertools.product(names, range(options.seeds)):
         found = next((run for run in gap.runs if (run.way, run.seed) == (name, seed)), None)
         if found is None:
             found = _trained(name, seed)
