@@ -120,11 +120,13 @@ def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sen
     assert "Measured for 5 networks" in words(app)  # the others are shown
 
 
-def test_the_committed_results_show_the_first_two_claims() -> None:
+def test_the_committed_results_show_the_claims_and_what_was_tried() -> None:
     shown = words(open_page())
 
     assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 ", shown)
     assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
+    assert "**Seen.** On turns that it has not seen" in shown and "**Seen.** Trained on digits turned by" in shown
+    assert "- without padding in any convolution: 9" in shown
 
 
 def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
