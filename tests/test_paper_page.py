@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -177,6 +178,20 @@ def test_committed_results_are_of_the_recipes_that_the_command_runs(
         for case in study.cases:
             for run in found.cases.get(case.key, {}).values():
                 assert run.recipe == module.comparable(case.seeded(run.seed).document())
+
+
+def test_the_readme_has_the_committed_figures() -> None:
+    found = read_results(module.results_path("mnist", "quick"), "mnist")
+    assert found is not None
+    line = " ".join((ROOT / "README.md").read_text(encoding="utf-8").partition("Seen with `reproduce mnist")[2].split())
+    figures = [
+        found.percents("upright/exact-28", "unseen"),
+        found.percents("upright/approximate-29", "unseen"),
+        found.percents("tuned/29", "unseen", first=True),
+        found.percents("tuned/29", "unseen"),
+    ]
+
+    assert re.findall(r"([\d.]+) %", line.partition("epoch.")[0]) == [f"{fmean(each):.1f}" for each in figures]
 
 
 def test_a_chosen_network_and_rotation_are_shown(folder: Path) -> None:
