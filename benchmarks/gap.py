@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from explorer.engine import choose_device
 from explorer.reproduction.gap import CASE, WAYS, Gap, GapRun, read_gap, write_gap
 from explorer.reproduction.results import Session, check_writable, results_path, session_of
-from explorer.reproduction.statistics import percent_of
 from explorer.reproduction.studies import BUDGETS, mnist_studies
 from explorer.settings import settings_from
 from explorer.training import evaluation, fit
@@ -120,7 +119,7 @@ def _trained(name: str, seed: int) -> GapRun:
     with way.changed():
         fit.fit(recipe, dataset, device=choose_device("auto"), on_epoch=lambda epoch, network: epochs.append(epoch))
     last = epochs[-1]
-    return GapRun(name, seed, percent_of(last, "identity") or 0.0, percent_of(last, "unseen") or 0.0)
+    return GapRun(name, seed, *(round(100 * share, 6) for share in (last.accuracy["identity"], last.unseen_accuracy)))
 
 
 def _session(options: argparse.Namespace) -> Session:

@@ -321,10 +321,9 @@ def _photographs(found: Evidence) -> None:
         return
     for study in shown:
         said = claims.what_photographs_show(results, study)
-        st.markdown(
-            f"**{study.title}, unseen quarter turns**", help="The mean over 90°, 180° and 270°; dots are seeds."
-        )
-        draw_chart(chart_of(figures.rows_on_a_line(list(rows_of(results, [study])), "unseen"), said), key=study.name)
+        st.markdown(f"**{study.title}, unseen quarter turns**", help=_ON_A_LINE)
+        chart = figures.rows_on_a_line(list(rows_of(results, [study])), "unseen")
+        draw_chart(chart_of(chart, said), key=f"paper-{study.name}")
         text(said)
         table(results, study)
     for study in found.photographs:
