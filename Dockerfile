@@ -25,6 +25,7 @@ WORKDIR /app
 COPY .streamlit/ .streamlit/
 COPY assets/ assets/
 COPY static/ static/
+COPY equivariance/ equivariance/
 COPY models/ models/
 COPY explorer/ explorer/
 COPY deploy/docker/ deploy/docker/

@@ -37,13 +37,13 @@ test-full: install-dev
 	$(RUN) -m pytest -q -m full $(WORKERS) $(OPTIONS)
 
 opening: install
-	$(RUN) -m explorer.pages.opening
+	$(RUN) -m explorer.pages.look.opening
 
 check: install-dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest -q tests/test_floors.py
+	$(RUN) -m pytest -q tests/project/test_floors.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

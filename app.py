@@ -1,25 +1,19 @@
 """Start of the app: `streamlit run app.py`. Lists the pages; everything else is in `explorer.pages`."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from explorer.pages.shared import start
+from explorer.pages.session.addresses import PAGES, address_of
+from explorer.pages.session.shared import start
 
-PAGES = Path(__file__).resolve().parent / "explorer" / "pages"  # also for a start from another folder
+TITLES = ("Look", "Sizes", "Orbit", "Mends", "Break it", "Train", "Paper", "About")
+ICONS = ("visibility", "show_chart", "radar", "healing", "bolt", "model_training", "menu_book", "info")
 
 st.set_page_config(page_title="Equivariance Explorer", page_icon="◐", layout="wide")
 start()
 st.navigation(
     [
-        st.Page(PAGES / "look.py", title="Look", icon=":material/visibility:", default=True),
-        st.Page(PAGES / "sizes.py", title="Sizes", icon=":material/show_chart:"),
-        st.Page(PAGES / "orbit.py", title="Orbit", icon=":material/radar:"),
-        st.Page(PAGES / "mends.py", title="Mends", icon=":material/healing:"),
-        st.Page(PAGES / "break_it.py", title="Break it", icon=":material/bolt:"),
-        st.Page(PAGES / "train.py", title="Train", icon=":material/model_training:"),
-        st.Page(PAGES / "paper.py", title="Paper", icon=":material/menu_book:"),
-        st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
+        st.Page(address_of(page), title=title, icon=f":material/{icon}:", url_path=page, default=page == PAGES[0])
+        for page, title, icon in zip(PAGES, TITLES, ICONS, strict=True)
     ],
     position="top",
 ).run()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
+from tests.support.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
 
 LIMIT_MS = 120_000
 COLUMNS = ("server answers", "verdict (stored)", "verdict (live)", "second visitor")

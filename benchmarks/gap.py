@@ -19,14 +19,14 @@ from unittest.mock import patch
 
 from torch import Tensor, nn
 
-from explorer.engine import choose_device
+from explorer.data.datasets import brought, head, load
 from explorer.reproduction.gap import CASE, WAYS, Gap, GapRun, read_gap, write_gap
 from explorer.reproduction.results import Session, check_writable, results_path, session_of
 from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.runs.machine import hardware
+from explorer.serving.engine import choose_device
 from explorer.settings import settings_from
 from explorer.training import evaluation, fit
-from explorer.training.datasets import brought, head, load
-from explorer.training.machine import hardware
 from explorer.training.metrics import Epoch
 from explorer.training.recipe import Recipe
 from models import cnn

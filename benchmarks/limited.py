@@ -28,7 +28,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium
+from tests.support.app_process import CHROMIUM_ARGS, ROOT, find_chromium
 
 ENTRY = ROOT / "deploy" / "community_cloud" / "streamlit_app.py"
 LIMIT_S = 600.0

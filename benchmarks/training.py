@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch.nn import functional
 
-from explorer.engine import choose_device
+from explorer.serving.engine import choose_device
 from explorer.training.draws import changed, draw
 from explorer.training.fit import is_mixed
 from explorer.training.recipe import Recipe

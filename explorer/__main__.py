@@ -1,9 +1,9 @@
-"""`python -m explorer`: see `explorer.cli`."""
+"""`python -m explorer`: see `explorer.commands.main`."""
 
 import os
 import sys
 
-from explorer.cli import main
+from explorer.commands.main import main
 
 try:
     status = main()

@@ -1,55 +1,37 @@
-"""Expected errors: each message is one sentence on what failed, what was given, what is accepted and what to do."""
+"""Expected errors of the app, of one kind with the library's: one sentence each that says what to do."""
+
+from equivariance.errors import EquivarianceError
 
 
-class ExplorerError(Exception):
-    """Base of all errors that a visitor can cause and mend: one sentence on the page, exit status 2 in a terminal."""
-
-
-class PictureError(ExplorerError):
+class PictureError(EquivarianceError):
     """Bytes that are no picture we can show: wrong format, corrupt, too large or too small."""
 
 
-class NetworkError(ExplorerError):
-    """A network name, file or factory that cannot be used."""
-
-
-class SizeError(ExplorerError):
-    """A height or width that the network cannot take."""
-
-
-class TransformError(ExplorerError):
-    """A transform name that cannot be read, or that does not fit the picture."""
-
-
-class WeightsError(ExplorerError):
-    """Weights that do not fit the network."""
-
-
-class SettingError(ExplorerError):
+class SettingError(EquivarianceError):
     """A setting with a value that is not accepted."""
 
 
-class RecipeError(ExplorerError):
+class RecipeError(EquivarianceError):
     """A recipe for training with a field that is not accepted, or that does not fit the data or the network."""
 
 
-class DataError(ExplorerError):
+class DataError(EquivarianceError):
     """A data set that is missing, damaged or not what it should be."""
 
 
-class RunError(ExplorerError):
+class RunError(EquivarianceError):
     """A run that is not there, not the visitor's, or in a state that does not allow what was asked."""
 
 
-class ResultsError(ExplorerError):
+class ResultsError(EquivarianceError):
     """A file of the paper's results that is damaged, of another version or of another budget, or cannot be written."""
 
 
-class StoreError(ExplorerError):
+class StoreError(EquivarianceError):
     """The database or the folder of the runs cannot be reached, read or written."""
 
 
-class DeviceError(ExplorerError):
+class DeviceError(EquivarianceError):
     """A device that is absent, cannot do what was asked, or is out of memory."""
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from models.fields import FieldType, regular, scalars
-from models.group_conv import FieldNorm2d, GroupConv2d
-from models.groups import PointGroup
-from models.plain import GroupMaxPool, SpatialMean, typed
+from equivariance.groups.fields import FieldType, regular, scalars
+from equivariance.groups.point_groups import PointGroup
+from equivariance.layers.group_conv import FieldNorm2d, GroupConv2d
+from equivariance.layers.plain import GroupMaxPool, SpatialMean, typed
 
 
 class Kit(ABC):

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from equivariance.groups.point_groups import PointGroup
+from equivariance.layers.export import Finish, export
+from equivariance.layers.subsampling import antialiased, symmetric, with_larger_kernels
 from models.blocks import FullKit, Kit, PlainKit
 from models.catalog import FAMILIES, GROUPS, LARGER_KERNELS, NAMES, Group, NetworkSpec
 from models.cnn import Cnn, Knight
-from models.export import Finish, export
-from models.groups import PointGroup
 from models.resnet import ResNet
-from models.subsampling import antialiased, symmetric, with_larger_kernels
 from models.wide_resnet import WideResNet
 
 _CHANGES = {"symmetric": symmetric, "antialiased": antialiased, LARGER_KERNELS: with_larger_kernels}
@@ -76,8 +76,8 @@ def serve(
 ) -> nn.Module:
     """The same network as plain torch layers in float64, after `prepare`, which loads weights.
 
-    `finish` is called with each layer as it is made and may cast it, see `models.export`. Subsampling is changed last:
-    weights are those of the published network.
+    `finish` is called with each layer as it is made and may cast it, see `equivariance.layers.export`. Subsampling is
+    changed last: weights are those of the published network.
     """
     built = build(network, seed=seed)
     prepare(built)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.groups import C4, C8, D4, D8, SO2, Z2, PointGroup
+from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 
 SUBSAMPLINGS = ("published", "symmetric", "antialiased")
 LARGER_KERNELS = "larger kernels"  # one more, to be compared with these
@@ -63,7 +63,7 @@ class NetworkSpec:
     """What to build: a group, a family, and their options.
 
     `subsampling` is one of SUBSAMPLINGS, or LARGER_KERNELS, for the layers called `only` (empty: all); see
-    `models.subsampling`.
+    `equivariance.layers.subsampling`.
     """
 
     group: str

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from equivariance.groups.fields import scalars
+from equivariance.layers.plain import Grey, typed
 from models.blocks import Kit
-from models.fields import scalars
-from models.plain import Grey, typed
 
 
 class Cnn(nn.Module):

@@ -1,23 +1,15 @@
 """The steerable kit: escnn's layers (Weiler and Cesa 2019, arXiv 1911.08251), with band-limited filters."""
 
 import math
-import warnings
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from equivariance.groups.fields import FieldType
+from equivariance.groups.point_groups import SO2, PointGroup
+from equivariance.layers.escnn import Enter, Leave, escnn_nn, field_type_of, gspaces
 from models.blocks import Kit
-from models.coefficients import stored_or_remembered
-from models.fields import FieldType, Harmonics, Regular, Representation, Scalar
-from models.groups import SO2, PointGroup
-
-with warnings.catch_warnings(), stored_or_remembered():
-    warnings.filterwarnings("ignore", message="`py3nj` package not found")  # it serves 3-D groups only
-    from escnn import gspaces
-    from escnn import nn as escnn_nn
-    from escnn.nn.init import _generalized_he_init_variances
 
 MAXIMUM_FREQUENCY = 3  # of the fields of SO(2)
 FOURIER_SAMPLES = 16  # a multiple of 4, so that quarter turns permute the samples
@@ -91,26 +83,6 @@ class SteerableKit(Kit):
         return Leave()
 
 
-class Enter(nn.Module):
-    """Wraps a picture into escnn's GeometricTensor."""
-
-    def __init__(self, field_type: escnn_nn.FieldType) -> None:
-        super().__init__()
-        self.field_type = field_type
-
-    def forward(self, picture: Tensor) -> escnn_nn.GeometricTensor:
-        """(B, C, H, W) → the same, typed."""
-        return escnn_nn.GeometricTensor(picture, self.field_type)
-
-
-class Leave(nn.Module):
-    """Takes the tensor out of escnn's GeometricTensor."""
-
-    def forward(self, features: escnn_nn.GeometricTensor) -> Tensor:
-        """(B, C, H, W), untyped."""
-        return features.tensor
-
-
 def he_initialize(conv: escnn_nn.R2Conv) -> None:
     """Draw the weights of `conv` from escnn's generalised He distribution without its loop over every weight.
 
@@ -129,35 +101,5 @@ def he_initialize(conv: escnn_nn.R2Conv) -> None:
 @lru_cache(maxsize=256)
 def _he_deviations(one_in: escnn_nn.FieldType, one_out: escnn_nn.FieldType, kernel_size: int) -> Tensor:
     pair = escnn_nn.R2Conv(one_in, one_out, kernel_size, initialize=False, bias=False)
-    return _generalized_he_init_variances(pair.basisexpansion)  # escnn's name; it returns standard deviations
-
-
-def field_type_of(escnn_type: escnn_nn.FieldType) -> FieldType:
-    """Our type for one of escnn's with scalar, regular or harmonic fields; raises ValueError for other fields."""
-    group = _group_of(escnn_type.fibergroup)
-    runs: list[tuple[Representation, int]] = []
-    for escnn_representation in escnn_type.representations:
-        representation = _representation_of(escnn_representation, group)
-        if runs and runs[-1][0] == representation:
-            runs[-1] = (representation, runs[-1][1] + 1)
-        else:
-            runs.append((representation, 1))
-    return FieldType(tuple(runs))
-
-
-def _group_of(fiber_group: Any) -> PointGroup:
-    if fiber_group.continuous:
-        return SO2
-    mirrors = fiber_group.name.startswith("D")
-    return PointGroup(fiber_group.name.lower(), fiber_group.order() // (1 + mirrors), mirrors)
-
-
-def _representation_of(representation: Any, group: PointGroup) -> Representation:
-    if representation.size == 1 and representation.is_trivial():
-        return Scalar()
-    if representation.name == "regular":
-        return Regular(group)
-    frequencies = [irrep[-1] for irrep in representation.irreps]
-    if group == SO2 and frequencies == list(range(len(frequencies))):
-        return Harmonics(len(frequencies) - 1)
-    raise ValueError(f"fields of {representation.name} are not supported: use trivial, regular or harmonic fields")
+    # escnn calls them variances; they are standard deviations.
+    return escnn_nn.init._generalized_he_init_variances(pair.basisexpansion)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
+from tests.support.app_process import CHROMIUM_ARGS, ROOT, find_chromium, running_app
 
 APP_LOG = pytest.StashKey[Path]()
 expect.set_options(timeout=30_000)  # Playwright's 5 seconds are too few on a busy machine

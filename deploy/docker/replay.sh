@@ -121,7 +121,7 @@ check_measurements() {
 
 # The modules of packages and of the app that a start compiles, because no bytecode of theirs is accepted.
 check_bytecode() {
-    in_container python -v -c 'import explorer.cli, models.steerable, streamlit.web.cli' 2>"$work/err"
+    in_container python -v -c 'import explorer.commands.main, models.steerable, streamlit.web.cli' 2>"$work/err"
     ! grep -E "code object from '?/(app|opt)[^']*\.py'?$" "$work/err" || fail "bytecode is missing"
     passed "packages and app are compiled"
 }

@@ -52,7 +52,7 @@ def copy_coefficients(folder: Path) -> None:
 
 def visit() -> None:
     """Import the server, the command line and what a worker needs, and draw the app's first page."""
-    for name in (*SERVER, "explorer.cli", "explorer.training.worker"):
+    for name in (*SERVER, "explorer.commands.main", "explorer.runs.worker"):
         importlib.import_module(name)
     from streamlit.testing.v1 import AppTest
 
@@ -75,7 +75,8 @@ def main(folder: Path) -> None:
     copy_coefficients(folder)
     visit()
     packages = {Path(file) for file in noted if file.endswith(".py") and "site-packages" in file}
-    compile_files(packages | {*APP.glob("explorer/**/*.py"), *APP.glob("models/**/*.py")}, folder)
+    ours = {path for top in ("equivariance", "explorer", "models") for path in APP.glob(f"{top}/**/*.py")}
+    compile_files(packages | ours, folder)
 
 
 if __name__ == "__main__":

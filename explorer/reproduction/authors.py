@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-AUTHORS_FILE = Path(__file__).resolve().parents[2] / "assets" / "results" / "authors.json"
+from explorer.checkout import ASSETS
+
+AUTHORS_FILE = ASSETS / "results" / "authors.json"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from equivariance.measurement.rounding import ROUNDING_LEVEL
 from explorer.reproduction.authors import authors_knight
 from explorer.reproduction.knight import EVERY, SIZES_PX, Knight
 from explorer.reproduction.results import Results
@@ -14,7 +15,6 @@ from explorer.reproduction.sides import NetworkSides
 from explorer.reproduction.statistics import MEASURES, summarise
 from explorer.reproduction.studies import Case, Study
 from explorer.reproduction.tables import NOT_RUN, Row
-from explorer.rounding import ROUNDING_LEVEL
 from explorer.training.metrics import ANGLES_DEG, TURNS
 
 LN_2 = math.log(2)

@@ -52,10 +52,10 @@ def write_knight(knight: Knight, path: Path) -> None:
 
 def run_knight(settings: Any, seeds: Sequence[int], progress: Callable[[int], None]) -> tuple[KnightRun, ...]:
     """Train all; `progress` is told each step."""
-    from explorer.breaking import Attempt, Outcome, Training, predicted_by_theory
-    from explorer.engine import Engine
-    from explorer.fitting import fit
-    from explorer.images import load_gallery
+    from explorer.pictures.fitting import fit
+    from explorer.pictures.images import load_gallery
+    from explorer.serving.engine import Engine
+    from explorer.studies.breaking import Attempt, Outcome, Training, predicted_by_theory
     from models.catalog import spec
 
     engine, knight, runs = Engine(settings), load_gallery("knight"), []

@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from explorer.engine import Engine
+from explorer.data.datasets import load
 from explorer.reproduction.studies import BUDGETS, mnist_studies
+from explorer.runs.store import Store
+from explorer.serving.engine import Engine
+from explorer.serving.shipped import FOLDER, Shipped, shipped, write_manifest
+from explorer.serving.weights import Weights, copy_weights, read_weights, save_weights
 from explorer.settings import Settings, settings_from
-from explorer.shipped import FOLDER, Shipped, shipped, write_manifest
-from explorer.training.datasets import load
 from explorer.training.fit import fit
 from explorer.training.metrics import Epoch
 from explorer.training.recipe import Recipe
-from explorer.training.runs import Store
-from explorer.weights import Weights, copy_weights, read_weights, save_weights
 from models.build import build
 
 DIGITS = tuple("0123456789")

@@ -18,12 +18,13 @@ from types import MappingProxyType
 from typing import Any
 
 from explorer import __version__
+from explorer.checkout import ASSETS
 from explorer.errors import ResultsError
 from explorer.reproduction.statistics import percent_of
 from explorer.training.metrics import Epoch, epoch_of
 
 VERSION = 1
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "results"
+FOLDER = ASSETS / "results"
 _DIGITS = 5
 _POINTS = 12  # of a learning curve, the last epoch among them
 

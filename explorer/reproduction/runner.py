@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from explorer.reproduction.results import Results, Session, check_same, seed_run, session_of
 from explorer.reproduction.studies import Case, Study
-from explorer.training.limits import MAX_WAITING
-from explorer.training.machine import hardware, versions_in
+from explorer.runs.limits import MAX_WAITING
+from explorer.runs.machine import hardware, versions_in
+from explorer.runs.store import Run, Store
 from explorer.training.recipe import RUN, Recipe
-from explorer.training.runs import Run, Store
 
 _MOST_RESUMES = 3  # of a run whose worker goes away again and again
 

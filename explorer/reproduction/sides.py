@@ -71,9 +71,9 @@ def write_sides(sides: Sides, path: Path) -> None:
 
 def run_sides(settings: Any, progress: Callable[[int], None]) -> tuple[NetworkSides, ...]:
     """Measure all; `progress` is told each side."""
-    from explorer.engine import Engine
-    from explorer.images import load_gallery
-    from explorer.sweep import Sweep, sweep_sizes
+    from explorer.pictures.images import load_gallery
+    from explorer.serving.engine import Engine
+    from explorer.studies.sweep import Sweep, sweep_sizes
     from models.catalog import spec
 
     engine, picture, networks = Engine(settings), load_gallery(PICTURE), []

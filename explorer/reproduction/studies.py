@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from explorer.images import Fit
+from explorer.pictures.images import Fit
 from explorer.reproduction.authors import AuthorsCase, authors_case
 from explorer.training.recipe import Recipe
 

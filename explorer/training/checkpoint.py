@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from explorer.errors import RunError
+from explorer.serving.weights import weights_of
 from explorer.training.recipe import Recipe
-from explorer.weights import weights_of
 
 _VERSION = "1"
 

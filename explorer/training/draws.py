@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from explorer.symmetry import turn_each
+from equivariance.groups.acting import turn_each
 from explorer.training.recipe import Recipe
 
 _BORDER = 8  # a picture of so many pixels is padded by one on each side before it is cut

@@ -1,7 +1,7 @@
 """The evaluation of a network: accuracy under turns, agreement over the orbit, equivariance error of every layer.
 
-What is evaluated is the network as it is served (plain layers, see `models.export`), so that the figures are those of
-the pages.
+What is evaluated is the network as it is served (plain layers, see `equivariance.layers.export`), so that the
+figures are those of the pages.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.measure import measure
-from explorer.symmetry import transform_picture
-from explorer.training.datasets import Split, brought
+from equivariance.groups.acting import transform_picture
+from equivariance.groups.transforms import Transform, elements_to_measure, parse
+from equivariance.measurement.measure import measure
+from explorer.data.datasets import Split, brought
+from explorer.serving.weights import Weights, copy_weights, weights_of
 from explorer.training.metrics import ANGLES_DEG, TESTED, TURNS
 from explorer.training.recipe import Recipe
-from explorer.transforms import Transform, elements_to_measure, parse
-from explorer.weights import Weights, copy_weights, weights_of
 from models.build import serve
 from models.catalog import NetworkSpec
 

@@ -17,18 +17,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.errors import RecipeError, SizeError
+from equivariance.errors import SizeError
+from equivariance.layers.subsampling import antialiased, symmetric
+from explorer.data.datasets import Dataset, brought
+from explorer.errors import RecipeError
+from explorer.serving.weights import Weights, classes_of, copy_weights, weights_of, with_classifier_of
 from explorer.training.checkpoint import Place, read_checkpoint, write_checkpoint
-from explorer.training.datasets import Dataset, brought
 from explorer.training.draws import Draws, changed, draw
 from explorer.training.evaluation import Evaluation, evaluate, served
 from explorer.training.metrics import Epoch, Progress
 from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
-from explorer.weights import Weights, classes_of, copy_weights, weights_of, with_classifier_of
 from models.build import build
 from models.catalog import GROUPS, NetworkSpec
-from models.subsampling import antialiased, symmetric
 
 _CHANGES: dict[str, Callable[[nn.Module], nn.Module]] = {"symmetric": symmetric, "antialiased": antialiased}
 _MOMENTUM = 0.9  # of SGD

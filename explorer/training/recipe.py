@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
+from explorer.data.known import DATA, FOLDER
 from explorer.errors import RecipeError
-from explorer.images import Fit
+from explorer.pictures.images import Fit
 from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
 
-DATA = ("mnist-12k", "mnist", "mnist-swapped", "fashion-mnist", "cifar10")  # or folder:PATH
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("onecycle", "step", "constant")
 PRECISIONS = ("float32", "mixed")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
-FOLDER, FILE, RUN, SHIPPED = "folder:", "file:", "run:", "shipped:"
+FILE, RUN, SHIPPED = "file:", "run:", "shipped:"
 _NORMAL = re.compile(r"normal:(?P<mean>-?\d{1,3}(?:\.\d{1,6})?),(?P<sd>\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
 _SHOWN_DIGITS = 20
 _START = re.compile(r"(?:run|shipped):[\w.-]{1,80}|file:[0-9a-f]{64}", re.ASCII)

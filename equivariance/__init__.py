@@ -1,0 +1,1 @@
+"""Measure, explain and mend the equivariance of convolutional networks."""

@@ -1,0 +1,21 @@
+"""Expected errors: each message is one sentence on what failed, what was given, what is accepted and what to do."""
+
+
+class EquivarianceError(Exception):
+    """Base of all errors that a user can cause and mend: one sentence on the page, exit status 2 in a terminal."""
+
+
+class NetworkError(EquivarianceError):
+    """A network, its name, file or factory that cannot be used."""
+
+
+class SizeError(EquivarianceError):
+    """A height or width that the network cannot take."""
+
+
+class TransformError(EquivarianceError):
+    """A transform name that cannot be read, or that does not fit the picture."""
+
+
+class WeightsError(EquivarianceError):
+    """Weights that do not fit the network."""

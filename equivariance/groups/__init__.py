@@ -1,0 +1,1 @@
+"""Elements, point groups, fields and transforms, and how they act on pictures and on fields."""

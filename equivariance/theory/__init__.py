@@ -1,0 +1,1 @@
+"""What follows from a network's structure: sampling grids, exactness, exact sizes, surviving elements."""

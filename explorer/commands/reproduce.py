@@ -1,0 +1,286 @@
+"""`python -m explorer reproduce …`: run a grid, write its results file, print ours beside the authors'."""
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explorer.commands.terminal import INTERRUPTED
+from explorer.errors import RecipeError, RunError
+from explorer.reproduction import tables
+from explorer.reproduction.knight import SIZES_PX, STEPS, Knight, KnightRun, run_knight, write_knight
+from explorer.reproduction.results import (
+    Results,
+    Session,
+    check_writable,
+    read_results,
+    results_path,
+    session_of,
+    write_results,
+)
+from explorer.reproduction.sides import NetworkSides, Sides, count_sides, run_sides, write_sides
+from explorer.reproduction.statistics import summarise
+from explorer.reproduction.studies import BUDGETS, STUDIES, Budget, Study
+from explorer.settings import Settings
+
+EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
+SEEDS = 3
+_CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
+_POLL_S = 1.0
+
+
+def add_reproduce(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to argparse's subparsers."""
+    command: argparse.ArgumentParser = commands.add_parser("reproduce", help="the paper's experiments, ours and theirs")
+    command.add_argument("experiment", choices=EXPERIMENTS, help="digits, photographs, the knight, or errors by size")
+    command.add_argument(
+        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"runs of each case (default {SEEDS})"
+    )
+    command.add_argument(
+        "--budget",
+        choices=("quick", "full"),
+        default="quick",
+        help="quick: for two cores, 12 epochs on mnist-12k (cifar10: 4 on 10,000 pictures); full: the authors' own",
+    )
+    command.add_argument("--wait", action="store_true", help="stay until all is done, with a progress bar")
+    command.add_argument("--only", metavar="NAMES", help="these studies or cases alone: upright,parity/padded-29")
+    command.add_argument("--epochs", type=_count, metavar="N", help="another number of epochs than the budget's")
+    command.add_argument("--train-pictures", type=_count, metavar="N", help="train on the first N alone")
+    command.add_argument("--test-pictures", type=_count, metavar="N", help="test on the first N alone")
+    command.add_argument(
+        "--to", type=Path, metavar="FILE", help="the results file (default: the one that the app shows)"
+    )
+    command.set_defaults(run=reproduce)
+    return command
+
+
+def reproduce(options: argparse.Namespace, settings: Settings) -> int:
+    """Run the command; its exit status."""
+    if options.experiment == "knight":
+        return _knight(options, settings)
+    if options.experiment == "sizes":
+        return _sides(options, settings)
+    return _grid(options, settings)
+
+
+# ------------------------------------------------------------------------------------------------ the grids of training
+
+
+def _grid(options: argparse.Namespace, settings: Settings) -> int:
+    from explorer.reproduction.runner import Grid  # with the store, which the other experiments do without
+    from explorer.runs.limits import MAX_WAITING, check_disk
+    from explorer.runs.store import open_store
+
+    experiment, budget = options.experiment, _budget(options)
+    everything = STUDIES[experiment](budget)
+    studies = _chosen(everything, options.only)
+    is_reduced = any(getattr(options, name) for name in _CHANGES)
+    path = _path(options, "try" if is_reduced else budget.name)
+    _have(budget.data, settings)
+    results = read_results(path, experiment) or Results(experiment, budget.name)
+    store = open_store(settings)
+    grid = Grid(
+        store,
+        studies,
+        options.seeds,
+        results,
+        bases=[case for study in everything for case in study.cases],
+        command=_command(options),
+        on_results=lambda found: write_results(found, path),
+        ahead=2 * settings.workers if options.wait else MAX_WAITING // 2,
+        check_room=lambda: check_disk(store, settings),
+    )
+    try:
+        failures = _run(grid, settings, wait=options.wait)
+    except KeyboardInterrupt:
+        print("\nThe runs go on; the same command waits for them and collects what is finished.", file=sys.stderr)
+        return INTERRUPTED
+    rows = list(tables.rows_of(grid.results, studies))
+    if options.json:
+        print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
+    else:
+        print(tables.text(rows, seeds=options.seeds))
+        print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
+    for failure in failures:
+        print(f"explorer: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:
+    """Advance the grid, once or until it is over; the sentences of runs that failed."""
+    from explorer.runs.launch import pump
+    from explorer.runs.limits import check_training
+
+    check_training(settings)
+    standing = grid.advance()
+    if not wait:
+        later = f" The same command queues {standing.later} of them later." if standing.later else ""
+        print(
+            f"Runs finished: {standing.finished}; training: {standing.running}; waiting: {standing.waiting}.{later}",
+            file=sys.stderr,
+        )
+        if (fault := pump(grid.store, settings)) and standing.waiting:
+            raise RunError(f"The runs wait. {fault}")
+        return tuple(standing.failures)
+    with _bar(standing.epochs, "epochs") as show:
+        while not standing.is_over:
+            fault = pump(grid.store, settings)
+            if fault and not standing.running:
+                raise RunError(fault)
+            time.sleep(_POLL_S)
+            standing = grid.advance()
+            show(standing.epochs_done)
+    return tuple(standing.failures)
+
+
+def _have(data: str, settings: Settings) -> None:
+    """Fetch the data set if it is not there: once, before many workers ask for it. Raises DataError."""
+    from explorer.data.datasets import bytes_to_fetch, load
+
+    if bytes_to_fetch(data, folder=settings.data_path):
+        with _bar(100, "%") as show:
+            load(data, folder=settings.data_path, progress=lambda fraction, _: show(100 * fraction))
+
+
+def _budget(options: argparse.Namespace) -> Budget:
+    budget = BUDGETS[options.experiment][options.budget]
+    given = {name: getattr(options, name) for name in _CHANGES if getattr(options, name)}
+    return replace(budget, **given)
+
+
+def _chosen(studies: tuple[Study, ...], names: str | None) -> tuple[Study, ...]:
+    """The studies and cases called so."""
+    if names is None:
+        return studies
+    wanted = {name.strip() for name in names.split(",")}
+    names_of_studies = [study.name for study in studies]
+    for name in sorted(wanted - {case.key for study in studies for case in study.cases} - set(names_of_studies)):
+        cases = ", ".join(case.key for case in studies[0].cases)
+        raise RecipeError(
+            f"There is no study or case {name!r}: give some of {', '.join(names_of_studies)}, or cases as {cases}."
+        )
+    reduced = (
+        study if study.name in wanted else replace(study, cases=tuple(c for c in study.cases if c.key in wanted))
+        for study in studies
+    )
+    return tuple(study for study in reduced if study.cases)
+
+
+# ------------------------------------------------------------------------------------------ what runs here and at once
+
+
+def _knight(options: argparse.Namespace, settings: Settings) -> int:
+    path = _path(options, "full")
+    total = options.seeds * len(SIZES_PX) * (STEPS + 1)
+    with _bar(total, "steps") as show:
+        done = _Counter(show)
+        runs = run_knight(settings, range(options.seeds), done.add)
+    write_knight(Knight(runs, (_session(options),)), path)
+    if options.json:
+        print(json.dumps({"experiment": "knight", "runs": [_knight_document(run) for run in runs]}, indent=1))
+        return 0
+    for size_px in SIZES_PX:
+        lowest = summarise([run.lowest for run in runs if run.size_px == size_px])
+        spread = "" if lowest.sd is None else f" ± {lowest.sd:.4f}"
+        verdicts = [run.verdict for run in runs if run.size_px == size_px]
+        broken = f"{verdicts.count('broken')} of {len(verdicts)} seeds broke it"
+        print(f"{size_px} px: lowest loss {lowest.mean:.4f}{spread}, {broken} (ln 2 = 0.6931)")
+    print(f"\nThe authors: 0.0923 at 32 px after 400 steps; ln 2 at 33 px. Results: {path}")
+    return 0
+
+
+def _sides(options: argparse.Namespace, settings: Settings) -> int:
+    path = _path(options, "full")
+    with _bar(count_sides(), "sizes") as show:
+        done = _Counter(show)
+        networks = run_sides(settings, done.add)
+    write_sides(Sides(networks, (_session(options),)), path)
+    if options.json:
+        print(json.dumps({"experiment": "sizes", "networks": [_sides_document(each) for each in networks]}, indent=1))
+        return 0
+    for network in networks:
+        exact = ", ".join(str(side.size_px) for side in network.sides if side.is_exact)
+        largest = max(side.error for side in network.sides if side.is_exact)
+        smallest = min(side.error for side in network.sides if not side.is_exact)
+        print(f"{network.network}: exact ({network.condition}) at {exact}.")
+        print(f"  error at most {largest:.1e} there, at least {smallest:.1e} at all other sizes")
+    print(f"\nResults: {path}")
+    return 0
+
+
+def _knight_document(run: KnightRun) -> dict[str, Any]:
+    return {"size_px": run.size_px, "seed": run.seed, "lowest": run.lowest, "verdict": run.verdict}
+
+
+def _sides_document(network: NetworkSides) -> dict[str, Any]:
+    errors = {side.size_px: side.error for side in network.sides}
+    return {"network": network.network, "exact": [s.size_px for s in network.sides if s.is_exact], "errors": errors}
+
+
+def _session(options: argparse.Namespace) -> Session:
+    from explorer.runs.machine import hardware
+
+    today = datetime.datetime.now(datetime.UTC).date()
+    return session_of(_command(options), date=today.isoformat(), hardware=hardware("CPU"))
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _path(options: argparse.Namespace, budget: str) -> Path:
+    """The results file; raises ResultsError where it cannot be written."""
+    path: Path = options.to or results_path(options.experiment, budget)
+    check_writable(path)
+    return path
+
+
+class _Counter:
+    """Counts up and tells the sum."""
+
+    def __init__(self, show: Callable[[float], None]) -> None:
+        self._show, self._sum = show, 0
+
+    def add(self, count: int) -> None:
+        self._sum += count
+        self._show(self._sum)
+
+
+@contextmanager
+def _bar(total: int, unit: str) -> Iterator[Callable[[float], None]]:
+    """A progress bar on stderr, as a function that is told how much is done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=unit, file=sys.stderr, bar_format=_BAR, disable=None) as bar:
+
+        def show(done: float) -> None:
+            bar.update(round(done, 2) - bar.n)
+
+        yield show
+
+
+_BAR = "{percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} {unit}, {elapsed} passed, {remaining} left"
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command as it would be typed again; without the path of the file."""
+    parts = [f"python -m explorer reproduce {options.experiment}"]
+    if options.experiment != "sizes":
+        parts.append(f"--seeds {options.seeds}")
+    if options.experiment in BUDGETS:
+        parts.append(f"--budget {options.budget}")
+    for name in ("only", *_CHANGES):
+        value = getattr(options, name)
+        parts += [f"--{name.replace('_', '-')} {value}"] if value else []
+    return " ".join([*parts, *(["--wait"] if options.wait else [])])
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 8 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of them: give a whole number from 1")
+    return int(text)

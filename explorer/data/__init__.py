@@ -1,0 +1,1 @@
+"""Data sets: known ones, fetched ones, folders of pictures, and how they are split."""

@@ -1,0 +1,1 @@
+"""The layer view: every layer's maps and errors, drawn in the browser."""

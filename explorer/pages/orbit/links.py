@@ -1,0 +1,77 @@
+"""Ways out of the Orbit page: commands, its address, its numbers, and Look with one of its networks."""
+
+import csv
+import io
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from explorer.pages.session.addresses import address_of
+from explorer.pages.widgets.trained import choose, chosen, plain_beside
+from models.catalog import GROUPS
+
+
+def links(live: ModuleType, work: Any) -> None:
+    """Commands, the address, the table, and a button for each network that opens it in Look."""
+    with st.container(horizontal=True):
+        with st.popover("Copy as command", icon=":material/terminal:", help="The same numbers in a terminal."):
+            st.caption("For the picture shown; one command for turns and mirrors, one for shifts, of each network.")
+            for variant in work.orbit.variants:
+                for names in (_turn_names(live, work), work.planned_shifts[variant]):
+                    if names:
+                        command = work.view.command(variant.network, variant.size_px, list(names))
+                        st.code(command, language="bash", wrap_lines=True)
+            if work.view.gallery is None:
+                st.caption("Put the path of your picture in the place of PICTURE.")
+        with st.popover("Share link", icon=":material/link:", help="An address that opens this view."):
+            st.caption("The address bar holds this view, but for the layer; uploads are not part of it.")
+            pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
+            st.code(f"{st.context.url}?{urlencode(pairs)}", language=None, wrap_lines=True)
+        st.download_button(
+            "Download as CSV",
+            _csv(live.rows_of(work)),
+            f"orbit-{work.view.network.name}-{work.view.size_px}px.csv",
+            "text/csv",
+            icon=":material/download:",
+            help="The errors of turns and mirrors with all digits.",
+        )
+        for variant in work.orbit.variants:
+            st.button(
+                f"Look at {variant.title}",
+                on_click=_ask_for_look,
+                args=(variant,),
+                icon=":material/visibility:",
+                help="Opens this network on the Look page.",
+            )
+
+
+def _turn_names(live: ModuleType, work: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(element.name for element in work.orbit.turns), *live.MIRRORS)))
+
+
+def _ask_for_look(variant: Any) -> None:
+    st.session_state["look-at"] = variant
+
+
+def open_what_was_asked_for() -> None:
+    """Go to Look with the network whose button was pressed; its controls are set before any of them is drawn."""
+    variant = st.session_state.pop("look-at", None)
+    if variant is None:
+        return
+    network = variant.network
+    trained = plain_beside(chosen()) if variant.role == "plain" else None
+    if trained is not None:
+        choose(trained.key)
+    values = {"group": GROUPS[network.group].title, "size": variant.size_px, "subsampling": network.subsampling}
+    st.session_state.update(values | {"oblong": False})
+    st.switch_page(address_of("look"), query_params={"only": network.only[0]} if network.only else {})
+
+
+def _csv(rows: list[dict[str, object]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,1 @@
+"""What belongs to one visitor: key, runs, what is computed for them."""

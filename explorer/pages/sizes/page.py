@@ -1,0 +1,176 @@
+"""Sizes: the error of a network over a range of sizes, theory beside measurement. Imports torch late, to open at once.
+
+A run draws what is known and then measures for a moment; the next run draws again. So every control stays usable, and
+a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
+"""
+
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.pages.look.sheet import Chart
+from explorer.pages.session.addresses import address_of
+from explorer.pages.session.shared import settings, steady
+from explorer.pages.sizes.controls import Range, controls
+from explorer.pages.widgets.chart_view import chart_view, clicked
+from explorer.pages.widgets.problems import expected_errors
+from explorer.pages.widgets.sampling_view import reasons_popover
+from explorer.pages.widgets.work_bar import is_stopped, telling, work_bar
+
+_SIGNS = {"exact": "● exact", "broken": "✕ breaks", "undecided": "△ undecided"}
+
+
+def page() -> None:
+    """The whole page, top to bottom."""
+    _open_what_was_clicked()
+    view = controls()
+    st.markdown(f"### Sizes of `{view.network.name}`, {view.first_px} to {view.last_px} px")
+    status = st.empty()
+    if st.session_state.get("sizes-drawn") != view.identity:
+        status.caption(f"Starting: {view.network.name} …")
+    with expected_errors():
+        live = _computing()
+        series = live.series_of(view)
+        report = live.report_of(series)
+        status.empty()
+        progress = _draw(view, live, report)
+        st.session_state["sizes-drawn"] = view.identity
+        if report.state and not is_stopped("sizes", view.identity):
+            live.measure_some(series, telling(progress, report.state))
+            st.rerun()
+    status.empty()
+
+
+def _computing() -> ModuleType:
+    """What measures: torch takes seconds to import, so it comes after all that can be shown without."""
+    from explorer.pages.sizes import live as sizes_live
+
+    return sizes_live
+
+
+# --------------------------------------------------------------------------------------------------------------- parts
+
+
+def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
+    """Everything; returns the place of the progress bar."""
+    st.markdown(report.summary)
+    progress = _work(view, report)
+    for problem in report.problems:
+        st.error(problem, icon=":material/warning:")
+    if report.remarks:
+        st.info("  \n".join(report.remarks))
+    st.markdown(
+        "**Error by size**",
+        help="The largest error of any layer and any transform, with theory's word for each size as the sign of its "
+        "point. Where both agree, all ● lie in the grey band and all ✕ above it. Click a point to open it in Look.",
+    )
+    _chart(report.curve, "sizes-curve", f"{view.network.name}-errors-by-size")
+    _one_size(view, live, report.sizes_px)
+    st.markdown(
+        "**Error by size and layer**",
+        help="Each column is a size, each row a layer, the picture at the top. Orange is above rounding. ✕ marks the "
+        "layers that break by themselves according to theory; below them, the error is inherited.",
+    )
+    _chart(report.layers, "sizes-layers", f"{view.network.name}-errors-by-size-and-layer")
+    _downloads(view, report)
+    st.markdown(
+        "**Height × width**",
+        help="Pictures that are not square, by theory alone: which transforms the network still commutes with. Height "
+        "and width are sampled independently, so each may be centred or not.",
+    )
+    _chart(report.pairs, "sizes-pairs", f"{view.network.name}-height-width")
+    return progress
+
+
+def _work(view: Range, report: Any) -> DeltaGenerator:
+    """The progress bar, or one line when all is measured."""
+    with steady("sizes-work", height_rem=3):
+        if report.state:
+            return work_bar("sizes", view.identity, report.done, report.state)
+        with st.container(key="all-measured"):
+            st.caption("All sizes are measured.")
+    return st.empty()
+
+
+def _chart(chart: Chart, key: str, file_name: str) -> None:
+    """A chart whose marks open Look, with a camera that saves it as PNG."""
+    chart_view(chart.figure, chart.alt, key=key, file_name=file_name, on_click=lambda: _want_clicked(key))
+
+
+# ---------------------------------------------------------------------------------------------------------------- links
+
+
+def _open_what_was_clicked() -> None:
+    """Go to Look where a chart or the button asked for it in this run."""
+    wanted = st.session_state.pop("open-in-look", None)
+    if wanted is None:
+        return
+    height_px, width_px = wanted
+    is_oblong = height_px != width_px
+    values = {"size": height_px, "oblong": is_oblong, **({"width": width_px} if is_oblong else {})}
+    st.session_state.update(values)
+    only = st.query_params.get("only")
+    linked = {key: str(value).lower() for key, value in {**values, "only": only}.items() if value}
+    st.switch_page(address_of("look"), query_params=linked)
+
+
+def _want_clicked(key: str) -> None:
+    """Ask for the size of the clicked mark; numbers come from the browser, so they are checked."""
+    match clicked(key):
+        case [int(height_px), int(width_px)]:
+            _want(height_px, width_px)
+
+
+def _want(height_px: int, width_px: int) -> None:
+    largest = settings().max_size_px
+    if 2 <= height_px <= largest and 2 <= width_px <= largest:
+        st.session_state["open-in-look"] = (height_px, width_px)
+
+
+def _one_size(view: Range, live: ModuleType, theory: dict[int, str]) -> None:
+    """Why a size is exact or not, and the way to Look: as a click on a point, for those who use no mouse."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        size_px = st.selectbox(
+            "One size",
+            list(theory),
+            format_func=lambda size_px: f"{size_px} px {_SIGNS[theory[size_px]]}",
+            width=220,
+            key="size-to-open",
+            help="With theory's word for it. A click on a point of the charts does the same.",
+        )
+        st.button(
+            "Open in Look",
+            icon=":material/visibility:",
+            on_click=_want,
+            args=(size_px, size_px),
+            help="The same network and picture at this size: verdict, reasons, maps.",
+        )
+        reasons_popover(live.reasons_of(view, size_px), key="sizes-reasons")
+
+
+def _downloads(view: Range, report: Any) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download as CSV",
+            report.csv,
+            f"{view.network.name}-sizes.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            help="The measured sizes, one row each, with the error of every layer in all digits. For pictures of the "
+            "charts, use the camera in their corner.",
+        )
+        with st.popover("Copy as command", icon=":material/terminal:", help="The same range in a terminal."):
+            st.caption("The same numbers in a terminal:")
+            st.code(view.command, language="bash", wrap_lines=True)
+            if view.gallery is None:
+                st.caption("Put the path of your picture in the place of PICTURE.")
+        with st.popover("Share link", icon=":material/link:", help="An address that opens this range."):
+            st.caption("The address bar holds this range; uploads are not part of it.")
+            st.code(f"{st.context.url}?{urlencode(st.query_params.to_dict())}", language=None, wrap_lines=True)
+
+
+page()

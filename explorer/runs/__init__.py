@@ -1,0 +1,1 @@
+"""Runs: the store of their state, and the processes that train them."""

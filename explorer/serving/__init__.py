@@ -1,0 +1,1 @@
+"""Networks as visitors use them: built, kept, measured within a memory budget."""

@@ -1,0 +1,1 @@
+"""Measurements repeated: over sizes, over the orbit, over mends, over training."""

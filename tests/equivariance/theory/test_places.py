@@ -1,0 +1,206 @@
+"""Where layers sample, against torch itself: pictures with one lit pixel show which pixels each window reads."""
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from equivariance.groups.point_groups import D4, Element
+from equivariance.layers.subsampling import symmetric, windows_of
+from equivariance.layers.windows import AxisWindow
+from equivariance.theory.grids import AxisSampling
+from equivariance.theory.places import AxisPlaces, SampledGrid, Samplings, mended_grid, sampled_grid
+
+DRAWN = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+TURNS = {element.name: element for element in D4.pixel_exact_elements}
+Reads = frozenset[tuple[int, int]]
+
+
+def moved(pictures: Tensor, element: Element) -> Tensor:
+    """(B, 1, H, W) mirrored left-right, then turned counterclockwise."""
+    mirrored = pictures.flip(-1) if element.mirrored else pictures
+    return torch.rot90(mirrored, round(element.angle_deg / 90), dims=(-2, -1))
+
+
+def reads_of(layer: nn.Module, hw: tuple[int, int], element: Element) -> list[Reads]:
+    """For each out pixel of the layer on the transformed picture, the (row, column) of the upright one it reads."""
+    height, width = hw
+    lit = torch.eye(height * width, dtype=torch.float64).reshape(-1, 1, height, width)
+    with torch.no_grad():
+        values = layer(moved(lit, element)).flatten(1)  # (pictures, out pixels)
+    return [frozenset(divmod(int(pixel), width) for pixel in column.nonzero()) for column in (values > 1e-9).T]
+
+
+def predicted(grid: SampledGrid, centres: tuple[tuple[float, ...], ...], axes: tuple[AxisPlaces, ...]) -> list[Reads]:
+    """The same from the centres alone: taps about each, and pixels beside a tap that lies between two."""
+    rows, columns = (
+        [read_about(centre, axis.sampling.window, side=original.side_px) for centre in places]
+        for places, axis, original in zip(centres, axes, grid.axes, strict=True)
+    )
+    return [frozenset((row, column) for row in down for column in across) for down in rows for across in columns]
+
+
+def read_about(centre: float, window: AxisWindow, *, side: int) -> set[int]:
+    taps = [centre - window.dilation * (window.kernel - 1) / 2 + window.dilation * tap for tap in range(window.kernel)]
+    pairs = [{int(tap // 1), int(-(-tap // 1))} for tap in taps]
+    inside = set(range(side))
+    return {pixel for pair in pairs if pair <= inside or side == 1 for pixel in pair & inside}
+
+
+def samplings(layer: nn.Module, hw: tuple[int, int], padded: tuple[int, int] = (0, 0)) -> Samplings:
+    """What theory makes of a layer that may have one-sided padding before it."""
+    before, after = padded
+    windows = windows_of(layer)
+    assert windows is not None
+    height, width = (
+        AxisSampling(window, side, window.out_side(side + before + after), window.pad + before, window.pad + after)
+        for window, side in zip(windows, hw, strict=True)
+    )
+    return height, width
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> nn.Module:
+    """A convolution of ones, a mean or a maximum, whose numbers differ for height and width."""
+    kind = draw(st.sampled_from(["conv", "mean", "max"]))
+    pair = st.tuples(st.integers(1, 5), st.integers(1, 5))
+    kernel, stride = draw(pair), draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    pad = tuple(draw(st.integers(0, 3 if kind == "conv" else side // 2)) for side in kernel)
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    if kind == "mean":
+        return nn.AvgPool2d(kernel, stride, pad, ceil_mode=draw(st.booleans()))
+    if kind == "max":
+        return nn.MaxPool2d(kernel, stride, pad, dilation, ceil_mode=draw(st.booleans()))
+    conv = nn.Conv2d(1, 1, kernel, stride, pad, dilation, bias=False, dtype=torch.float64)
+    nn.init.ones_(conv.weight)
+    return conv
+
+
+hws = st.tuples(st.integers(1, 11), st.integers(1, 11))
+elements = st.sampled_from(list(TURNS.values()))
+
+
+@DRAWN
+@given(layer=layers(), hw=hws, padded=st.tuples(st.integers(-1, 2), st.integers(-1, 2)), element=elements)
+def test_places_are_those_that_torch_samples(
+    layer: nn.Module, hw: tuple[int, int], padded: tuple[int, int], element: Element
+) -> None:
+    assume(min(padded) >= 0 or layer.padding in ((0, 0), 0))  # zeros in the place of what was cut off read nothing
+    padding = nn.ZeroPad2d((*padded, *padded))
+    try:
+        upright, turned = (reads_of(nn.Sequential(padding, layer), hw, each) for each in (Element(), element))
+    except RuntimeError:
+        reject()
+
+    grid = sampled_grid(samplings(layer, hw, padded), hw, element)
+
+    assert predicted(grid, grid.upright, grid.axes) == upright
+    assert Counter(predicted(grid, grid.returned, grid.turned)) == Counter(turned)
+
+
+@DRAWN
+@given(layer=layers(), hw=hws, element=elements)
+def test_mended_places_are_those_of_symmetric_subsampling(
+    layer: nn.Module, hw: tuple[int, int], element: Element
+) -> None:
+    mended = symmetric(layer)
+    try:
+        layer(torch.zeros(1, 1, *hw, dtype=torch.float64))
+        upright, turned = (reads_of(mended, hw, each) for each in (Element(), element))
+    except RuntimeError:
+        reject()
+
+    grid = mended_grid(samplings(layer, hw), hw, element)
+
+    assert predicted(grid, grid.upright, grid.axes) == upright
+    assert Counter(predicted(grid, grid.returned, grid.turned)) == Counter(turned)
+    windows = windows_of(layer)
+    assert grid.agrees or (element.swaps_axes and windows is not None and windows[0] != windows[1])
+
+
+@pytest.mark.parametrize("offset_px", [-1, -0.5, 0.5, 1])
+def test_places_with_a_wrong_offset_are_told_from_those_of_torch(offset_px: float) -> None:
+    conv = nn.Conv2d(1, 1, 3, 2, 1, bias=False, dtype=torch.float64)
+    nn.init.ones_(conv.weight)
+    grid = sampled_grid(samplings(conv, (8, 9)), (8, 9), TURNS["rot90"])
+
+    wrong = tuple(tuple(centre + offset_px for centre in centres) for centres in grid.upright)
+
+    assert predicted(grid, grid.upright, grid.axes) == reads_of(conv, (8, 9), Element())
+    assert predicted(grid, wrong, grid.axes) != reads_of(conv, (8, 9), Element())
+
+
+@DRAWN
+@given(layer=layers(), hw=hws, element=elements, is_mended=st.booleans())
+def test_cells_that_no_window_reaches_are_those_that_torch_never_reads(
+    layer: nn.Module, hw: tuple[int, int], element: Element, is_mended: bool
+) -> None:
+    try:
+        layer(torch.zeros(1, 1, *hw, dtype=torch.float64))
+        read = frozenset().union(*reads_of(symmetric(layer) if is_mended else layer, hw, Element()))
+    except RuntimeError:
+        reject()
+
+    grid = (mended_grid if is_mended else sampled_grid)(samplings(layer, hw), hw, element)
+
+    rows, columns = (axis.reached & frozenset(range(axis.side_px)) for axis in grid.axes)
+    assert frozenset((row, column) for row in rows for column in columns) == read
+
+
+@DRAWN
+@given(layer=layers(), hw=hws, element=elements)
+def test_an_exact_layer_reads_the_same_pixels_on_the_transform(
+    layer: nn.Module, hw: tuple[int, int], element: Element
+) -> None:
+    try:
+        upright, turned = (reads_of(layer, hw, each) for each in (Element(), element))
+    except RuntimeError:
+        reject()
+
+    if sampled_grid(samplings(layer, hw), hw, element).is_exact:
+        assert Counter(turned) == Counter(upright)
+
+
+def test_a_stride_that_leaves_one_pixel_over_slips_by_one_on_the_transform() -> None:
+    window = AxisWindow("conv", 3, 2, pad=1)
+    even, odd = (AxisSampling(window, side, window.out_side(side), 1, 1) for side in (32, 33))
+
+    half_turn = sampled_grid((even, odd), (32, 33), TURNS["rot180"])
+
+    assert half_turn.upright[0] == tuple(range(0, 32, 2))
+    assert half_turn.returned[0] == tuple(range(1, 33, 2))
+    assert half_turn.apart_px == (1, 0)
+    assert not half_turn.is_exact
+    assert sampled_grid((odd, odd), (33, 33), TURNS["rot90"]).is_exact
+
+
+def test_a_mended_layer_samples_between_the_pixels_of_an_even_side() -> None:
+    window = AxisWindow("conv", 3, 2, pad=1)
+    published = AxisSampling(window, 32, 16, 1, 1)
+
+    grid = mended_grid((published, published), (32, 32), TURNS["rot90"])
+
+    assert grid.upright[0] == tuple(pixel + 0.5 for pixel in range(0, 32, 2))
+    assert grid.agrees
+    assert grid.is_exact
+
+
+def test_places_may_agree_where_padding_counts_differently() -> None:
+    mean = AxisWindow("padded mean", 2, 2, ceil_mode=True)
+    one_sided = AxisSampling(mean, 2, 2, 1, 0)  # windows -1..0 and 1..2: zeros before count, nothing after does
+
+    grid = sampled_grid((one_sided, one_sided), (2, 2), TURNS["rot180"])
+
+    assert grid.agrees
+    assert not grid.is_exact
+
+
+def test_unlike_windows_have_no_distance_after_a_quarter_turn() -> None:
+    height, width = AxisWindow("conv", 3, 2), AxisWindow("conv", 3, 3)
+    pair = AxisSampling(height, 9, 4, 0, 0), AxisSampling(width, 9, 3, 0, 0)
+
+    assert sampled_grid(pair, (9, 9), TURNS["rot90"]).apart_px == (None, None)
+    assert sampled_grid(pair, (9, 9), TURNS["rot180"]).is_exact
