@@ -7,15 +7,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from explorer.figures.style import BLUE, DIVERGING, FLOORS, LEGEND, MARGIN, ORANGE, shade
 from explorer.studies.breaking import LN_2, SHOWN_FILTERS, Insight, Step
 
-# Readable on white and on near-black, and apart for colour-blind readers; orange is negative, blue positive.
-_COLOURS = ("#d9782b", "#3b72d5")
+_COLOURS = (ORANGE, BLUE)
 _DASHES = ("solid", "dash")
-_GREY = "rgba(128,140,160,0.9)"
-_DIVERGING = ("#8a3b00", "#d9782b", "#f1e9e2", "#4a80da", "#16408c")
-_MARGIN = {"l": 56, "r": 12, "t": 8, "b": 44}
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+_FLOOR = FLOORS["float64"]  # searches are in it
 _MOST_POINTS = 400  # of one line
 _HEIGHT_PX = 280
 _PANELS = 4  # above the filters; SHOWN_FILTERS is a multiple of it
@@ -28,7 +25,7 @@ def losses(runs: Runs) -> go.Figure:
     figure = go.Figure()
     for number, (label, steps) in enumerate(runs.items()):
         figure.add_scatter(**_line(label, number, steps), y=[step.loss for step in _thinned(steps)])
-    figure.add_hline(y=LN_2, line={"width": 1, "dash": "dot", "color": _GREY})
+    figure.add_hline(y=LN_2, line={"width": 1, "dash": "dot", "color": shade(0.9)})
     figure.add_annotation(
         x=1, xref="paper", y=LN_2, text="ln 2", showarrow=False, xanchor="right", yanchor="bottom", font={"size": 11}
     )
@@ -58,11 +55,11 @@ def answers(runs: Runs) -> go.Figure:
 
 
 def errors(searches: Mapping[str, Sequence[float]]) -> go.Figure:
-    """The largest error up to each step of every search, log axis; zero is drawn at 1e-17."""
+    """The largest error up to each step of every search, log axis; zero is drawn at the floor."""
     figure = go.Figure()
     for number, (label, values) in enumerate(searches.items()):
         figure.add_scatter(
-            **_style(label, number), x=list(range(len(values))), y=[max(value, 1e-17) for value in values]
+            **_style(label, number), x=list(range(len(values))), y=[max(value, _FLOOR) for value in values]
         )
     figure.update_yaxes(type="log", title="relative error", exponentformat="power", range=[-17.5, 1], dtick=4)
     return _framed(figure)
@@ -128,7 +125,7 @@ def _heatmap(maps: Tensor, scale: float) -> go.Heatmap:
         z=maps.flip(0).numpy(),  # Plotly's rows begin below
         zmin=-scale,
         zmax=scale,
-        colorscale=_DIVERGING,
+        colorscale=DIVERGING,
         showscale=False,
         hovertemplate="%{z:.4g}<extra></extra>",
     )
@@ -136,7 +133,7 @@ def _heatmap(maps: Tensor, scale: float) -> go.Heatmap:
 
 def _framed(figure: go.Figure) -> go.Figure:
     figure.update_xaxes(title="step", rangemode="tozero")
-    return figure.update_layout(margin=_MARGIN, height=_HEIGHT_PX, legend=_LEGEND, showlegend=True)
+    return figure.update_layout(margin=MARGIN, height=_HEIGHT_PX, legend=LEGEND, showlegend=True)
 
 
 def _bare(figure: go.Figure, height_px: int) -> go.Figure:

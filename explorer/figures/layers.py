@@ -10,12 +10,26 @@ from equivariance.groups.transforms import label_of
 from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import Prediction
+from explorer.figures.style import (
+    BLUE,
+    BROWN,
+    DIVERGING,
+    FLOORS,
+    GREEN,
+    GREY,
+    LEGEND,
+    MARGIN,
+    OCHRE,
+    ORANGE,
+    PURPLE,
+    TEAL,
+    VIOLET,
+    shade,
+)
 
-FLOOR = 1e-17  # what an error of zero is drawn as in float64; float32 has a floor of its own
-FLOORS = {"float64": FLOOR, "float32": 1e-9}
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px", "2px,5px")
-# Readable on white and on near-black, and apart for colour-blind readers; the first is the upright picture's.
-_COLOURS = ("#8b929c", "#3b72d5", "#d9782b", "#2a9d8f", "#b0448f", "#c09910", "#6f5bd6", "#5c8a2a", "#a0522d")
+# The first is the upright picture's.
+_COLOURS = (GREY, BLUE, ORANGE, TEAL, PURPLE, OCHRE, VIOLET, GREEN, BROWN)
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "hexagon", "star")
 
 
@@ -24,7 +38,7 @@ def error_per_layer(measurement: Measurement, prediction: Prediction) -> go.Figu
     figure = go.Figure()
     floor, level = FLOORS[measurement.dtype], ROUNDING_LEVEL[measurement.dtype]
     names = [layer.name for layer in measurement.layers]
-    figure.add_hrect(y0=floor / 3, y1=level, fillcolor="rgba(128,140,160,0.16)", line_width=0, layer="below")
+    figure.add_hrect(y0=floor / 3, y1=level, fillcolor=shade(0.16), line_width=0, layer="below")
     for number, transform in enumerate(measurement.output_error):
         errors = [layer.error[transform] for layer in measurement.layers]
         if all(error is None for error in errors):
@@ -46,7 +60,7 @@ def error_per_layer(measurement: Measurement, prediction: Prediction) -> go.Figu
     broken = {layer.name for layer in prediction.broken_layers}
     for position, name in enumerate(names):
         if name in broken:
-            figure.add_vline(x=position, line={"width": 1, "dash": "dot", "color": "rgba(128,140,160,0.9)"})
+            figure.add_vline(x=position, line={"width": 1, "dash": "dot", "color": shade(0.9)})
     positions, labels = block_ticks(names)
     figure.update_xaxes(
         tickvals=positions, ticktext=labels, title="layer, from picture to logits", showgrid=False, tickangle=0
@@ -63,7 +77,7 @@ def error_per_layer(measurement: Measurement, prediction: Prediction) -> go.Figu
         yanchor="top",
         font={"size": 11},
     )
-    figure.update_layout(**LAYOUT, height=330, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(margin=MARGIN, height=330, legend=LEGEND)
     return figure
 
 
@@ -83,9 +97,7 @@ def logits_bars(logits: Mapping[str, Sequence[float]], classes: Sequence[str] = 
         )
     figure.update_xaxes(title="class", type="category")
     figure.update_yaxes(title="logit", zeroline=True)
-    figure.update_layout(
-        **LAYOUT, height=330, barmode="group", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    )
+    figure.update_layout(margin=MARGIN, height=330, barmode="group", legend=LEGEND)
     return figure
 
 
@@ -97,19 +109,14 @@ def large_map(maps: Tensor, *, limit: float) -> go.Figure:
             z=values,
             zmin=-limit,
             zmax=limit,
-            colorscale=_DIVERGING,
+            colorscale=DIVERGING,
             hovertemplate="row %{y}, column %{x}: %{z:.6g}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", title="row")
     figure.update_xaxes(constrain="domain", title="column")
-    figure.update_layout(**{**LAYOUT, "margin": {"l": 48, "r": 8, "t": 36, "b": 40}}, height=440)
+    figure.update_layout(margin={"l": 48, "r": 8, "t": 36, "b": 40}, height=440)
     return figure
-
-
-# Orange is negative, blue is positive, as everywhere in the app.
-_DIVERGING = ("#8a3b00", "#d9782b", "#f1e9e2", "#4a80da", "#16408c")
-LAYOUT = {"margin": {"l": 56, "r": 12, "t": 8, "b": 44}}
 
 
 def block_ticks(names: Sequence[str]) -> tuple[list[int], list[str]]:

@@ -5,8 +5,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-_FLOOR = 1e-9  # what no change is drawn as
-_KINDS = {"quarter turns": ("#3b72d5", ""), "other angles": ("#d9782b", "/"), "shifts": ("#2a9d8f", ".")}
+from explorer.figures.style import BLUE, FLOORS, LEGEND, ORANGE, TEAL, WHITE, faint
+
+_FLOOR = FLOORS["float32"]  # what no change is drawn as
+_KINDS = {"quarter turns": (BLUE, ""), "other angles": (ORANGE, "/"), "shifts": (TEAL, ".")}
+_ON_BARS = faint(WHITE, 0.6)
 
 
 def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -20,7 +23,7 @@ def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             orientation="h",
             marker={
                 "color": colour,
-                "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.6)"},
+                "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": _ON_BARS},
             },
             hovertemplate="%{y}: %{x:.1e}<extra>" + kind + "</extra>",
         )
@@ -30,6 +33,6 @@ def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         barmode="group",
         height=90 + 62 * len(rows),
         margin={"l": 8, "r": 12, "t": 8, "b": 44},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend=LEGEND,
     )
     return figure

@@ -7,11 +7,8 @@ import plotly.graph_objects as go
 
 from equivariance.groups.transforms import label_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.figures.layers import FLOORS
 from explorer.figures.orbit_marks import (
     COLOURS,
-    GREY,
-    LOWEST,
     PALE,
     SYMBOLS,
     Curve,
@@ -22,6 +19,7 @@ from explorer.figures.orbit_marks import (
     power,
     within,
 )
+from explorer.figures.style import FLOORS, GREY, INNERMOST, MARGIN
 from explorer.studies.orbit import Spread
 
 
@@ -59,14 +57,14 @@ def mirrors(transforms: Sequence[str], curves: Sequence[Curve], *, dtype: str) -
     figure.update_xaxes(tickvals=list(range(len(transforms))), ticktext=labels, showgrid=False, tickangle=0)
     figure.update_yaxes(type="log", range=[math.log10(floor / 3), math.log10(top * 4)], exponentformat="power", dtick=3)
     figure.update_yaxes(title="relative error")
-    figure.update_layout(height=230, margin={"l": 56, "r": 12, "t": 8, "b": 44})
+    figure.update_layout(height=230, margin=MARGIN)
     return figure
 
 
 def shift_map(errors: Mapping[tuple[int, int], Spread | None], *, dtype: str, limit_px: int) -> go.Figure:
     """Errors by (down, right) in pixels as colours, logarithmic; crosses where there is no action."""
     span = list(range(-limit_px, limit_px + 1))
-    lowest = LOWEST[dtype]
+    lowest = INNERMOST[dtype]
     cells = [[errors.get((down, right)) for right in span] for down in span]
     figure = go.Figure(
         go.Heatmap(

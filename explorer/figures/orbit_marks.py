@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from explorer.figures.style import BLUE, INNERMOST, ORANGE, PURPLE, TEAL, shade
 from explorer.studies.orbit import Spread
 
-COLOURS = ("#3b72d5", "#d9782b", "#2a9d8f", "#b0448f")  # readable on white and on near-black
+COLOURS = (BLUE, ORANGE, TEAL, PURPLE)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
-GREY, PALE = "#8b929c", "rgba(128,140,160,0.18)"
-LOWEST = {"float64": 1e-17, "float32": 1e-8}  # of logarithmic axes
+PALE = shade(0.18)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def in_words(spread: Spread) -> str:
 
 def named_exponents(dtype: str) -> list[int]:
     """The powers of ten that an axis names, 1 the last."""
-    return list(range(0, math.floor(math.log10(LOWEST[dtype])) - 1, -2 if dtype == "float32" else -4))[::-1]
+    return list(range(0, math.floor(math.log10(INNERMOST[dtype])) - 1, -2 if dtype == "float32" else -4))[::-1]
 
 
 def power(exponent: int) -> str:

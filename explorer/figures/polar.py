@@ -11,8 +11,6 @@ import plotly.graph_objects as go
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from explorer.figures.orbit_marks import (
     COLOURS,
-    GREY,
-    LOWEST,
     PALE,
     SYMBOLS,
     Curve,
@@ -23,6 +21,7 @@ from explorer.figures.orbit_marks import (
     power,
     within,
 )
+from explorer.figures.style import CLEAR, GREY, INNERMOST, faint
 from explorer.studies.orbit import Spread
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -82,7 +81,7 @@ def _add_band(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: 
             mode="lines",
             line={"width": 0},
             fill="toself",
-            fillcolor=_faint(COLOURS[curve.number]),
+            fillcolor=faint(COLOURS[curve.number], 0.2),
             name=f"{curve.title}: smallest to largest",
             legendgroup=curve.title,
             showlegend=False,
@@ -168,11 +167,6 @@ def _stretches(points: Sequence[Point], curve: Curve) -> Iterator[list[tuple[flo
             yield [(point.angle_deg, spread) for point, spread in group if spread is not None]
 
 
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.2)"
-
-
 def polar(
     points: Sequence[Point],
     curves: Sequence[Curve],
@@ -187,7 +181,7 @@ def polar(
     smallest error to the largest. The logarithmic radius has the rounding of `dtype` as a disc.
     """
     figure = go.Figure()
-    lowest = LOWEST[dtype] if logarithmic else 0.0
+    lowest = INNERMOST[dtype] if logarithmic else 0.0
     top = beyond([curve.errors for curve in curves], baseline, at_least=1.0 if logarithmic else 0.0)
     if logarithmic:
         _add_rounding(figure, ROUNDING_LEVEL[dtype])
@@ -212,7 +206,7 @@ def polar(
         texts = [power(exponent) for exponent in exponents]
         radial |= {"tickvals": [10.0**exponent for exponent in exponents], "ticktext": texts}
     angular = {"rotation": 90, "direction": "counterclockwise", "dtick": 45, "ticksuffix": "°", "gridcolor": PALE}
-    figure.update_polars(radialaxis={**radial, "gridcolor": PALE}, angularaxis=angular, bgcolor="rgba(0,0,0,0)")
+    figure.update_polars(radialaxis={**radial, "gridcolor": PALE}, angularaxis=angular, bgcolor=CLEAR)
     figure.update_polars(domain_y=[0.24, 1])  # the same circle whatever the length of the legend
     figure.update_layout(
         height=500,

@@ -11,7 +11,24 @@ import plotly.graph_objects as go
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
-from explorer.figures.layers import FLOORS, LAYOUT, block_ticks
+from explorer.figures.layers import block_ticks
+from explorer.figures.style import (
+    BEYOND_ROUNDING,
+    BLUE,
+    FLOORS,
+    GREY,
+    HOVER,
+    INK,
+    LEGEND,
+    MARGIN,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    TEAL,
+    WITHIN_ROUNDING,
+    shade,
+)
 from explorer.studies.sweep import SizeResult
 
 MAX_LABELS = 24  # on the axis of sizes, also on a phone
@@ -22,17 +39,12 @@ _SYMBOLS = (
     {EXACT: "circle-open", BROKEN: "x-open", UNDECIDED: "triangle-up-open"},
 )
 _POINT_PX = (9, 14)
-# Readable on white and on near-black; a second curve has colours and a dash of its own.
+# A second curve has colours and a dash of its own.
 _COLOURS = (
-    {EXACT: "#3b72d5", BROKEN: "#d9782b", UNDECIDED: "#8b929c"},
-    {EXACT: "#2a9d8f", BROKEN: "#b0448f", UNDECIDED: "#8b929c"},
+    {EXACT: BLUE, BROKEN: ORANGE, UNDECIDED: GREY},
+    {EXACT: TEAL, BROKEN: PURPLE, UNDECIDED: GREY},
 )
 _DASHES = ("solid", "dash")
-_ALARM = "#e5263c"
-_ROUNDING = ("#c6d1e1", "#93a5c1")  # errors within rounding
-_BEYOND = ("#f6d3b0", "#b8530f")  # errors above it: the step between the two is the threshold
-_HOVER = {"bgcolor": "#14181d", "font": {"color": "#f5f7fa"}}
-LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ def error_by_size(curves: Sequence[Curve]) -> go.Figure:
     figure = go.Figure()
     dtype = curves[0].dtype
     floor, level = FLOORS[dtype], ROUNDING_LEVEL[dtype]
-    figure.add_hrect(y0=floor / 3, y1=level, fillcolor="rgba(128,140,160,0.16)", line_width=0, layer="below")
+    figure.add_hrect(y0=floor / 3, y1=level, fillcolor=shade(0.16), line_width=0, layer="below")
     for number, curve in enumerate(curves):
         prefix = f"{curve.name}, " if len(curves) > 1 else ""
         _add_line(figure, curve, floor, _DASHES[number])
@@ -111,8 +123,8 @@ def error_by_size_and_layer(curve: Curve) -> go.Figure:
 
 def clickable() -> dict[str, object]:
     """Layout of a figure whose marks are chosen by a click."""
-    margin = {**LAYOUT["margin"], "t": 64}  # room for the camera above the legend
-    return {"margin": margin, "hoverlabel": _HOVER, "hovermode": "closest", "hoverdistance": 30}
+    margin = {**MARGIN, "t": 64}  # room for the camera above the legend
+    return {"margin": margin, "hoverlabel": HOVER, "hovermode": "closest", "hoverdistance": 30}
 
 
 # --------------------------------------------------------------------------------------------------------------- parts
@@ -129,7 +141,7 @@ def _add_line(figure: go.Figure, curve: Curve, floor: float, dash: str) -> None:
         x=[result.size_px for result in drawn],
         y=[max(result.error or 0.0, floor) for result in drawn],
         mode="lines",
-        line={"color": "#8b929c", "width": 1.2, "dash": dash},
+        line={"color": GREY, "width": 1.2, "dash": dash},
         hoverinfo="skip",
         showlegend=False,
     )
@@ -170,10 +182,10 @@ def _add_alarms(figure: go.Figure, curves: Sequence[Curve], floor: float) -> Non
             y=[max(result.error or 0.0, floor) for result in wrong],
             name="theory and measurement disagree",
             mode="markers+text",
-            marker={"symbol": "circle-open", "size": 22, "color": _ALARM, "line": {"width": 4}},
+            marker={"symbol": "circle-open", "size": 22, "color": RED, "line": {"width": 4}},
             text=[f"<b>! {result.size_px} px disagrees</b>" for result in wrong],
             textposition="top center",
-            textfont={"color": _ALARM, "size": 14},
+            textfont={"color": RED, "size": 14},
             hoverinfo="skip",
         )
 
@@ -202,8 +214,8 @@ def _cell_text(result: SizeResult, name: str) -> str:
 def _add_broken(figure: go.Figure, measured: Sequence[SizeResult], names: Sequence[str]) -> None:
     rows = {name: row for row, name in enumerate(names)}
     for label, symbol, size, colour, found in (
-        ("theory: the layer breaks by itself", "x", 8, "#14181d", [result.broken_layers for result in measured]),
-        ("disagreement", "diamond-open", 14, _ALARM, [tuple(result.disagreements) for result in measured]),
+        ("theory: the layer breaks by itself", "x", 8, INK, [result.broken_layers for result in measured]),
+        ("disagreement", "diamond-open", 14, RED, [tuple(result.disagreements) for result in measured]),
     ):
         marks = [
             (result.size_px, rows[name])
@@ -217,7 +229,7 @@ def _add_broken(figure: go.Figure, measured: Sequence[SizeResult], names: Sequen
                 y=[row for _, row in marks],
                 name=label,
                 mode="markers",
-                marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 1, "color": "#f5f7fa"}},
+                marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 1, "color": PAPER}},
                 hoverinfo="skip",
             )
 
@@ -244,13 +256,18 @@ def _size_axis(figure: go.Figure, theory: Mapping[int, str]) -> None:
     )
     figure.update_layout(margin_b=92)
     for size_px in shown:
-        figure.add_vline(x=size_px, line={"width": 1, "dash": "dot", "color": "rgba(128,140,160,0.5)"}, layer="below")
+        figure.add_vline(x=size_px, line={"width": 1, "dash": "dot", "color": shade(0.5)}, layer="below")
 
 
 def _two_part_scale(floor: float, level: float) -> list[tuple[float, str]]:
     """Colours from `floor` to 0 (decades) with a step at `level`."""
     step = (level - floor) / -floor
-    return [(0.0, _ROUNDING[0]), (step, _ROUNDING[1]), (step, _BEYOND[0]), (1.0, _BEYOND[1])]
+    return [
+        (0.0, WITHIN_ROUNDING[0]),
+        (step, WITHIN_ROUNDING[1]),
+        (step, BEYOND_ROUNDING[0]),
+        (1.0, BEYOND_ROUNDING[1]),
+    ]
 
 
 def _powers(floor: float) -> dict[str, list[object]]:

@@ -10,14 +10,14 @@ import plotly.graph_objects as go
 from equivariance.groups.transforms import label_of
 from equivariance.theory.grids import EXACT, UNDECIDED
 from equivariance.theory.survivors import Statuses, Survivors
-from explorer.figures.sizes import LEGEND, clickable
+from explorer.figures.sizes import clickable
+from explorer.figures.style import BLUE, INK, LEGEND, NO_AREA, PALE_AREAS, PAPER
 
 Kind = tuple[tuple[str, ...], tuple[str, ...]]  # names of surviving elements, and of undecided ones
 
 # Filled, with a pale edge: seen on the colours, and in the legend on white and on near-black.
 _SYMBOLS = ("circle", "triangle-left", "triangle-up", "diamond", "square", "cross", "star")
-_SOME = ("#8fb0e0", "#e0ae86", "#a9cdc6", "#cfa6c4")
-_ALL, _NONE = "#3b72d5", "#e2e5ea"
+_SOME, _ALL, _NONE = PALE_AREAS, BLUE, NO_AREA
 
 
 def surviving_elements(survivors: Survivors) -> go.Figure:
@@ -75,9 +75,9 @@ def _add_kind(figure: go.Figure, survivors: Survivors, rows: Sequence[Sequence[K
         marker={
             "symbol": _SYMBOLS[number % len(_SYMBOLS)],
             "size": 7,
-            "color": "#14181d",
+            "color": INK,
             "opacity": opacity,
-            "line": {"width": 1, "color": "#f5f7fa"},
+            "line": {"width": 1, "color": PAPER},
         },
         customdata=pairs,
         hovertemplate="%{y}×%{x} px (height × width): %{fullData.name}<extra></extra>",

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from equivariance.groups.transforms import label_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
+from explorer.figures.style import BLUE, DARKENING, FLOORS, GREY, OCHRE, ORANGE, PURPLE, TEAL, shade
 from explorer.runs.report import Drawn, report_html
 from explorer.runs.run import Run
 from explorer.training.metrics import ANGLES_DEG, TESTED, Epoch
@@ -22,16 +23,14 @@ from explorer.training.recipe import Recipe
 MOST_RUNS = 6  # side by side
 UNSEEN = "unseen"  # the mean over the three turns, beside the transforms' own names
 LOGITS = "logits"
-# Readable on white and on near-black, and apart for colour-blind readers.
-COLOURS = ("#3b72d5", "#d9782b", "#8b929c", "#b0448f", "#2a9d8f", "#c09910")
+COLOURS = (BLUE, ORANGE, GREY, PURPLE, TEAL, OCHRE)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
-_PALE = "rgba(128,140,160,0.16)"
 ROUNDING = ROUNDING_LEVEL["float32"]  # networks are evaluated in it
-_FLOOR = 1e-9  # what an error of zero is drawn as
+_FLOOR = FLOORS["float32"]  # what an error of zero is drawn as
 _EXPONENTS = tuple(range(-9, 1, 3))
 # Below rounding the page shines through grey, above it from pale to dark orange.
-_ROUNDING, _BEYOND = ("rgba(128,140,160,0.2)", "rgba(128,140,160,0.45)"), ("#f6d9bd", "#8a3b00")
+_ROUNDING, _BEYOND = (shade(0.2), shade(0.45)), DARKENING
 _MARGIN = {"l": 48, "r": 10, "t": 10, "b": 40}
 _SMALL_PX, _MIDDLE_PX, _TALL_PX, _ROW_PX = 200, 250, 340, 15
 _MOST_LABELS = 28  # of layers
@@ -151,7 +150,7 @@ def error_by_epoch(lanes: Sequence[Lane], layer: str) -> go.Figure:
             customdata=[error for _, error in known],
             hovertemplate="epoch %{x}: %{customdata:.1e}<extra>%{fullData.name}</extra>",
         )
-    figure.add_hrect(y0=_FLOOR / 3, y1=ROUNDING, fillcolor=_PALE, line_width=0, layer="below")
+    figure.add_hrect(y0=_FLOOR / 3, y1=ROUNDING, fillcolor=shade(0.16), line_width=0, layer="below")
     figure.add_annotation(
         x=1,
         xref="paper",

@@ -8,6 +8,19 @@ from typing import Any
 import plotly.graph_objects as go
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
+from explorer.figures.style import (
+    BLUE,
+    CLEAR,
+    FLOORS,
+    GREY,
+    HOVER,
+    LEGEND,
+    MARGIN,
+    ORANGE,
+    PURPLE,
+    TEAL,
+    shade,
+)
 from explorer.reproduction.authors import authors_knight
 from explorer.reproduction.knight import EVERY, SIZES_PX, Knight
 from explorer.reproduction.results import Results
@@ -18,14 +31,10 @@ from explorer.reproduction.tables import NOT_RUN, Row
 from explorer.training.metrics import ANGLES_DEG, TURNS
 
 LN_2 = math.log(2)
-# Readable on white and on near-black, and apart for colour-blind readers.
-_EXACT, _APPROXIMATE, _OTHER, _PLAIN, _MENDED = "#3b72d5", "#d9782b", "#b0448f", "#8b929c", "#2a9d8f"
-_GREY = "rgba(128,140,160,0.9)"
-_FAINT = "rgba(128,140,160,0.25)"
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-_MARGIN = {"l": 56, "r": 12, "t": 8, "b": 44}
-_HOVER = {"bgcolor": "#14181d", "font": {"color": "#f5f7fa"}}
+_EXACT, _APPROXIMATE, _OTHER, _PLAIN, _MENDED = BLUE, ORANGE, PURPLE, GREY, TEAL
+_LINE, _FAINT = shade(0.9), shade(0.25)
 _ROUNDING = ROUNDING_LEVEL["float32"]  # networks are evaluated in it
+_FLOOR = FLOORS["float32"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def knight_losses(knight: Knight) -> go.Figure:
         marker={"symbol": "diamond-open", "size": 11, "color": _APPROXIMATE, "line": {"width": 2}},
         hovertemplate="authors, step %{x}: %{y:.4f}<extra></extra>",
     )
-    figure.add_hline(y=LN_2, line={"width": 1, "dash": "dot", "color": _GREY})
+    figure.add_hline(y=LN_2, line={"width": 1, "dash": "dot", "color": _LINE})
     figure.add_annotation(
         x=1, xref="paper", y=LN_2, text="ln 2: a guess", showarrow=False, xanchor="right", yanchor="bottom"
     )
@@ -82,12 +91,12 @@ def error_by_side(network: NetworkSides) -> go.Figure:
     """The largest error against the side, log axis; exact sides are blue dots, others orange crosses."""
     figure = go.Figure()
     sides = network.sides
-    figure.add_hrect(y0=1e-9, y1=_ROUNDING, fillcolor="rgba(128,140,160,0.16)", line_width=0, layer="below")
+    figure.add_hrect(y0=_FLOOR, y1=_ROUNDING, fillcolor=shade(0.16), line_width=0, layer="below")
     figure.add_scatter(
         x=[side.size_px for side in sides],
-        y=[max(side.error, 1e-9) for side in sides],
+        y=[max(side.error, _FLOOR) for side in sides],
         mode="lines",
-        line={"color": _GREY, "width": 1.2},
+        line={"color": _LINE, "width": 1.2},
         hoverinfo="skip",
         showlegend=False,
     )
@@ -98,7 +107,7 @@ def error_by_side(network: NetworkSides) -> go.Figure:
         shown = [side for side in sides if side.is_exact == is_exact]
         figure.add_scatter(
             x=[side.size_px for side in shown],
-            y=[max(side.error, 1e-9) for side in shown],
+            y=[max(side.error, _FLOOR) for side in shown],
             name=name,
             mode="markers",
             marker={"symbol": symbol, "size": 9, "color": colour},
@@ -180,7 +189,7 @@ def by_angle(results: Results, study: Study, *, mean_deg: float | None = None, s
             )
     _add_key_of_authors(figure, polar=True)
     figure.update_polars(
-        bgcolor="rgba(0,0,0,0)",
+        bgcolor=CLEAR,
         radialaxis={"range": [0, 100], "tickvals": [25, 50, 75], "angle": 22.5, "gridcolor": _FAINT},
         angularaxis={"dtick": 45, "gridcolor": _FAINT, "ticksuffix": "°"},
     )
@@ -241,7 +250,7 @@ def _style(case: Case) -> _Style:
     if known in _STYLES:
         return _STYLES[known]
     group, _, side = known.partition("-")
-    colour = {"p4": _EXACT, "p4m": _MENDED, "z2": _PLAIN}.get(group, _GREY)
+    colour = {"p4": _EXACT, "p4m": _MENDED, "z2": _PLAIN}.get(group, _LINE)
     return _Style(colour, "circle" if side == "33" else "square", "solid")
 
 
@@ -321,9 +330,9 @@ def _add_key_of_authors(figure: go.Figure, *, polar: bool = False) -> None:
         **nothing,
         name="authors",
         mode="markers",
-        marker={"symbol": "diamond-open", "size": 9, "color": _GREY, "line": {"width": 1.6}},
+        marker={"symbol": "diamond-open", "size": 9, "color": _LINE, "line": {"width": 1.6}},
     )
 
 
 def _framed(figure: go.Figure, height: int) -> go.Figure:
-    return figure.update_layout(margin=_MARGIN, height=height, legend=_LEGEND, hoverlabel=_HOVER)
+    return figure.update_layout(margin=MARGIN, height=height, legend=LEGEND, hoverlabel=HOVER)

@@ -4,6 +4,7 @@ from html import escape
 
 import streamlit as st
 
+from explorer.figures.style import BLUE, faint
 from explorer.pages.look.sheet import Answers, Turn, draw_chart
 from explorer.pages.session.shared import plain
 
@@ -21,7 +22,7 @@ _STYLE = """<style>
 .answers li:first-child {font-weight: 600}
 .answers li span {overflow-wrap: anywhere}
 </style>"""
-_BAR = "rgba(59, 114, 213, 0.28)"
+_BAR = faint(BLUE, 0.28)
 
 
 def draw_answers(answers: Answers) -> None:

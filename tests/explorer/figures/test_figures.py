@@ -9,7 +9,8 @@ import torch
 
 from equivariance.groups.transforms import parse
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.figures.layers import FLOOR, error_per_layer, label_of, large_map, logits_bars
+from explorer.figures.layers import error_per_layer, label_of, large_map, logits_bars
+from explorer.figures.style import FLOORS
 from explorer.serving.engine import Engine, Inspection, Request
 from explorer.settings import Settings
 from models.catalog import NetworkSpec, spec
@@ -44,7 +45,7 @@ def test_every_transform_is_a_line_through_its_errors(broken: Inspection) -> Non
     for line, transform in zip(lines.values(), TRANSFORMS, strict=True):
         errors = [layer.error[transform] for layer in broken.measurement.layers]
         assert list(line.x) == list(range(len(errors)))
-        assert list(line.y) == [None if error is None else max(error, FLOOR) for error in errors]
+        assert list(line.y) == [None if error is None else max(error, FLOORS["float64"]) for error in errors]
         assert [name for name, _ in line.customdata] == [layer.name for layer in broken.measurement.layers]
         assert [error for _, error in line.customdata] == errors
     assert drawn(broken).layout.yaxis.type == "log"

@@ -4,8 +4,8 @@ import plotly.graph_objects as go
 import pytest
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.figures.layers import FLOORS
 from explorer.figures.sizes import MAX_LABELS, Curve, error_by_size, error_by_size_and_layer
+from explorer.figures.style import FLOORS
 from explorer.pictures.images import GALLERY, load_gallery
 from explorer.serving.engine import Engine
 from explorer.settings import Settings
