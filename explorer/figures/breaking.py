@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from explorer.figures.style import BLUE, DIVERGING, FLOORS, LEGEND, MARGIN, ORANGE, shade
-from explorer.studies.breaking import LN_2, SHOWN_FILTERS, Insight, Step
+from explorer.studies.breaking import LN_2, SHOWN_FILTERS, Insight, TrainedStep
 
 _COLOURS = (ORANGE, BLUE)
 _DASHES = ("solid", "dash")
@@ -17,7 +17,7 @@ _MOST_POINTS = 400  # of one line
 _HEIGHT_PX = 280
 _PANELS = 4  # above the filters; SHOWN_FILTERS is a multiple of it
 
-Runs = Mapping[str, Sequence[Step]]  # by what is trained: "32 px"
+Runs = Mapping[str, Sequence[TrainedStep]]  # by what is trained: "32 px"
 
 
 def losses(runs: Runs) -> go.Figure:
@@ -101,7 +101,7 @@ def pictures(start: Tensor, found: Tensor) -> go.Figure:
     return _bare(figure, 280)
 
 
-def _line(label: str, number: int, steps: Sequence[Step]) -> dict[str, Any]:
+def _line(label: str, number: int, steps: Sequence[TrainedStep]) -> dict[str, Any]:
     return {**_style(label, number), "x": [step.step for step in _thinned(steps)]}
 
 
@@ -110,7 +110,7 @@ def _style(label: str, number: int) -> dict[str, Any]:
     return {"name": label, "mode": "lines", "line": line, "hovertemplate": "step %{x}: %{y:.4g}"}
 
 
-def _thinned(steps: Sequence[Step]) -> list[Step]:
+def _thinned(steps: Sequence[TrainedStep]) -> list[TrainedStep]:
     """At most about _MOST_POINTS of the steps; the first and the last among them."""
     stride = max(1, len(steps) // _MOST_POINTS)
     return [*steps[:-1:stride], *steps[-1:]]

@@ -1,7 +1,6 @@
 """The plot of mends: one group of bars for each, log axis. No Streamlit."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
@@ -12,13 +11,13 @@ _KINDS = {"quarter turns": (BLUE, ""), "other angles": (ORANGE, "/"), "shifts": 
 _ON_BARS = faint(WHITE, 0.6)
 
 
-def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Change of the logits of every mend, by kind of transform; each kind has its colour and its pattern."""
+def mends_chart(changes: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Changes of the logits by mend and by kind of transform; each kind has its colour and its pattern."""
     figure = go.Figure()
     for kind, (colour, pattern) in _KINDS.items():
         figure.add_bar(
-            y=[row["mend"] for row in rows],
-            x=[max(row[kind], _FLOOR) for row in rows],
+            y=list(changes),
+            x=[max(of_mend[kind], _FLOOR) for of_mend in changes.values()],
             name=kind,
             orientation="h",
             marker={
@@ -31,7 +30,7 @@ def mends_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_layout(
         barmode="group",
-        height=90 + 62 * len(rows),
+        height=90 + 62 * len(changes),
         margin={"l": 8, "r": 12, "t": 8, "b": 44},
         legend=LEGEND,
     )

@@ -11,7 +11,7 @@ from explorer.figures.orbit_marks import (
     COLOURS,
     PALE,
     SYMBOLS,
-    Curve,
+    OrbitCurve,
     beyond,
     cross,
     in_words,
@@ -23,7 +23,7 @@ from explorer.figures.style import FLOORS, GREY, INNERMOST, MARGIN
 from explorer.studies.orbit import Spread
 
 
-def mirrors(transforms: Sequence[str], curves: Sequence[Curve], *, dtype: str) -> go.Figure:
+def mirrors(transforms: Sequence[str], curves: Sequence[OrbitCurve], *, dtype: str) -> go.Figure:
     """Errors of transforms side by side, one symbol for each network; the smallest and largest as a bar."""
     figure = go.Figure()
     floor = FLOORS[dtype]

@@ -16,7 +16,7 @@ PALE = shade(0.18)
 
 
 @dataclass(frozen=True)
-class Curve:
+class OrbitCurve:
     """The errors of one network by name of transform; None where the group has no action. `number` is its style."""
 
     title: str

@@ -13,7 +13,7 @@ from explorer.figures.orbit_marks import (
     COLOURS,
     PALE,
     SYMBOLS,
-    Curve,
+    OrbitCurve,
     beyond,
     cross,
     in_words,
@@ -63,7 +63,7 @@ def _add_baseline(figure: go.Figure, points: Sequence[Point], baseline: Mapping[
     )
 
 
-def _add_band(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: float, top: float) -> None:
+def _add_band(figure: go.Figure, points: Sequence[Point], curve: OrbitCurve, lowest: float, top: float) -> None:
     """From the smallest error to the largest, over each stretch of resampled angles; nothing for one picture."""
     radii: list[float | None] = []
     angles: list[float | None] = []
@@ -89,7 +89,7 @@ def _add_band(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: 
         )
 
 
-def _add_line(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: float, top: float) -> None:
+def _add_line(figure: go.Figure, points: Sequence[Point], curve: OrbitCurve, lowest: float, top: float) -> None:
     """The resampled angles: open symbols, joined up to the next quarter turn."""
     radii: list[float | None] = []
     angles: list[float | None] = []
@@ -111,7 +111,7 @@ def _add_line(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: 
     )
 
 
-def _add_exact(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest: float, top: float) -> None:
+def _add_exact(figure: go.Figure, points: Sequence[Point], curve: OrbitCurve, lowest: float, top: float) -> None:
     """The transforms that move pixels to pixels: filled symbols, with the smallest and largest as a ray."""
     exact = [
         (point.angle_deg, spread)
@@ -144,7 +144,9 @@ def _add_exact(figure: go.Figure, points: Sequence[Point], curve: Curve, lowest:
     )
 
 
-def _add_no_action(figure: go.Figure, points: Sequence[Point], curves: Sequence[Curve], rings: Sequence[float]) -> None:
+def _add_no_action(
+    figure: go.Figure, points: Sequence[Point], curves: Sequence[OrbitCurve], rings: Sequence[float]
+) -> None:
     is_first = True
     for curve in curves:
         angles = [point.angle_deg for point in points if curve.errors.get(point.transform, 0) is None]
@@ -159,7 +161,7 @@ def _add_no_action(figure: go.Figure, points: Sequence[Point], curves: Sequence[
             is_first = False
 
 
-def _stretches(points: Sequence[Point], curve: Curve) -> Iterator[list[tuple[float, Spread]]]:
+def _stretches(points: Sequence[Point], curve: OrbitCurve) -> Iterator[list[tuple[float, Spread]]]:
     """Neighbouring resampled angles with an error, between angles that have none or are exact."""
     marked = [(point, None if point.is_exact else curve.errors.get(point.transform)) for point in points]
     for is_known, group in groupby(marked, key=lambda pair: pair[1] is not None):
@@ -169,7 +171,7 @@ def _stretches(points: Sequence[Point], curve: Curve) -> Iterator[list[tuple[flo
 
 def polar(
     points: Sequence[Point],
-    curves: Sequence[Curve],
+    curves: Sequence[OrbitCurve],
     *,
     baseline: Mapping[float, float],
     dtype: str,

@@ -48,7 +48,7 @@ _DASHES = ("solid", "dash")
 
 
 @dataclass(frozen=True)
-class Curve:
+class SizeCurve:
     """One network over a range: its layers, theory's word for every size, and the results so far, by size in pixels."""
 
     name: str
@@ -63,7 +63,7 @@ class Curve:
         return [self.results[size_px] for size_px in self.theory if size_px in self.results]
 
 
-def error_by_size(curves: Sequence[Curve]) -> go.Figure:
+def error_by_size(curves: Sequence[SizeCurve]) -> go.Figure:
     """The largest error against the size, log axis; exact and broken sizes by theory have different symbols."""
     figure = go.Figure()
     dtype = curves[0].dtype
@@ -92,7 +92,7 @@ def error_by_size(curves: Sequence[Curve]) -> go.Figure:
     return figure
 
 
-def error_by_size_and_layer(curve: Curve) -> go.Figure:
+def error_by_size_and_layer(curve: SizeCurve) -> go.Figure:
     """Error of every layer (rows, the picture above) at every size (columns); ✕ marks what theory says breaks."""
     figure = go.Figure()
     floor, level = FLOORS[curve.dtype], ROUNDING_LEVEL[curve.dtype]
@@ -130,12 +130,12 @@ def clickable() -> dict[str, object]:
 # --------------------------------------------------------------------------------------------------------------- parts
 
 
-def _subject(curves: Sequence[Curve]) -> str:
+def _subject(curves: Sequence[SizeCurve]) -> str:
     """What a zoom belongs to: another range or another network is seen whole."""
     return repr([(curve.name, curve.layers, *list(curve.theory)[:1], *list(curve.theory)[-1:]) for curve in curves])
 
 
-def _add_line(figure: go.Figure, curve: Curve, floor: float, dash: str) -> None:
+def _add_line(figure: go.Figure, curve: SizeCurve, floor: float, dash: str) -> None:
     drawn = [result for result in curve.measured if result.error is not None]
     figure.add_scatter(
         x=[result.size_px for result in drawn],
@@ -147,7 +147,7 @@ def _add_line(figure: go.Figure, curve: Curve, floor: float, dash: str) -> None:
     )
 
 
-def _add_points(figure: go.Figure, curve: Curve, status: str, floor: float, *, name: str, number: int) -> None:
+def _add_points(figure: go.Figure, curve: SizeCurve, status: str, floor: float, *, name: str, number: int) -> None:
     drawn = [result for result in curve.measured if curve.theory[result.size_px] == status and result.error is not None]
     if not drawn and status == UNDECIDED:
         return
@@ -173,7 +173,7 @@ def _said(result: SizeResult) -> str:
     return f"error {result.error:.1e}{first}"
 
 
-def _add_alarms(figure: go.Figure, curves: Sequence[Curve], floor: float) -> None:
+def _add_alarms(figure: go.Figure, curves: Sequence[SizeCurve], floor: float) -> None:
     """A ring and words around every size at which theory and measurement disagree."""
     wrong = [result for curve in curves for result in curve.measured if result.disagreements]
     if wrong:

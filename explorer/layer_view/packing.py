@@ -47,7 +47,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class PackedView:
     """What to pack.
 
     measurement: with the maps of the layer to show (`measure(…, maps_of=…)`).
@@ -107,7 +107,7 @@ class _Buffers:
         return offset
 
 
-def pack_view(view: View, *, values_per_payload: int = VALUES_PER_PAYLOAD) -> bytes:
+def pack_view(view: PackedView, *, values_per_payload: int = VALUES_PER_PAYLOAD) -> bytes:
     """The payload described above; raises ValueError where maps were not kept or a transform was not measured."""
     buffers = _Buffers()
     header = {
@@ -220,7 +220,7 @@ class _Page:
         return maps[self.channel : self.channel + self.channels]
 
 
-def _maps(view: View, buffers: _Buffers, values_per_payload: int) -> dict[str, Any]:
+def _maps(view: PackedView, buffers: _Buffers, values_per_payload: int) -> dict[str, Any]:
     kept = view.maps.transforms
     missing = [transform.name for transform in view.transforms if transform.name not in kept]
     if missing or not view.transforms:

@@ -70,7 +70,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainedStep:
     """The network after `step` updates: loss and accuracy (0, 0.5 or 1) over the pair.
 
     answers: the probability of "transformed" that it gives the picture and its transform; (0, 1) would be right.
@@ -150,7 +150,7 @@ class Training:
     def _keep(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         self._pooled = output.detach()
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[TrainedStep]:
         """Train. `insight` may be asked between two results."""
         # Mean 0, standard deviation 1: with pictures of 0..1 the one ReLU of the knight's network often dies.
         batch = (self._pair - self._pair.mean()) / self._pair.std()
@@ -163,13 +163,13 @@ class Training:
             loss.backward()
             self._adam.step()
 
-    def _result(self, step: int, logits: Tensor, loss: float) -> Step:
+    def _result(self, step: int, logits: Tensor, loss: float) -> TrainedStep:
         if not math.isfinite(loss):
             raise SettingError(f"The loss is no number any more after {step} steps: give a smaller learning rate.")
         upright, transformed = logits.softmax(1)[:, 1].tolist()
         if abs(upright - transformed) < _SAME_ANSWER:
-            return Step(step, loss, 0.5, (upright, transformed))
-        return Step(step, loss, ((upright < 0.5) + (transformed > 0.5)) / 2, (upright, transformed))
+            return TrainedStep(step, loss, 0.5, (upright, transformed))
+        return TrainedStep(step, loss, ((upright < 0.5) + (transformed > 0.5)) / 2, (upright, transformed))
 
     @torch.no_grad()
     def insight(self) -> Insight:

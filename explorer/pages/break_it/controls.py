@@ -1,4 +1,4 @@
-"""The controls of the Break it page, as one `View`. Imports no torch."""
+"""The controls of the Break it page, as one `BreakItView`. Imports no torch."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ _DEEP_DEFAULTS = ("deep_steps", 100, "deep_rate", 0.001)
 
 
 @dataclass(frozen=True)
-class View:
+class BreakItView:
     """Everything that the controls choose; `gallery` is None for an upload, `trained` for random weights."""
 
     network: NetworkSpec
@@ -46,7 +46,7 @@ class View:
         return self.network.family == "knight" and max(self.sizes_px) <= 64 and self.steps <= 1000
 
 
-def controls() -> View:
+def controls() -> BreakItView:
     """Everything in the sidebar."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
@@ -63,7 +63,7 @@ def controls() -> View:
         steps, learning_rate = _training_controls(network)
         seed = seed_control(trained)
     network, trained = fitted(network, trained)
-    return View(network, gallery, picture, sizes_px, Element.parse(element), seed, steps, learning_rate, trained)
+    return BreakItView(network, gallery, picture, sizes_px, Element.parse(element), seed, steps, learning_rate, trained)
 
 
 def _picture_control() -> tuple[str | None, Picture]:

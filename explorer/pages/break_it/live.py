@@ -1,23 +1,22 @@
 """The part of the Break it page that computes: trainings and searches of both sizes at once. Imports torch."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from explorer.figures import breaking as breaking_figures
 from explorer.kept import Kept
-from explorer.pages.break_it.controls import View
-from explorer.pages.look.sheet import Chart
+from explorer.pages.break_it.controls import BreakItView
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.shared import settings
+from explorer.pages.widgets.charts import Chart, chart_of
 from explorer.pages.widgets.tensors import weights_of
 from explorer.pictures.fitting import fit
 from explorer.serving.engine import Request
@@ -26,7 +25,7 @@ from explorer.studies.breaking import (
     Attempt,
     Insight,
     Outcome,
-    Step,
+    TrainedStep,
     Training,
     check,
     predicted_by_theory,
@@ -46,14 +45,14 @@ _WAIT_S = 0.5
 
 
 @dataclass
-class Lane:
+class TrainedSize:
     """One size while it is trained: what theory and measurement say, and the steps so far."""
 
     size_px: int
     predicted: str
     reason: str
     measured_error: float
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TrainedStep] = field(default_factory=list)
     insight: Insight | None = None
 
     @property
@@ -68,7 +67,7 @@ class Lane:
 
 
 @dataclass
-class Hunt:
+class SearchedSize:
     """One size while the worst picture is looked for."""
 
     size_px: int
@@ -93,14 +92,14 @@ class Hunt:
         return self.predicted == "exact" and not self.is_rounding
 
 
-Lanes = tuple[Lane, ...]
-Hunts = tuple[Hunt, ...]
+TrainedSizes = tuple[TrainedSize, ...]
+SearchedSizes = tuple[SearchedSize, ...]
 
 
 class TrainingJob:
     """Both sizes of a view, trained in turns, a piece at a time; raises EquivarianceError if they cannot be."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: BreakItView) -> None:
         attempts = [_attempt(view, size_px) for size_px in view.sizes_px]
         for attempt in attempts:
             check(attempt)
@@ -108,7 +107,7 @@ class TrainingJob:
         with self._room(), engine().room(len(attempts) * kept_bytes(view.network), _work_of(view)):
             self._trainings = [Training(attempt) for attempt in attempts]
         self._steps = zip(*self._trainings, strict=True)
-        self.parts: Lanes = tuple(_lane(view, size_px) for size_px in view.sizes_px)
+        self.parts: TrainedSizes = tuple(_untrained(view, size_px) for size_px in view.sizes_px)
         self.total = view.steps
         freeze()
 
@@ -124,24 +123,24 @@ class TrainingJob:
                 return
             with self._room():
                 for steps in self._steps:
-                    for lane, step in zip(self.parts, steps, strict=True):
-                        lane.steps.append(step)
+                    for size, step in zip(self.parts, steps, strict=True):
+                        size.steps.append(step)
                     if is_due():
                         break
-            for lane, training in zip(self.parts, self._trainings, strict=True):
-                lane.insight = training.insight()
+            for size, training in zip(self.parts, self._trainings, strict=True):
+                size.insight = training.insight()
 
 
 class SearchJob:
     """The worst pictures of both sizes for the weights of a view, a piece at a time."""
 
-    def __init__(self, view: View, layer: str | None) -> None:
+    def __init__(self, view: BreakItView, layer: str | None) -> None:
         served = engine().served(view.network, view.seed, _DTYPE, weights_of(view.trained))
-        self.parts: Hunts = tuple(
-            Hunt(size_px, predicted_by_theory(engine(), _attempt(view, size_px))[0], _fitted(view, size_px))
+        self.parts: SearchedSizes = tuple(
+            SearchedSize(size_px, predicted_by_theory(engine(), _attempt(view, size_px))[0], _fitted(view, size_px))
             for size_px in view.sizes_px
         )
-        searches = [Search(hunt.start, view.element, layer) for hunt in self.parts]
+        searches = [Search(size.start, view.element, layer) for size in self.parts]
         self._room = partial(engine().room, max(search_bytes(served, each) for each in searches), _work_of(view))
         with self._room(), engine().room(len(searches) * copy_bytes(served), _work_of(view)):
             self._steps = zip(*(worst_picture(served, search) for search in searches), strict=True)
@@ -159,49 +158,55 @@ class SearchJob:
                 return
             with self._room():
                 for finds in self._steps:
-                    for hunt, found in zip(self.parts, finds, strict=True):
-                        hunt.errors.append(found.error)
-                        hunt.found = found.picture
+                    for size, found in zip(self.parts, finds, strict=True):
+                        size.errors.append(found.error)
+                        size.found = found.picture
                     if is_due():
                         break
 
 
-_finished: Kept[list[Lanes | Hunts]] = Kept(16)
+_finished_trainings: Kept[list[TrainedSizes]] = Kept(16)
+_finished_searches: Kept[list[SearchedSizes]] = Kept(16)
 
 
-def finished(key: str) -> list[Lanes | Hunts]:
-    """A list for the finished result of `key`, shared by all visitors: empty until one has it."""
-    return _finished.get(key, list)
+def finished_trainings(key: str) -> list[TrainedSizes]:
+    """A list for the finished training of `key`, shared by all visitors: empty until one has it."""
+    return _finished_trainings.get(key, list)
 
 
-def layers_of_view(view: View) -> tuple[str, ...]:
+def finished_searches(key: str) -> list[SearchedSizes]:
+    """The same for searches."""
+    return _finished_searches.get(key, list)
+
+
+def layers_of_view(view: BreakItView) -> tuple[str, ...]:
     """The layers whose error can be raised."""
     served = engine().served(view.network, view.seed, _DTYPE, weights_of(view.trained))
     return layers_to_push(served, view.element)
 
 
-def _work_of(view: View) -> str:
+def _work_of(view: BreakItView) -> str:
     return f"Breaking {view.network.name} at {max(view.sizes_px)} px"
 
 
-def _lane(view: View, size_px: int) -> Lane:
+def _untrained(view: BreakItView, size_px: int) -> TrainedSize:
     """One size before training: theory, and the error that is measured with the weights it starts from."""
     attempt = _attempt(view, size_px)
     predicted, _ = predicted_by_theory(engine(), attempt)
     request = Request(view.network, view.seed, attempt.picture, weights=attempt.weights)
     inspection = engine().inspect(request, own_errors=False)
     error = inspection.measurement.output_error[view.element.name]
-    return Lane(size_px, predicted, inspection.verdict.reason.replace("#", "\\#"), error or 0.0)
+    return TrainedSize(size_px, predicted, inspection.verdict.reason.replace("#", "\\#"), error or 0.0)
 
 
-def _attempt(view: View, size_px: int) -> Attempt:
+def _attempt(view: BreakItView, size_px: int) -> Attempt:
     engine().check_size(height_px=size_px, width_px=size_px)
     picture = _fitted(view, size_px)
     weights = weights_of(view.trained)
     return Attempt(view.network, picture, view.element, view.seed, view.steps, view.learning_rate, weights)
 
 
-def _fitted(view: View, size_px: int) -> Tensor:
+def _fitted(view: BreakItView, size_px: int) -> Tensor:
     return fit(view.picture, height_px=size_px, width_px=size_px, how="resize")
 
 
@@ -225,10 +230,10 @@ def _place() -> Iterator[bool]:
 # -------------------------------------------------------------------------------------------------------------- charts
 
 
-def training_charts(lanes: Lanes) -> dict[str, Chart]:
+def training_charts(sizes: Sequence[TrainedSize]) -> dict[str, Chart]:
     """Loss, accuracy and the two outputs as curves, by title."""
-    runs = {lane.label: lane.steps for lane in lanes}
-    ends = [(lane.label, lane.steps[-1]) for lane in lanes]
+    runs = {size.label: size.steps for size in sizes}
+    ends = [(size.label, size.steps[-1]) for size in sizes]
     return {
         "Loss": _chart(
             breaking_figures.losses(runs), [f"{label}: {step.loss:.4f} after {step.step} steps" for label, step in ends]
@@ -243,32 +248,32 @@ def training_charts(lanes: Lanes) -> dict[str, Chart]:
     }
 
 
-def insight_chart(lane: Lane) -> Chart:
+def insight_chart(size: TrainedSize) -> Chart:
     """What the network sees at one size, after the first result."""
-    assert lane.insight is not None
-    upright, returned = lane.insight.evidence
+    assert size.insight is not None
+    upright, returned = size.insight.evidence
     difference = float((returned - upright).norm() / upright.norm().clamp_min(1e-30))
-    evidence, filters = breaking_figures.limits(lane.insight)
+    evidence, filters = breaking_figures.limits(size.insight)
     words = [
         "Evidence: how much each place speaks for “transformed” (blue) or against it (orange), for g·x turned back",
         f"the two maps differ by {difference:.1e} of their size",
         f"colours run from −{evidence:.2g} to {evidence:.2g}, for the filters from −{filters:.2g} to {filters:.2g}",
     ]
-    return _chart(breaking_figures.insight(lane.insight), words)
+    return _chart(breaking_figures.insight(size.insight), words)
 
 
-def search_chart(hunts: Hunts) -> Chart:
+def search_chart(sizes: Sequence[SearchedSize]) -> Chart:
     """The errors of both sizes."""
-    words = [f"{hunt.label}: {hunt.errors[0]:.1e} at the start, {hunt.errors[-1]:.1e} now" for hunt in hunts]
-    return _chart(breaking_figures.errors({hunt.label: hunt.errors for hunt in hunts}), words)
+    words = [f"{size.label}: {size.errors[0]:.1e} at the start, {size.errors[-1]:.1e} now" for size in sizes]
+    return _chart(breaking_figures.errors({size.label: size.errors for size in sizes}), words)
 
 
-def pictures_chart(hunt: Hunt) -> Chart:
+def pictures_chart(size: SearchedSize) -> Chart:
     """Start and worst picture of one size, after the first result."""
-    assert hunt.found is not None
-    words = [f"{hunt.label}: the picture at the start and the one with the largest error"]
-    return _chart(breaking_figures.pictures(hunt.start, hunt.found), words)
+    assert size.found is not None
+    words = [f"{size.label}: the picture at the start and the one with the largest error"]
+    return _chart(breaking_figures.pictures(size.start, size.found), words)
 
 
-def _chart(figure: Any, words: list[str]) -> Chart:
-    return Chart(json.loads(figure.to_json()), f"{'; '.join(words)}.")
+def _chart(figure: go.Figure, words: list[str]) -> Chart:
+    return chart_of(figure, f"{'; '.join(words)}.")

@@ -5,8 +5,9 @@ from html import escape
 import streamlit as st
 
 from explorer.figures.style import BLUE, faint
-from explorer.pages.look.sheet import Answers, Turn, draw_chart
+from explorer.pages.look.sheet import Answers, Turn
 from explorer.pages.session.shared import plain
+from explorer.pages.widgets.charts import draw_chart
 
 _SIGNS = {True: ":red[≠]", False: ":green[=]"}
 _STYLE = """<style>

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,13 +20,13 @@ from equivariance.theory.exactness import Prediction, predict
 from explorer.figures.layers import error_per_layer, large_map, logits_bars
 from explorer.figures.reasons import draw_reasons
 from explorer.kept import Kept
-from explorer.layer_view.packing import View as PackedView
-from explorer.layer_view.packing import pack_view
+from explorer.layer_view.packing import PackedView, pack_view
 from explorer.pages.look.controls import View
 from explorer.pages.look.explaining import explain
-from explorer.pages.look.sheet import Answers, Chart, Sheet, Turn
+from explorer.pages.look.sheet import Answers, Sheet, Turn
 from explorer.pages.session.live import engine, freeze
-from explorer.pages.session.shared import visitor
+from explorer.pages.session.shared import session_name
+from explorer.pages.widgets.charts import Chart, chart_of
 from explorer.pages.widgets.layer_view import Enlarge, requested
 from explorer.pages.widgets.tensors import weights_of
 from explorer.pictures.fitting import fit
@@ -62,7 +61,7 @@ def sheet_of(view: View, wanted_layer: str | None, progress: Progress) -> Sheet:
 def _sheet(view: View, layer: str, first_field: int, progress: Progress) -> Sheet:
     """What is drawn; the maps it is made of may be many times as large."""
     request = _request(view, view.picture, maps_of=layer)
-    inspection = engine().inspect(request, owner=visitor(), progress=progress)
+    inspection = engine().inspect(request, owner=session_name(), progress=progress)
     described = replace(_described(view, inspection), before=_before(view, progress))
     payload = _payload(first_field, view, inspection, request.picture)
     return replace(described, reasons=_reasons(view, inspection.prediction, progress), payload=payload)
@@ -84,7 +83,7 @@ def _before(view: View, progress: Progress) -> str:
         return ""
     published = view.network.as_published
     request = replace(_request(view, view.picture), network=published)
-    inspection = engine().inspect(request, owner=visitor(), own_errors=False, progress=progress)
+    inspection = engine().inspect(request, owner=session_name(), own_errors=False, progress=progress)
     errors = [inspection.measurement.largest_error(name) for name in inspection.verdict.elements]
     largest = max((error for error in errors if error is not None), default=0.0)
     changed = ", ".join(view.network.only) or "all layers"
@@ -93,9 +92,10 @@ def _before(view: View, progress: Progress) -> str:
 
 
 @dataclass(frozen=True)
-class LargeMap(Chart):
+class LargeMap:
     """One map of a channel, and the maps there are to choose from."""
 
+    chart: Chart
     choices: tuple[str, ...]
 
 
@@ -112,7 +112,7 @@ def large_map_of(view: View, wanted: Enlarge, choice: str | None) -> LargeMap | 
         f"{choice} of {wanted.layer}, channel {wanted.channel}, {label_of(wanted.transform)}, "
         f"{chosen.shape[0]}×{chosen.shape[1]} px. Colours run from −{limit:.2g} to {limit:.2g}."
     )
-    return LargeMap(json.loads(large_map(chosen, limit=limit).to_json()), words, tuple(maps))
+    return LargeMap(chart_of(large_map(chosen, limit=limit), words), tuple(maps))
 
 
 def _channel(view: View, wanted: Enlarge) -> dict[str, Tensor]:
@@ -234,7 +234,7 @@ def _errors_chart(inspection: Inspection) -> Chart:
     largest = {name: inspection.measurement.largest_error(name) for name in inspection.measurement.output_error}
     words = [f"{label_of(name)} at most {error:.1e}" for name, error in largest.items() if error is not None]
     figure = error_per_layer(inspection.measurement, inspection.prediction)
-    return Chart(json.loads(figure.to_json()), f"Errors: {'; '.join(words)}.")
+    return chart_of(figure, f"Errors: {'; '.join(words)}.")
 
 
 def _logits_chart(logits: Logits, classes: tuple[str, ...]) -> Chart | None:
@@ -243,7 +243,7 @@ def _logits_chart(logits: Logits, classes: tuple[str, ...]) -> Chart | None:
         return None
     said = {name: int(np.argmax(values)) for name, values in logits.items()}
     answers = [f"{label_of(name)}: class {classes[number] if classes else number}" for name, number in said.items()]
-    return Chart(json.loads(logits_bars(logits, classes).to_json()), f"Largest logit: {'; '.join(answers)}.")
+    return chart_of(logits_bars(logits, classes), f"Largest logit: {'; '.join(answers)}.")
 
 
 def _classes(view: View) -> tuple[str, ...]:

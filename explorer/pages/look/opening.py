@@ -10,7 +10,8 @@ from typing import Any
 
 from explorer.checkout import ASSETS, ROOT
 from explorer.pages.look.controls import View
-from explorer.pages.look.sheet import Chart, Sheet
+from explorer.pages.look.sheet import Sheet
+from explorer.pages.widgets.charts import Chart
 
 _TEXTS = ASSETS / "opening" / "sheet.json"
 _MAPS = ASSETS / "opening" / "maps.bin"

@@ -1,9 +1,11 @@
-"""Look: choose a network, a size and a transform; see the maps, the error and the verdict."""
+"""Look: choose a network, a size and a transform; see the maps, the error and the verdict.
+
+Functions that measure import `live` themselves: torch takes seconds to import, and much is shown before.
+"""
 
 import csv
 import io
 import time
-from types import ModuleType
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -12,7 +14,8 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.pages.look.answers import draw_answers
 from explorer.pages.look.controls import View, controls
 from explorer.pages.look.opening import stored_sheet
-from explorer.pages.look.sheet import Shown, draw_chart, draw_charts, draw_verdict, set_control
+from explorer.pages.look.sheet import Shown, draw_charts, draw_verdict
+from explorer.pages.widgets.charts import draw_chart, set_control
 from explorer.pages.widgets.commands import options
 from explorer.pages.widgets.controls import DEFAULT_SIZE_PX
 from explorer.pages.widgets.layer_view import Enlarge, enlarged, layer_view, requested
@@ -56,15 +59,10 @@ def page() -> None:
         _table(shown.view)
 
 
-def _computing() -> ModuleType:
-    """What measures: torch takes seconds to import, so it comes after all that can be shown without."""
-    from explorer.pages.look import live as look_live
-
-    return look_live
-
-
 def _measure(view: View, wanted_layer: str | None, status: DeltaGenerator) -> None:
     """Measure the view into the session's state, telling how far it is; each message lets Streamlit end the run."""
+    from explorer.pages.look import live
+
     last_s = time.monotonic()
 
     def progress(fraction: float) -> None:
@@ -73,7 +71,7 @@ def _measure(view: View, wanted_layer: str | None, status: DeltaGenerator) -> No
             last_s = time.monotonic()
             status.caption(f"Measuring {view.network.name}: {fraction:.0%} done. Any change stops it.")
 
-    st.session_state["shown"] = Shown(view, _computing().sheet_of(view, wanted_layer, progress))
+    st.session_state["shown"] = Shown(view, live.sheet_of(view, wanted_layer, progress))
 
 
 def _offer_default_size() -> None:
@@ -113,22 +111,24 @@ def _dismiss() -> None:
 @st.dialog("One map", width="large", on_dismiss=_dismiss)
 def _enlarged(view: View, wanted: Enlarge) -> None:
     """One channel of the shown layer in Plotly: upright, transformed, realigned and the difference."""
-    chart = None
+    from explorer.pages.look import live
+
+    large = None
     with expected_errors():
-        chart = _computing().large_map_of(view, wanted, st.session_state.get("enlarged"))
-    if chart is None:
+        large = live.large_map_of(view, wanted, st.session_state.get("enlarged"))
+    if large is None:
         st.write("This map is not there any more: close this and choose it again.")
         return
     st.segmented_control(
         "Map",
-        chart.choices,
-        default=chart.choices[0],
+        large.choices,
+        default=large.choices[0],
         required=True,
         key="enlarged",
         help="Of the picture, of the transformed picture, the latter realigned, and the difference of the two.",
     )
-    draw_chart(chart, key="enlarged-map")
-    st.caption(chart.alt)
+    draw_chart(large.chart, key="enlarged-map")
+    st.caption(large.chart.alt)
 
 
 def _links(view: View) -> None:
@@ -156,13 +156,15 @@ def command(view: View) -> str:
 
 def _table(view: View) -> None:
     """Error and flip rate of every uploaded picture."""
+    from explorer.pages.look import live
+
     st.markdown("**All pictures**", help="Flip rate: the share of transforms under which the largest logit is another.")
     rows: list[dict[str, object]] = []
     progress = st.progress(0.0)
     for number, picture in enumerate(view.pictures):
         progress.progress((number + 1) / len(view.pictures), text=f"{number + 1} of {len(view.pictures)} pictures")
         with expected_errors():
-            rows.append(_computing().row_of(view, picture))
+            rows.append(live.row_of(view, picture))
     progress.empty()
     columns = {
         "largest error": st.column_config.NumberColumn(format="%.2e"),

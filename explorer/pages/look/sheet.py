@@ -1,30 +1,18 @@
 """What the Look page shows of a view, as plain values: made by a measurement, or read from the stored opening view."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import streamlit as st
 
 from explorer.pages.look.controls import View
 from explorer.pages.session.shared import settings
-from explorer.pages.widgets.chart_view import chart_view
+from explorer.pages.widgets.charts import SIGNS, Chart, draw_chart, set_control
 from explorer.pages.widgets.sampling_view import reasons_popover
 from explorer.pages.widgets.trained import choose
 from explorer.serving.shipped import shipped
 from explorer.training.recipe import SHIPPED
 
-SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
 TO_SHOW = "p4-cnn-29"  # of the weights in assets: one pixel from exact
-Figure = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A Plotly figure as a dictionary, and what it says in words."""
-
-    figure: Figure = field(repr=False)
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -182,16 +170,3 @@ def _about_logits(sheet: Sheet) -> None:
             args=(f"{SHIPPED}{TO_SHOW}",),
             help="A network that reads handwritten digits, with a digit: what does it answer when that is turned?",
         )
-
-
-def draw_chart(chart: Chart, *, key: str, about: str = "") -> None:
-    """The chart with its words; drawn anew in place as long as `key` and the place are the same.
-
-    `about`: what a visitor's zoom belongs to; a chart about something else is seen whole.
-    """
-    chart_view(chart.figure, chart.alt, key=key, about=about)
-
-
-def set_control(key: str, value: object) -> None:
-    """Give a control another value, from a button."""
-    st.session_state[key] = value

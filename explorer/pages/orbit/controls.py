@@ -1,4 +1,4 @@
-"""The controls of the Orbit page: everything that a visitor chooses, but for the layer, as one `View`."""
+"""The controls of the Orbit page: everything that a visitor chooses, but for the layer, as one `OrbitView`."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ OVER = ("this picture", "all pictures")
 
 
 @dataclass(frozen=True)
-class View:
+class OrbitView:
     """Everything that the controls choose; always a square picture."""
 
     network: NetworkSpec
@@ -63,7 +63,7 @@ class View:
         return " ".join([start, *shared, f"--group-elements all,{','.join(transforms)}", "--json"])
 
 
-def controls() -> View:
+def controls() -> OrbitView:
     """The view that the controls in the sidebar and above the plots choose."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
@@ -89,7 +89,7 @@ def controls() -> View:
         radius = _choice("Radius", RADII, "radius", "Logarithmic shows rounding as well, linear compares large errors.")
     picture = uploaded[number]
     pictures = _all(gallery, uploaded) if over == OVER[1] else (picture,)
-    return View(
+    return OrbitView(
         network,
         seed,
         dtype,

@@ -2,8 +2,7 @@
 
 import csv
 import io
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -12,14 +11,20 @@ from explorer.pages.session.addresses import address_of
 from explorer.pages.widgets.trained import choose, chosen, plain_beside
 from models.catalog import GROUPS
 
+if TYPE_CHECKING:  # they import torch
+    from explorer.pages.orbit.live import OrbitWork
+    from explorer.studies.orbit import Variant
 
-def links(live: ModuleType, work: Any) -> None:
+
+def links(work: "OrbitWork") -> None:
     """Commands, the address, the table, and a button for each network that opens it in Look."""
+    from explorer.pages.orbit import live
+
     with st.container(horizontal=True):
         with st.popover("Copy as command", icon=":material/terminal:", help="The same numbers in a terminal."):
             st.caption("For the picture shown; one command for turns and mirrors, one for shifts, of each network.")
             for variant in work.orbit.variants:
-                for names in (_turn_names(live, work), work.planned_shifts[variant]):
+                for names in (_turn_names(work), work.planned_shifts[variant]):
                     if names:
                         command = work.view.command(variant.network, variant.size_px, list(names))
                         st.code(command, language="bash", wrap_lines=True)
@@ -47,11 +52,13 @@ def links(live: ModuleType, work: Any) -> None:
             )
 
 
-def _turn_names(live: ModuleType, work: Any) -> tuple[str, ...]:
+def _turn_names(work: "OrbitWork") -> tuple[str, ...]:
+    from explorer.pages.orbit import live
+
     return tuple(dict.fromkeys((*(element.name for element in work.orbit.turns), *live.MIRRORS)))
 
 
-def _ask_for_look(variant: Any) -> None:
+def _ask_for_look(variant: "Variant") -> None:
     st.session_state["look-at"] = variant
 
 

@@ -2,14 +2,12 @@
 
 import base64
 import io
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image
 
 from equivariance.groups.acting import transform_picture
@@ -18,13 +16,13 @@ from equivariance.groups.transforms import label_of
 from equivariance.theory.exactness import predict
 from explorer.figures.layers import logits_bars
 from explorer.figures.orbit import mirrors, shift_map
-from explorer.figures.orbit_marks import Curve
+from explorer.figures.orbit_marks import OrbitCurve
 from explorer.figures.polar import Point, polar
 from explorer.kept import Kept
-from explorer.pages.look.sheet import Chart
-from explorer.pages.orbit.controls import ROLES, View
+from explorer.pages.orbit.controls import ROLES, OrbitView
 from explorer.pages.session.live import engine, freeze
-from explorer.pages.session.shared import visitor
+from explorer.pages.session.shared import session_name
+from explorer.pages.widgets.charts import Chart, chart_of
 from explorer.pages.widgets.tensors import weights_of
 from explorer.pages.widgets.trained import plain_beside
 from explorer.pictures.fitting import fit
@@ -63,10 +61,10 @@ class _NotMeasuredError(Exception):
 
 
 @dataclass(frozen=True)
-class Work:
+class OrbitWork:
     """What there is to go through for a view: `found` is measured, `left` is not. kept: by key, what is measured."""
 
-    view: View
+    view: OrbitView
     orbit: Orbit
     layer: str
     shift_layer: str
@@ -81,7 +79,7 @@ class Work:
         return len(self.found) / max(1, len(self.found) + len(self.left))
 
 
-def layers_of(view: View) -> tuple[list[str], int]:
+def layers_of(view: OrbitView) -> tuple[list[str], int]:
     """The layers of the chosen network, and which to show first: one that breaks, or would at other sizes."""
     engine().check_size(height_px=view.size_px, width_px=view.size_px)
     structure = engine().structure(view.network, view.seed, view.dtype, weights_of(view.trained))
@@ -91,7 +89,7 @@ def layers_of(view: View) -> tuple[list[str], int]:
     return names, names.index(first.name) if first is not None and first.name in names else 0
 
 
-def work_of(view: View, layer: str, shift_layer: str) -> Work:
+def work_of(view: OrbitView, layer: str, shift_layer: str) -> OrbitWork:
     """What is measured already and what is left; raises SizeError for a size that cannot be measured."""
     found = variants(
         engine(),
@@ -112,7 +110,7 @@ def work_of(view: View, layer: str, shift_layer: str) -> Work:
         for variant in chosen
     }
     batches = {batch.key: batch for batch in (*turn_batches(orbit), *by_shift)}
-    work = Work(view, orbit, layer, shift_layer, planned, [], [], _works.get(tuple(batches), dict))
+    work = OrbitWork(view, orbit, layer, shift_layer, planned, [], [], _works.get(tuple(batches), dict))
     for key, batch in batches.items():
         errors = work.kept.get(key) or _known(key)
         if errors is None:
@@ -135,7 +133,7 @@ def _unknown() -> BatchErrors:
     raise _NotMeasuredError
 
 
-def measure_some(work: Work, progress: Progress) -> None:
+def measure_some(work: OrbitWork, progress: Progress) -> None:
     """Measure what is left until it is time to draw anew; at least one batch. Raises EquivarianceError, Superseded.
 
     `progress` is told the fraction of all batches that is done.
@@ -148,7 +146,7 @@ def measure_some(work: Work, progress: Progress) -> None:
             progress((number + fraction) / total)
 
         def make(batch: Batch = batch) -> BatchErrors:
-            return measure_batch(engine(), batch, owner=visitor(), progress=tell)
+            return measure_batch(engine(), batch, owner=session_name(), progress=tell)
 
         work.kept[batch.key] = _measured.get(batch.key, make)
         if time.monotonic() - started > BETWEEN_DRAWINGS_S:
@@ -159,7 +157,7 @@ def measure_some(work: Work, progress: Progress) -> None:
 # -------------------------------------------------------------------------------------------------------------- charts
 
 
-def polar_chart(work: Work, layer: str) -> Chart:
+def polar_chart(work: OrbitWork, layer: str) -> Chart:
     """Errors by angle at a layer or at LOGITS."""
     points = [Point(each.name, each.angle_deg, each.moves_pixels) for each in work.orbit.turns]
     curves = _curves(work, layer)
@@ -173,24 +171,24 @@ def polar_chart(work: Work, layer: str) -> Chart:
     exact = [point.transform for point in points if point.is_exact]
     resampled = [point.transform for point in points if not point.is_exact]
     said = [f"{c.title}: exact transforms {_range(c, exact)}, resampled {_range(c, resampled)}" for c in curves]
-    return _chart(figure, f"Error by angle at {layer}. {'; '.join(said)}.")
+    return chart_of(figure, f"Error by angle at {layer}. {'; '.join(said)}.")
 
 
-def mirrors_chart(work: Work, layer: str) -> Chart:
+def mirrors_chart(work: OrbitWork, layer: str) -> Chart:
     """Errors of the mirrors at a layer or at LOGITS."""
     curves = _curves(work, layer)
     said = [f"{label_of(name)} {_range(curve, [name])}" for curve in curves for name in MIRRORS]
     words = [f"{c.title}: {', '.join(said[4 * k : 4 * k + 4])}" for k, c in enumerate(curves)]
     figure = mirrors(MIRRORS, curves, dtype=work.orbit.dtype)
-    return _chart(figure, f"Error of the mirrors at {layer}. {'; '.join(words)}.")
+    return chart_of(figure, f"Error of the mirrors at {layer}. {'; '.join(words)}.")
 
 
-def shift_charts(work: Work) -> list[tuple[Variant, Chart]]:
+def shift_charts(work: OrbitWork) -> list[tuple[Variant, Chart]]:
     """Errors by shift for each network; at LOGITS, how much the logits change."""
     return [(variant, _shift_chart(work, variant)) for variant in work.orbit.variants]
 
 
-def _shift_chart(work: Work, variant: Variant) -> Chart:
+def _shift_chart(work: OrbitWork, variant: Variant) -> Chart:
     at_logits = work.shift_layer == LOGITS
     found = logits_changes(work.found, variant) if at_logits else spreads(work.found, variant, work.shift_layer)
     planned = work.planned_shifts[variant]
@@ -202,17 +200,17 @@ def _shift_chart(work: Work, variant: Variant) -> Chart:
     none = sum(spread is None for spread in cells.values())
     errors = f"{len(known)} shifts, errors {min(known):.1e} to {max(known):.1e}" if known else "no shift acts"
     figure = shift_map(cells, dtype=work.orbit.dtype, limit_px=SHIFT_LIMIT_PX)
-    return _chart(figure, f"Shifts at {work.shift_layer}, {variant.title}: {errors}; {none} without an action.")
+    return chart_of(figure, f"Shifts at {work.shift_layer}, {variant.title}: {errors}; {none} without an action.")
 
 
-def _curves(work: Work, layer: str) -> list[Curve]:
+def _curves(work: OrbitWork, layer: str) -> list[OrbitCurve]:
     return [
-        Curve(variant.title, list(ROLES).index(variant.role), spreads(work.found, variant, layer))
+        OrbitCurve(variant.title, list(ROLES).index(variant.role), spreads(work.found, variant, layer))
         for variant in work.orbit.variants
     ]
 
 
-def _baseline(work: Work) -> dict[float, float]:
+def _baseline(work: OrbitWork) -> dict[float, float]:
     """What resampling alone costs, by angle: the mean over the pictures at the chosen size."""
     orbit = work.orbit
     each = []
@@ -227,16 +225,12 @@ def _baseline_of(picture: Picture, size_px: int, orbit: Orbit) -> dict[float, fl
     return {each.angle_deg: resampling_error(pixels, each) for each in orbit.turns if not each.moves_pixels}
 
 
-def _range(curve: Curve, transforms: list[str]) -> str:
+def _range(curve: OrbitCurve, transforms: list[str]) -> str:
     """The smallest and the largest mean error in words."""
     known = [spread.mean for name in transforms if (spread := curve.errors.get(name)) is not None]
     if known:
         return f"{min(known):.1e}" + (f" to {max(known):.1e}" if max(known) > min(known) else "")
     return "no action" if any(name in curve.errors for name in transforms) else "not measured"
-
-
-def _chart(figure: go.Figure, words: str) -> Chart:
-    return Chart(json.loads(figure.to_json()), words)
 
 
 # ------------------------------------------------------------------------------------------------------ one transform
@@ -255,7 +249,7 @@ class Turned:
     logits: Chart | None
 
 
-def turned(work: Work, element: Element) -> Turned:
+def turned(work: OrbitWork, element: Element) -> Turned:
     """The view's picture under one of its turns, at the size of the first network; masked where it is resampled."""
     variant = work.orbit.variants[0]
     batch = Batch(variant, work.view.picture, (element,), work.orbit.how, work.orbit.seed, work.orbit.dtype)
@@ -271,7 +265,7 @@ def turned(work: Work, element: Element) -> Turned:
             answers.append((each.variant.title, classes[0], classes[1], errors.logits_change(element.name)))
             if each.variant == variant:
                 words = f"Logits of {variant.title}: class {classes[0]} upright, {classes[1]} transformed."
-                chart = _chart(logits_bars({name: list(values) for name, values in pair.items()}, names), words)
+                chart = chart_of(logits_bars({name: list(values) for name, values in pair.items()}, names), words)
     return Turned(_png(upright.numpy()), _png(moved.numpy()), tuple(answers), chart)
 
 
@@ -283,7 +277,7 @@ def _png(pixels: np.ndarray) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def rows_of(work: Work) -> list[dict[str, object]]:
+def rows_of(work: OrbitWork) -> list[dict[str, object]]:
     """The measured errors of the turns and mirrors, one row for each network, layer and transform."""
     rows: list[dict[str, object]] = []
     for variant in work.orbit.variants:

@@ -4,19 +4,20 @@ A run draws what is known and then measures for a moment; the next run draws aga
 a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
 """
 
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.pages.orbit.controls import View, controls
+from explorer.pages.orbit.controls import OrbitView, controls
 from explorer.pages.orbit.links import links, open_what_was_asked_for
-from explorer.pages.orbit.plots import LOGITS, polar_plots, shifts, turned_picture
 from explorer.pages.session.shared import steady
 from explorer.pages.widgets.controls import linked
 from explorer.pages.widgets.problems import expected_errors
 from explorer.pages.widgets.work_bar import is_stopped, telling, work_bar
+
+if TYPE_CHECKING:  # it imports torch
+    from explorer.pages.orbit.live import OrbitWork
 
 
 def page() -> None:
@@ -31,29 +32,26 @@ def page() -> None:
         status.caption("No network is switched on: choose one above.")
         return
     with expected_errors():
-        live = _computing()
-        layer, shift_layer = _layer_control(live, view)
+        from explorer.pages.orbit import live  # late: it imports torch, which takes seconds
+
+        layer, shift_layer = _layer_control(view)
         work = live.work_of(view, layer, shift_layer)
         if not work.orbit.variants:
             status.caption(f"There is no such network beside {view.network.name}: choose another one above.")
             return
         progress = _progress(status, work)
-        _draw(live, work)
+        _draw(work)
         st.session_state["orbit-drawn"] = repr(view)
         if work.left and not is_stopped("orbit", _subject(work)):
             live.measure_some(work, telling(progress, _state(work)))
             st.rerun()
 
 
-def _computing() -> ModuleType:
-    """What measures: torch takes seconds to import, so it comes after all that can be shown without."""
-    from explorer.pages.orbit import live as orbit_live
-
-    return orbit_live
-
-
-def _layer_control(live: ModuleType, view: View) -> tuple[str, str]:
+def _layer_control(view: OrbitView) -> tuple[str, str]:
     """The layer of the plots, and that of the shifts."""
+    from explorer.pages.orbit import live
+    from explorer.studies.orbit import LOGITS
+
     names, first = live.layers_of(view)
     if st.session_state.get("layer_of_orbit") not in names:  # of another network, or of an old link
         st.session_state.pop("layer_of_orbit", None)
@@ -79,7 +77,7 @@ def _layer_control(live: ModuleType, view: View) -> tuple[str, str]:
 # ------------------------------------------------------------------------------------------------------------ progress
 
 
-def _progress(status: DeltaGenerator, work: Any) -> DeltaGenerator:
+def _progress(status: DeltaGenerator, work: "OrbitWork") -> DeltaGenerator:
     """The progress bar, or one line when all is measured."""
     if work.left:
         with status.container():
@@ -90,19 +88,21 @@ def _progress(status: DeltaGenerator, work: Any) -> DeltaGenerator:
     return status
 
 
-def _state(work: Any) -> str:
+def _state(work: "OrbitWork") -> str:
     return f"{len(work.found)} of {len(work.found) + len(work.left)} batches of transforms are measured"
 
 
-def _subject(work: Any) -> str:
+def _subject(work: "OrbitWork") -> str:
     return repr((work.view, work.layer, work.shift_layer))
 
 
-def _draw(live: ModuleType, work: Any) -> None:
-    polar_plots(live, work)
-    turned_picture(live, work)
-    shifts(live, work)
-    links(live, work)
+def _draw(work: "OrbitWork") -> None:
+    from explorer.pages.orbit.plots import polar_plots, shifts, turned_picture
+
+    polar_plots(work)
+    turned_picture(work)
+    shifts(work)
+    links(work)
 
 
 page()

@@ -1,16 +1,15 @@
-"""The plots of the Orbit page: polar plots and mirrors, the picture that turns along, and shifts."""
-
-from types import ModuleType
-from typing import Any
+"""The plots of the Orbit page: polar plots and mirrors, the picture that turns along, and shifts. Imports torch."""
 
 import streamlit as st
 
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import transform_label
-from explorer.pages.look.sheet import draw_chart
+from explorer.pages.orbit import live
+from explorer.pages.orbit.live import OrbitWork, Turned
+from explorer.pages.widgets.charts import draw_chart
 from explorer.pages.widgets.controls import linked
+from explorer.studies.orbit import LOGITS, Variant
 
-LOGITS = "logits"
 _READING = (
     "● Filled signs: turns and mirrors that move pixels to pixels. They alone decide whether a network is exact; an "
     "exact one stays in the grey disc of rounding.",
@@ -24,7 +23,7 @@ _READING = (
 )
 
 
-def polar_plots(live: ModuleType, work: Any) -> None:
+def polar_plots(work: OrbitWork) -> None:
     """Polar plot and mirrors of the chosen layer and of the logits, and how to read them."""
     kind = "mirrored turn" if work.view.with_mirror else "turn"
     for column, layer in zip(st.columns(2), (work.layer, LOGITS), strict=True):
@@ -45,12 +44,12 @@ def polar_plots(live: ModuleType, work: Any) -> None:
         st.markdown("\n\n".join(_READING))
 
 
-def _has_layer(work: Any, variant: Any) -> bool:
+def _has_layer(work: OrbitWork, variant: Variant) -> bool:
     """Whether the network has the chosen layer, as far as is known."""
     return all(work.layer in errors.rows for batch, errors in work.found if batch.variant == variant)
 
 
-def turned_picture(live: ModuleType, work: Any) -> None:
+def turned_picture(work: OrbitWork) -> None:
     """One turn: the picture, what each network answers, and the logits."""
     step_deg = work.view.step_deg
     st.markdown("**The picture turns along**", help="One transform: what the networks are given, and what they answer.")
@@ -76,7 +75,7 @@ def turned_picture(live: ModuleType, work: Any) -> None:
             draw_chart(shown.logits, key="orbit-logits")
 
 
-def _pictures(shown: Any, element: Element) -> None:
+def _pictures(shown: Turned, element: Element) -> None:
     """Upright and transformed, side by side, every pixel a square."""
     disc = "" if element.moves_pixels else ", inside the disc"
     figures = "".join(
@@ -91,7 +90,7 @@ def _pictures(shown: Any, element: Element) -> None:
     st.html(f'<div style="display:flex;gap:1rem">{figures}</div>')
 
 
-def _answers(shown: Any, element: Element) -> list[str]:
+def _answers(shown: Turned, element: Element) -> list[str]:
     if element.is_identity:
         return ["The upright picture itself."]
     return [
@@ -101,7 +100,7 @@ def _answers(shown: Any, element: Element) -> list[str]:
     ] or ["Not measured yet."]
 
 
-def shifts(live: ModuleType, work: Any) -> None:
+def shifts(work: OrbitWork) -> None:
     """The errors of shifts, a map for each network."""
     st.markdown(
         f"**Shifts:** `{work.shift_layer}`",

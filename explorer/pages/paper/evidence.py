@@ -1,6 +1,5 @@
 """What the Paper page shows, from the results files alone: read once for all visitors, anew when a file changes."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from explorer.errors import ResultsError
-from explorer.pages.look.sheet import Chart
 from explorer.reproduction import claims
 from explorer.reproduction.gap import Gap, read_gap
 from explorer.reproduction.knight import Knight, read_knight
@@ -97,11 +95,6 @@ def findings(found: Evidence) -> dict[str, claims.Finding]:
         "unseen": claims.fails_unseen_turns(found.mnist),
         "mismatched": claims.relaxes_its_constraint(found.mnist),
     }
-
-
-def chart_of(figure: Any, words: str) -> Chart:
-    """A figure of `reproduction.figures` as pages draw it."""
-    return Chart(json.loads(figure.to_json()), words)
 
 
 def provenance(sessions: Iterable[Session]) -> str:

@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from explorer.pages.look.sheet import draw_chart
 from explorer.pages.paper.evidence import (
     QUICK,
     Evidence,
     budgets_there,
-    chart_of,
     evidence,
     findings,
     has_runs,
@@ -27,7 +25,8 @@ from explorer.pages.paper.parts import (
     turns_and_circle,
 )
 from explorer.pages.paper.tables import figures_table, sides_table
-from explorer.pages.train.controls import COMPARE, ONE
+from explorer.pages.session.addresses import COMPARE, ONE
+from explorer.pages.widgets.charts import chart_of, draw_chart
 from explorer.reproduction import claims, figures
 from explorer.reproduction.claims import Finding
 from explorer.reproduction.studies import ROTATIONS

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.pages.look.sheet import draw_chart
-from explorer.pages.paper.evidence import chart_of, made_how
+from explorer.pages.paper.evidence import made_how
 from explorer.pages.paper.tables import figures_table
 from explorer.pages.session.addresses import address_of
+from explorer.pages.widgets.charts import chart_of, draw_chart
 from explorer.reproduction import figures
 from explorer.reproduction.claims import NOT_SEEN, OPEN, SEEN, Finding
 from explorer.reproduction.results import Results

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PAGES = ("look", "sizes", "orbit", "mends", "break_it", "train", "paper", "about")
+COMPARE, ONE = "compare three", "one"  # values of `train` in links to the Train page
 
 
 def address_of(page: str) -> Path:

@@ -51,14 +51,14 @@ function write(key) {
 )
 
 
-def owner() -> str:
+def key() -> str:
     """What the visitor's runs are found by, for the store; nobody's, which has none, until the browser has told."""
     return _login() or st.session_state.get(_KNOWN) or _NOBODY
 
 
 def is_known() -> bool:
     """Whether the visitor can have runs."""
-    return owner() != _NOBODY
+    return key() != _NOBODY
 
 
 def is_fleeting() -> bool:

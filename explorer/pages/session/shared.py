@@ -1,4 +1,4 @@
-"""What all pages share without torch: settings, the visitor, and how expected errors are shown."""
+"""What all pages share without torch: settings, the session's name, and how expected errors are shown."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ def start() -> None:
         st.stop()
 
 
-def visitor() -> str:
+def session_name() -> str:
     """A name for this visitor's session, for the engine alone: a later request supersedes an earlier one."""
     context = st.runtime.scriptrunner.get_script_run_ctx()
     return context.session_id if context is not None else "no session"

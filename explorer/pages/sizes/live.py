@@ -2,26 +2,23 @@
 
 import csv
 import io
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-import plotly.graph_objects as go
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import predict
 from equivariance.theory.grids import EXACT
 from equivariance.theory.survivors import Survivors, survivors, theory_of
 from explorer.figures.reasons import draw_reasons
-from explorer.figures.sizes import Curve, error_by_size, error_by_size_and_layer
+from explorer.figures.sizes import SizeCurve, error_by_size, error_by_size_and_layer
 from explorer.figures.survivors import surviving_elements
 from explorer.kept import Kept
-from explorer.pages.look.sheet import Chart
 from explorer.pages.session.live import engine, freeze
-from explorer.pages.session.shared import visitor
+from explorer.pages.session.shared import session_name
 from explorer.pages.sizes.controls import Range
+from explorer.pages.widgets.charts import Chart, chart_of
 from explorer.pages.widgets.tensors import weights_of
 from explorer.studies.sweep import SizeResult, Sweep, check_work, sides_of, size_result
 from models.catalog import NetworkSpec
@@ -63,7 +60,7 @@ class Series:
 
     sweep: Sweep
     pairs: Survivors = field(repr=False)
-    curve: Curve
+    curve: SizeCurve
     kept: _Kept = field(repr=False)
 
     @property
@@ -92,7 +89,7 @@ def _series(view: Range, network: NetworkSpec) -> Series:
     prediction = predict(structure, height_px=sides_px[0], width_px=sides_px[0])
     layers = tuple(layer.name for layer in prediction.layers)
     kept = _measured.get(view.key(network), _Kept)
-    return Series(sweep, pairs, Curve(network.subsampling, view.dtype, layers, theory, kept.results), kept)
+    return Series(sweep, pairs, SizeCurve(network.subsampling, view.dtype, layers, theory, kept.results), kept)
 
 
 def reasons_of(view: Range, size_px: int) -> tuple[str, ...]:
@@ -125,7 +122,7 @@ def measure_some(series: Sequence[Series], progress: Progress) -> None:
             engine(),
             each.sweep,
             size_px,
-            owner=visitor(),
+            owner=session_name(),
             progress=lambda fraction, base=base, share=share: progress(base + share * fraction),  # type: ignore[misc]
         )
         each.kept.add(result, since_s=began)
@@ -175,19 +172,15 @@ def report_of(series: Sequence[Series]) -> Report:
         _done(series),
         tuple(_problem(each, result) for each, result in measured if result.disagreements),
         tuple(_remark(result) for result in chosen.curve.measured if result.unseen),
-        _chart(error_by_size([each.curve for each in series]), _errors_in_words(series)),
-        _chart(error_by_size_and_layer(chosen.curve), _layers_in_words(chosen.curve)),
-        _chart(surviving_elements(_few(chosen.pairs)), _pairs_in_words(_few(chosen.pairs))),
+        chart_of(error_by_size([each.curve for each in series]), _errors_in_words(series)),
+        chart_of(error_by_size_and_layer(chosen.curve), _layers_in_words(chosen.curve)),
+        chart_of(surviving_elements(_few(chosen.pairs)), _pairs_in_words(_few(chosen.pairs))),
         csv_of(series),
         dict(chosen.curve.theory),
     )
 
 
-def _chart(figure: go.Figure, words: str) -> Chart:
-    return Chart(json.loads(figure.to_json()), words)
-
-
-def _summary(curve: Curve) -> str:
+def _summary(curve: SizeCurve) -> str:
     exact = [size_px for size_px, status in curve.theory.items() if status == EXACT]
     if not exact:
         return f"By theory none of the {len(curve.theory)} sizes is exact."
@@ -247,7 +240,7 @@ def _errors_in_words(series: Sequence[Series]) -> str:
     return f"Largest error by size. {'; '.join(parts) or 'Nothing is measured yet'}."
 
 
-def _layers_in_words(curve: Curve) -> str:
+def _layers_in_words(curve: SizeCurve) -> str:
     firsts = Counter(result.first_broken_layer for result in curve.measured if result.first_broken_layer)
     words = "; ".join(f"{name} breaks first at {count} sizes" for name, count in firsts.items())
     return f"Error by size and layer, {len(curve.measured)} sizes measured. {words or 'No layer breaks'}."

@@ -4,21 +4,23 @@ A run draws what is known and then measures for a moment; the next run draws aga
 a changed one, the Stop button, another page or a closed tab ends the work. What was measured is kept.
 """
 
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.pages.look.sheet import Chart
 from explorer.pages.session.addresses import address_of
 from explorer.pages.session.shared import settings, steady
 from explorer.pages.sizes.controls import Range, controls
 from explorer.pages.widgets.chart_view import chart_view, clicked
+from explorer.pages.widgets.charts import Chart
 from explorer.pages.widgets.problems import expected_errors
 from explorer.pages.widgets.sampling_view import reasons_popover
 from explorer.pages.widgets.work_bar import is_stopped, telling, work_bar
+
+if TYPE_CHECKING:  # it imports torch
+    from explorer.pages.sizes.live import Report
 
 _SIGNS = {"exact": "● exact", "broken": "✕ breaks", "undecided": "△ undecided"}
 
@@ -32,11 +34,12 @@ def page() -> None:
     if st.session_state.get("sizes-drawn") != view.identity:
         status.caption(f"Starting: {view.network.name} …")
     with expected_errors():
-        live = _computing()
+        from explorer.pages.sizes import live  # late: it imports torch, which takes seconds
+
         series = live.series_of(view)
         report = live.report_of(series)
         status.empty()
-        progress = _draw(view, live, report)
+        progress = _draw(view, report)
         st.session_state["sizes-drawn"] = view.identity
         if report.state and not is_stopped("sizes", view.identity):
             live.measure_some(series, telling(progress, report.state))
@@ -44,17 +47,10 @@ def page() -> None:
     status.empty()
 
 
-def _computing() -> ModuleType:
-    """What measures: torch takes seconds to import, so it comes after all that can be shown without."""
-    from explorer.pages.sizes import live as sizes_live
-
-    return sizes_live
-
-
 # --------------------------------------------------------------------------------------------------------------- parts
 
 
-def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
+def _draw(view: Range, report: "Report") -> DeltaGenerator:
     """Everything; returns the place of the progress bar."""
     st.markdown(report.summary)
     progress = _work(view, report)
@@ -68,7 +64,7 @@ def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
         "point. Where both agree, all ● lie in the grey band and all ✕ above it. Click a point to open it in Look.",
     )
     _chart(report.curve, "sizes-curve", f"{view.network.name}-errors-by-size")
-    _one_size(view, live, report.sizes_px)
+    _one_size(view, report.sizes_px)
     st.markdown(
         "**Error by size and layer**",
         help="Each column is a size, each row a layer, the picture at the top. Orange is above rounding. ✕ marks the "
@@ -85,7 +81,7 @@ def _draw(view: Range, live: ModuleType, report: Any) -> DeltaGenerator:
     return progress
 
 
-def _work(view: Range, report: Any) -> DeltaGenerator:
+def _work(view: Range, report: "Report") -> DeltaGenerator:
     """The progress bar, or one line when all is measured."""
     with steady("sizes-work", height_rem=3):
         if report.state:
@@ -130,8 +126,10 @@ def _want(height_px: int, width_px: int) -> None:
         st.session_state["open-in-look"] = (height_px, width_px)
 
 
-def _one_size(view: Range, live: ModuleType, theory: dict[int, str]) -> None:
+def _one_size(view: Range, theory: dict[int, str]) -> None:
     """Why a size is exact or not, and the way to Look: as a click on a point, for those who use no mouse."""
+    from explorer.pages.sizes import live
+
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size_px = st.selectbox(
             "One size",
@@ -151,7 +149,7 @@ def _one_size(view: Range, live: ModuleType, theory: dict[int, str]) -> None:
         reasons_popover(live.reasons_of(view, size_px), key="sizes-reasons")
 
 
-def _downloads(view: Range, report: Any) -> None:
+def _downloads(view: Range, report: "Report") -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV",

@@ -1,18 +1,16 @@
 """The charts of the runs that are shown, with their words. Imports no torch."""
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from equivariance.groups.transforms import label_of
 from explorer.figures import training as figures
 from explorer.figures.training import COLOURS, DASHES, LOGITS, ROUNDING, UNSEEN, Lane
-from explorer.pages.look.sheet import Chart, draw_chart
 from explorer.pages.session.shared import plain
+from explorer.pages.widgets.charts import Chart, chart_of, draw_chart
 from explorer.training.metrics import TESTED, TURNS
 from models.catalog import GROUPS
 
@@ -154,7 +152,7 @@ def _draw_layer(lanes: Sequence[Lane]) -> None:
         f"{lane.title}: {lane.last.errors[layer]:.1e}" for lane in lanes if lane.last and layer in lane.last.errors
     )
     words = f"Equivariance error at {layer} by epoch. Last: {said or 'nothing yet'}."
-    draw_chart(_chart(figures.error_by_epoch(lanes, layer), words), key="train-error")
+    draw_chart(chart_of(figures.error_by_epoch(lanes, layer), words), key="train-error")
     st.selectbox(
         "Layer",
         layers,
@@ -179,26 +177,22 @@ def _charts(lanes: Sequence[Lane]) -> dict[str, Chart]:
 
 def _drawn(lanes: Sequence[Lane]) -> dict[str, Chart]:
     panels = {
-        f"accuracy-{name}": _chart(figures.accuracy(lanes, name), _accuracy_words(lanes, name)) for name in _PANELS
+        f"accuracy-{name}": chart_of(figures.accuracy(lanes, name), _accuracy_words(lanes, name)) for name in _PANELS
     }
     maps = {
-        f"map-{lane.number}": _chart(figures.error_map(lane, rows=len(figures.layers_of(lanes))), _map_words(lane))
+        f"map-{lane.number}": chart_of(figures.error_map(lane, rows=len(figures.layers_of(lanes))), _map_words(lane))
         for lane in lanes
     }
     return {
         **panels,
         **maps,
-        "transforms": _chart(figures.by_transform(lanes), _transform_words(lanes)),
-        "angles": _chart(figures.by_angle(lanes), _angle_words(lanes)),
-        "losses": _chart(figures.losses(lanes), _words(lanes, "Loss of the test pictures", "test_loss", "{:.3f}")),
-        "agreement": _chart(
+        "transforms": chart_of(figures.by_transform(lanes), _transform_words(lanes)),
+        "angles": chart_of(figures.by_angle(lanes), _angle_words(lanes)),
+        "losses": chart_of(figures.losses(lanes), _words(lanes, "Loss of the test pictures", "test_loss", "{:.3f}")),
+        "agreement": chart_of(
             figures.agreement(lanes), _words(lanes, "Same answer at all four turns", "agreement", "{:.1%}")
         ),
     }
-
-
-def _chart(figure: Any, words: str) -> Chart:
-    return Chart(json.loads(figure.to_json()), words)
 
 
 def _label(name: str) -> str:

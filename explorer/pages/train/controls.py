@@ -7,12 +7,12 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.data.known import KNOWN
+from explorer.pages.session.addresses import COMPARE, ONE
 from explorer.pages.train.fields import data_controls, further_controls, training_controls
 from explorer.pages.widgets.controls import fit_control, linked, network_controls, size_control
 from explorer.serving.shipped import shipped
 from explorer.training.recipe import SHIPPED, Recipe
 
-COMPARE, ONE = "compare three", "one"
 # (exact, approximate) sides by family, one pixel apart; a test asks theory.
 SIDES_PX = {
     "cnn": (28, 29),

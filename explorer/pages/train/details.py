@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.figures.training import report
-from explorer.pages.session.owner import owner
+from explorer.pages.session import owner
 from explorer.pages.session.runs_here import store, title_of
 from explorer.pages.session.shared import plain
 from explorer.pages.train.runs import OPENED, RUN, attempt
@@ -41,7 +41,7 @@ def draw_details(run: Run, epochs: Sequence[Epoch]) -> None:
             help="Cancelled if it trains. It can be undone for ten minutes.",
         )
         if is_pressed:
-            attempt(store().delete, run.id, owner())
+            attempt(store().delete, run.id, owner.key())
             st.session_state.pop(OPENED, None)
             st.query_params.pop(RUN, None)
             st.rerun()
@@ -51,7 +51,7 @@ def _name(run: Run) -> None:
     key = f"train-name-{run.id}"
 
     def rename() -> None:
-        attempt(store().rename, run.id, st.session_state[key], owner())
+        attempt(store().rename, run.id, st.session_state[key], owner.key())
 
     st.text_input(
         "Name", value=title_of(run), key=key, max_chars=80, on_change=rename, help="Empty: what the run trains."

@@ -11,7 +11,7 @@ import streamlit as st
 from equivariance.errors import EquivarianceError
 from explorer.data.known import FOLDER, KNOWN
 from explorer.figures.training import MOST_RUNS, Lane
-from explorer.pages.session import owner as visitor
+from explorer.pages.session import owner
 from explorer.pages.session.runs_here import label_of, store, title_of
 from explorer.pages.session.shared import plain, settings
 from explorer.pages.train.charts import draw_figures_of_last, draw_runs
@@ -64,10 +64,10 @@ def page() -> None:
     plan = controls({f"run:{run.id}": title_of(run) for run in runs if store().weights_path(run.id).exists()})
     st.markdown("### Train networks")
     st.markdown(_IDEA)
-    is_possible = visitor.is_known() and not problem
+    is_possible = owner.is_known() and not problem
     estimated = _draw_start(plan, is_possible=is_possible)
     _draw_runs(runs, problem)
-    visitor.ask()
+    owner.ask()
     if is_possible:
         _draw_estimate(plan, estimated, is_live=any(run.is_active for run in runs))
 
@@ -80,13 +80,13 @@ def _draw_off(runs: Sequence[Run], problem: str) -> None:
     st.markdown(_IDEA)
     st.info("Training is switched off here. What was trained can be looked at.", icon=":material/block:")
     _draw_runs(runs, problem)
-    visitor.ask()
+    owner.ask()
 
 
 def _runs() -> tuple[tuple[Run, ...], str]:
     """The visitor's runs, and why they cannot be read, if so."""
     try:
-        return store().list(visitor.owner()), ""
+        return store().list(owner.key()), ""
     except EquivarianceError as error:
         return (), str(error)
 
@@ -123,9 +123,9 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
                 st.code("\n".join(map(words_of, plan.recipes)), language="bash", wrap_lines=True)
                 if plan.needs_file:
                     st.caption("With --from and the path of your weights.")
-        if visitor.is_fleeting():
+        if owner.is_fleeting():
             st.caption("Your browser keeps nothing for this page: your runs can be found until you close it.")
-        if visitor.can_log_in():
+        if owner.can_log_in():
             st.button("Log in", on_click=st.login, help="Your runs are then found on other devices, too.")
     if is_pressed:
         _start(plan)
@@ -169,7 +169,7 @@ def _start(plan: Plan) -> None:
     """Start the runs and show them."""
     with expected_errors():
         with st.spinner("Starting …"):
-            st.session_state[SHOWN] = _computing().start(plan, visitor.owner())
+            st.session_state[SHOWN] = _computing().start(plan, owner.key())
         st.rerun()
 
 
@@ -191,7 +191,7 @@ def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator, *, is_l
 def _estimate(plan: Plan, tell: Callable[[str], object]) -> str:
     """Computes; each message lets Streamlit end the run."""
     try:
-        estimate = _computing().estimate(plan, visitor.owner(), tell)
+        estimate = _computing().estimate(plan, owner.key(), tell)
     except EquivarianceError as error:
         return f":material/error: {plain(str(error))}"
     time = "as long as the folder has pictures," if estimate.seconds is None else f"about {duration(estimate.seconds)}"
@@ -221,7 +221,7 @@ def _draw_runs(runs: Sequence[Run], problem: str) -> None:
         draw_undo()
         if shown:
             _draw_comparison(shown, runs)
-        elif visitor.is_known() or settings().training == "off":
+        elif owner.is_known() or settings().training == "off":
             _draw_example()
         else:
             st.caption("Looking for your runs …")
@@ -259,8 +259,8 @@ def _follow(shown: Sequence[Run], lanes: Sequence[Lane], runs: Sequence[Run], *,
 
 
 def _runs_now(shown: Sequence[Run], all_of_mine: bool) -> Sequence[Run]:
-    owner = visitor.owner()
-    return store().list(owner) if all_of_mine else tuple(store().get(run.id, owner) for run in shown)
+    key = owner.key()
+    return store().list(key) if all_of_mine else tuple(store().get(run.id, key) for run in shown)
 
 
 def _news(shown: Sequence[Run], lanes: Sequence[Lane], runs: Sequence[Run]) -> object:
@@ -308,7 +308,7 @@ def _only_one(asked: str) -> None:
         st.markdown("#### ◐ Equivariance Explorer")
         st.page_link(__file__, label="All my runs", icon=":material/arrow_back:", query_params={})
     with expected_errors():
-        run = store().get(asked, visitor.owner())
+        run = store().get(asked, owner.key())
         st.markdown(f"### {plain(title_of(run))}")
         _draw_problem()
         if not run.is_mine:
@@ -317,7 +317,7 @@ def _only_one(asked: str) -> None:
         _follow((run,), lanes, (run,), details=False)
         draw_runs(lanes)
         draw_details(run, lanes[0].epochs)
-    visitor.ask()
+    owner.ask()
 
 
 page()

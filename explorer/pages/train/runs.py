@@ -9,8 +9,8 @@ import streamlit as st
 
 from equivariance.errors import EquivarianceError
 from explorer.figures.training import MOST_RUNS, Lane
+from explorer.pages.session import owner
 from explorer.pages.session.addresses import address_of
-from explorer.pages.session.owner import owner
 from explorer.pages.session.runs_here import store, title_of
 from explorer.pages.session.shared import plain, settings
 from explorer.pages.train.charts import kind_of, kind_words, sign_of
@@ -108,7 +108,7 @@ def _state_buttons(run: Run) -> None:
             type="tertiary",
             icon=":material/stop:",
             on_click=attempt,
-            args=(store().cancel, run.id, owner()),
+            args=(store().cancel, run.id, owner.key()),
             help="Stops within two seconds and keeps what there is; resume goes on from there.",
         )
     if run.is_mine and run.is_resumable and settings().training == "on":
@@ -118,7 +118,7 @@ def _state_buttons(run: Run) -> None:
             type="tertiary",
             icon=":material/play_arrow:",
             on_click=attempt,
-            args=(store().resume, run.id, owner()),
+            args=(store().resume, run.id, owner.key()),
             help="Goes on from the last checkpoint, as if it had never stopped.",
         )
 
@@ -281,13 +281,13 @@ def _choose() -> None:
 
 def _delete() -> None:
     for run in _chosen():
-        attempt(store().delete, run, owner())
+        attempt(store().delete, run, owner.key())
     st.session_state.pop(SHOWN, None)
 
 
 def draw_undo() -> None:
     """The deleted runs, the latest first, each with the way back: a few in one line, the others behind a button."""
-    deleted = store().list(owner(), deleted=True)
+    deleted = store().list(owner.key(), deleted=True)
     if not deleted:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -308,6 +308,6 @@ def _undo_button(run: Run) -> None:
         type="tertiary",
         icon=":material/undo:",
         on_click=attempt,
-        args=(store().restore, run.id, owner()),
+        args=(store().restore, run.id, owner.key()),
         help="Puts this run back.",
     )

@@ -5,7 +5,6 @@ The browser loads Plotly from the installed package, through Streamlit's route f
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import plotly
 import streamlit as st
@@ -25,7 +24,7 @@ _component = st.components.v2.component(
 
 
 def chart_view(
-    figure: Mapping[str, Any],
+    figure: Mapping[str, object],
     words: str,
     *,
     key: str,
@@ -52,7 +51,7 @@ def chart_view(
     )
 
 
-def clicked(key: str) -> Any:
+def clicked(key: str) -> object:
     """What was clicked in the chart called `key`, None if nothing; it comes from the browser, so check it."""
     state = st.session_state.get(key)
     return state.get("clicked") if isinstance(state, Mapping) else None

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -40,7 +39,7 @@ _component = st.components.v2.component(
 
 
 @dataclass(frozen=True)
-class Request:
+class WantedMaps:
     """What the browser asks for: maps of a layer call, from a field on; `layer` is None as long as none was chosen."""
 
     layer: str | None = None
@@ -60,13 +59,13 @@ def _nothing() -> None:
     pass
 
 
-def requested(key: str) -> Request:
+def requested(key: str) -> WantedMaps:
     """What the view called `key` asks for; to be read before measuring. Names come from the browser: check them."""
     state = st.session_state.get(key)
     layer = _get(state, "layer")
     if not isinstance(layer, str):
-        return Request(None, _first_field(state, None))
-    return Request(layer, _first_field(state, layer))
+        return WantedMaps(None, _first_field(state, None))
+    return WantedMaps(layer, _first_field(state, layer))
 
 
 def enlarged(key: str) -> Enlarge | None:
@@ -95,7 +94,7 @@ def layer_view(
     )
 
 
-def _first_field(state: Any, layer: str | None) -> int:
+def _first_field(state: object, layer: str | None) -> int:
     """The page asked for, if it is one of `layer` (None: of any layer)."""
     match _get(state, "page"):
         case {"layer": str(of_layer), "first": int(first)} if layer in (None, of_layer):
@@ -103,5 +102,5 @@ def _first_field(state: Any, layer: str | None) -> int:
     return 0
 
 
-def _get(state: Any, name: str) -> Any:
+def _get(state: object, name: str) -> object:
     return state.get(name) if isinstance(state, Mapping) else None

@@ -273,7 +273,7 @@ def _runs_of_visitor() -> dict[str, str]:
     from explorer.pages.session.runs_here import store, title_of  # late: it imports the database
 
     try:
-        runs = [run for run in store().list(owner.owner()) if store().weights_path(run.id).exists()]
+        runs = [run for run in store().list(owner.key()) if store().weights_path(run.id).exists()]
     except StoreError:  # the Train page says why
         return {}
     return {f"{RUN}{run.id}": f"my run: {title_of(run)}" for run in runs}

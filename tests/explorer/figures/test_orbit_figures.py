@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from explorer.figures.orbit import mirrors, shift_map
-from explorer.figures.orbit_marks import Curve
+from explorer.figures.orbit_marks import OrbitCurve
 from explorer.studies.orbit import Spread
 
 
@@ -19,7 +19,7 @@ def traces(figure: go.Figure) -> dict[str, dict[str, Any]]:
 def test_mirrors_have_a_sign_for_each_network_and_a_bar_over_the_pictures() -> None:
     figure = mirrors(
         ("mirror", "mirror_rot90"),
-        [Curve("network 1", 1, {"mirror": Spread(0.2, 0.1, 0.5), "mirror_rot90": None})],
+        [OrbitCurve("network 1", 1, {"mirror": Spread(0.2, 0.1, 0.5), "mirror_rot90": None})],
         dtype="float32",
     )
 

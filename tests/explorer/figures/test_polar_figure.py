@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.figures.orbit_marks import Curve
+from explorer.figures.orbit_marks import OrbitCurve
 from explorer.figures.polar import Point, polar
 from explorer.studies.orbit import Spread
 
@@ -20,8 +20,8 @@ def one(error: float) -> Spread:
     return Spread(error, error, error)
 
 
-def curve(errors: dict[str, Spread | None], number: int = 0) -> Curve:
-    return Curve(f"network {number}", number, errors)
+def curve(errors: dict[str, Spread | None], number: int = 0) -> OrbitCurve:
+    return OrbitCurve(f"network {number}", number, errors)
 
 
 def drawn(figure: go.Figure, name: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def drawn(figure: go.Figure, name: str) -> dict[str, Any]:
     return trace
 
 
-def plot(*curves: Curve, logarithmic: bool = True, dtype: str = "float32") -> go.Figure:
+def plot(*curves: OrbitCurve, logarithmic: bool = True, dtype: str = "float32") -> go.Figure:
     return polar(POINTS, curves, baseline=BASELINE, dtype=dtype, logarithmic=logarithmic)
 
 

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import pytest
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.figures.sizes import MAX_LABELS, Curve, error_by_size, error_by_size_and_layer
+from explorer.figures.sizes import MAX_LABELS, SizeCurve, error_by_size, error_by_size_and_layer
 from explorer.figures.style import FLOORS
 from explorer.pictures.images import GALLERY, load_gallery
 from explorer.serving.engine import Engine
@@ -19,9 +19,9 @@ NO_ACTION = SizeResult(26, True, (), 2e-6, {"conv": None, "pool": 2e-6})
 LIES = SizeResult(26, True, (), 0.2, {"conv": 1e-7, "pool": 0.2}, disagreements={"⟲ 90°": 0.2, "pool": 0.2})
 
 
-def curve(*results: SizeResult, name: str = "published", last_px: int = 28) -> Curve:
+def curve(*results: SizeResult, name: str = "published", last_px: int = 28) -> SizeCurve:
     theory = {size_px: "exact" if size_px % 2 == 0 else "broken" for size_px in range(24, last_px + 1)}
-    return Curve(name, "float32", ("conv", "pool"), theory, {result.size_px: result for result in results})
+    return SizeCurve(name, "float32", ("conv", "pool"), theory, {result.size_px: result for result in results})
 
 
 def named(figure: go.Figure) -> dict[str, go.Scatter]:

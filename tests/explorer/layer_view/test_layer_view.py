@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from explorer.pages.widgets.layer_view import Request, requested
+from explorer.pages.widgets.layer_view import WantedMaps, requested
 from tests.support.app_process import running_app
 
 START_LIMIT_S = 60
@@ -17,7 +17,7 @@ APP = """
 import torch, streamlit as st
 from equivariance.theory.exactness import Structure, predict
 from equivariance.measurement.measure import measure
-from explorer.layer_view.packing import View, pack_view
+from explorer.layer_view.packing import PackedView, pack_view
 from explorer.pages.widgets.layer_view import enlarged, layer_view, requested
 from equivariance.groups.transforms import elements_to_measure, parse
 from models.build import serve
@@ -45,7 +45,7 @@ layer = asked.layer or st.query_params.get("layer", "stage2.block1.conv1")
 if st.button("jump"):
     layer = "stem.norm"
 measured = measure(served, picture, transforms, maps_of=layer)
-view = View(measured, prediction, transforms, picture, f"{height_px}", str(st.session_state.runs), "rot90", 1e-5,
+view = PackedView(measured, prediction, transforms, picture, f"{height_px}", str(st.session_state.runs), "rot90", 1e-5,
             asked.first_field, "C4")
 def enlarge():
     st.session_state.wanted = vars(enlarged("view"))
@@ -338,8 +338,8 @@ def test_what_the_browser_asks_for_is_checked(monkeypatch: pytest.MonkeyPatch) -
         "negative": {"layer": "stem.conv", "page": {"layer": "stem.conv", "first": -8}},
     }
     monkeypatch.setattr("explorer.pages.widgets.layer_view.st.session_state", answers)
-    assert requested("fine") == Request("stem.conv", 8)
-    assert requested("other page") == Request("stem.conv", 0)
-    assert requested("nonsense") == Request(None, 0)
-    assert requested("negative") == Request("stem.conv", 0)
-    assert requested("never drawn") == Request(None, 0)
+    assert requested("fine") == WantedMaps("stem.conv", 8)
+    assert requested("other page") == WantedMaps("stem.conv", 0)
+    assert requested("nonsense") == WantedMaps(None, 0)
+    assert requested("negative") == WantedMaps("stem.conv", 0)
+    assert requested("never drawn") == WantedMaps(None, 0)

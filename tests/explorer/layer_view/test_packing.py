@@ -12,7 +12,7 @@ from equivariance.groups.point_groups import C8, D4, Element, PointGroup
 from equivariance.groups.transforms import Shift, Transform, elements_to_measure, parse
 from equivariance.measurement.measure import TransformedMaps, measure
 from equivariance.theory.exactness import Structure, predict
-from explorer.layer_view.packing import View, column_labels, pack_view
+from explorer.layer_view.packing import PackedView, column_labels, pack_view
 from models.build import serve
 from models.catalog import spec
 
@@ -73,7 +73,7 @@ def view_of(
     width_px: int = 17,
     extra: tuple[Transform, ...] = (),
     first_field: int = 0,
-) -> View:
+) -> PackedView:
     served, structure, group = network(name)
     transforms = (*elements_to_measure(group), *extra)
     picture = torch.rand(3, height_px, width_px, generator=torch.Generator().manual_seed(1))
@@ -85,7 +85,7 @@ def view_of(
         maps_of=layer,
     )
     prediction = predict(structure, height_px=height_px, width_px=width_px)
-    return View(
+    return PackedView(
         measurement,
         prediction,
         transforms,
@@ -98,7 +98,7 @@ def view_of(
     )
 
 
-def kept(view: View, transform: Transform) -> TransformedMaps:
+def kept(view: PackedView, transform: Transform) -> TransformedMaps:
     return view.maps.transforms[transform.name]
 
 

@@ -27,7 +27,7 @@ from explorer.studies.breaking import (
     LN_2,
     Attempt,
     Outcome,
-    Step,
+    TrainedStep,
     Training,
     default_learning_rate,
     most_steps,
@@ -282,7 +282,7 @@ def test_deep_networks_have_a_tighter_bound_and_a_smaller_rate() -> None:
 # ------------------------------------------------------------------------------------------------------------- figures
 
 
-RUN = [Step(0, 0.7, 0.5, (0.5, 0.5)), Step(1, 0.3, 1.0, (0.2, 0.9))]
+RUN = [TrainedStep(0, 0.7, 0.5, (0.5, 0.5)), TrainedStep(1, 0.3, 1.0, (0.2, 0.9))]
 
 
 def test_curves_show_the_numbers_of_the_steps() -> None:
@@ -296,7 +296,7 @@ def test_curves_show_the_numbers_of_the_steps() -> None:
 
 
 def test_long_curves_are_thinned_and_keep_their_ends() -> None:
-    steps = [Step(number, 0.7, 0.5, (0.5, 0.5)) for number in range(5001)]
+    steps = [TrainedStep(number, 0.7, 0.5, (0.5, 0.5)) for number in range(5001)]
     shown = losses({"32 px": steps}).data[0].x
 
     assert len(shown) < 500

@@ -175,11 +175,12 @@ def test_other_padding_is_measured_where_there_is_one(engine: Engine, picture: t
 
 
 def test_chart_has_a_bar_for_every_mend_and_kind_of_transform() -> None:
-    rows = [
-        {"mend": "as published", "quarter turns": 0.1, "other angles": 0.2, "shifts": 0.3},
-        {"mend": "BlurPool", "quarter turns": 0.0, "other angles": 0.1, "shifts": 0.05},
-    ]
-    figure = mends_chart(rows)
+    changes = {
+        "as published": {"quarter turns": 0.1, "other angles": 0.2, "shifts": 0.3},
+        "BlurPool": {"quarter turns": 0.0, "other angles": 0.1, "shifts": 0.05},
+    }
+    figure = mends_chart(changes)
+    assert list(figure.data[0].y) == ["as published", "BlurPool"]
     assert [trace.name for trace in figure.data] == ["quarter turns", "other angles", "shifts"]
     assert [list(trace.x) for trace in figure.data] == [[0.1, 1e-9], [0.2, 0.1], [0.3, 0.05]]
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 3

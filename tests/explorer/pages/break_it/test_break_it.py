@@ -10,12 +10,12 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from equivariance.groups.point_groups import Element
-from explorer.pages.break_it.controls import View
-from explorer.pages.break_it.live import Hunt, Lane, SearchJob, TrainingJob
+from explorer.pages.break_it.controls import BreakItView
+from explorer.pages.break_it.live import SearchedSize, SearchJob, TrainedSize, TrainingJob
 from explorer.pictures.fitting import fit
 from explorer.pictures.images import load_gallery
 from explorer.serving.memory import Budget
-from explorer.studies.breaking import LN_2, Attempt, Step, Training
+from explorer.studies.breaking import LN_2, Attempt, TrainedStep, Training
 from models.catalog import spec
 from tests.support import ROOT
 from tests.support.charts import charts_of
@@ -42,7 +42,7 @@ def click(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label == label).click().run()
 
 
-def attempt_of(view: View) -> Attempt:
+def attempt_of(view: BreakItView) -> Attempt:
     """Of the first size."""
     side_px = view.sizes_px[0]
     picture = fit(view.picture, height_px=side_px, width_px=side_px, how="resize")
@@ -104,7 +104,7 @@ def test_deep_networks_wait_for_the_visitor_and_can_be_trained() -> None:
 def test_what_was_stopped_is_kept_and_goes_on_where_it_stopped() -> None:
     app = open_app(learner="p4-cnn", deep_steps="3")
     sizes_px, rate = (32, 33), 0.001
-    view = View(spec("p4-cnn"), "knight", load_gallery("knight"), sizes_px, Element(90.0), 0, 3, rate)
+    view = BreakItView(spec("p4-cnn"), "knight", load_gallery("knight"), sizes_px, Element(90.0), 0, 3, rate)
     job = TrainingJob(view)
     job.advance(lambda: True)
     job.advance(lambda: True)
@@ -125,7 +125,9 @@ def test_work_waits_where_all_places_are_taken(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("explorer.pages.break_it.live._WAIT_S", 0.01)
     monkeypatch.setattr("explorer.pages.break_it.live._places", lambda: taken)
     taken = BoundedSemaphore(1)
-    job = SearchJob(View(spec("p4-knight"), "knight", load_gallery("knight"), (32, 33), Element(90.0), 0, 3, 0.1), None)
+    job = SearchJob(
+        BreakItView(spec("p4-knight"), "knight", load_gallery("knight"), (32, 33), Element(90.0), 0, 3, 0.1), None
+    )
 
     with taken:
         job.advance(lambda: False)
@@ -195,12 +197,14 @@ def test_work_that_memory_cannot_hold_is_one_sentence(monkeypatch: pytest.Monkey
 
 
 def test_a_contradiction_is_said_loudly() -> None:
-    lane = Lane(33, "exact", "", 0.0, [Step(0, 0.7, 0.5, (0.5, 0.5)), Step(1, 0.1, 1.0, (0.1, 0.9))])
-    hunt: Any = Hunt(33, "exact", None, [1e-16, 1e-2])  # type: ignore[arg-type]  # the picture is not looked at
+    lane = TrainedSize(
+        33, "exact", "", 0.0, [TrainedStep(0, 0.7, 0.5, (0.5, 0.5)), TrainedStep(1, 0.1, 1.0, (0.1, 0.9))]
+    )
+    hunt: Any = SearchedSize(33, "exact", None, [1e-16, 1e-2])  # type: ignore[arg-type]  # the picture is not looked at
 
     assert lane.outcome.contradicts
     assert hunt.contradicts
-    assert not Lane(33, "exact", "", 0.0, [Step(0, LN_2, 0.5, (0.5, 0.5))]).outcome.contradicts
+    assert not TrainedSize(33, "exact", "", 0.0, [TrainedStep(0, LN_2, 0.5, (0.5, 0.5))]).outcome.contradicts
 
 
 def test_every_control_has_an_explanation() -> None:

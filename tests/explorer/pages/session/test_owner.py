@@ -26,13 +26,13 @@ def tell(page: SimpleNamespace, said: Any) -> None:
 
 def test_who_has_not_told_a_key_owns_nothing_and_is_not_the_command_line(page: SimpleNamespace) -> None:
     assert not owner.is_known()
-    assert len(owner.owner()) == 64
+    assert len(owner.key()) == 64
 
 
 def test_the_browser_tells_a_key(page: SimpleNamespace) -> None:
     tell(page, {"key": KEY, "kept": True})
 
-    assert owner.is_known() and owner.owner() == KEY
+    assert owner.is_known() and owner.key() == KEY
     assert not owner.is_fleeting()
 
 
@@ -65,20 +65,20 @@ def test_a_login_counts_more_than_the_key(page: SimpleNamespace) -> None:
     tell(page, {"key": KEY, "kept": True})
     page.user = {"is_logged_in": True, "iss": "https://accounts.example", "sub": "1", "email": "a@example.org"}
 
-    assert owner.owner() == "login https://accounts.example 1"
+    assert owner.key() == "login https://accounts.example 1"
     assert not owner.can_log_in()
 
 
 def test_two_accounts_of_one_address_with_two_providers_are_two_visitors(page: SimpleNamespace) -> None:
     page.user = {"is_logged_in": True, "iss": "https://one.example", "email": "a@example.org"}
-    one = owner.owner()
+    one = owner.key()
     page.user = {**page.user, "iss": "https://two.example"}
 
-    assert owner.owner() != one
+    assert owner.key() != one
 
 
 def test_who_could_log_in_and_has_not_is_known_by_the_key(page: SimpleNamespace) -> None:
     tell(page, {"key": KEY, "kept": True})
     page.user = {"is_logged_in": False}
 
-    assert owner.owner() == KEY and owner.can_log_in()
+    assert owner.key() == KEY and owner.can_log_in()
