@@ -29,7 +29,7 @@ def _stored() -> tuple[str, Sheet] | None:
     if not _TEXTS.exists():
         return None
     document = json.loads(_TEXTS.read_text(encoding="utf-8"))
-    values: dict[str, Any] = document["sheet"]
+    values: dict[str, Any] = document["sheet"]  # as JSON has it
     if {*values, "payload"} != {each.name for each in fields(Sheet)}:
         return None
     values["errors"], values["logits"] = Chart(**values["errors"]), Chart(**values["logits"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from explorer.reproduction.results import Results, Session, check_same, read_res
 from explorer.reproduction.sides import Sides, read_sides
 from explorer.reproduction.studies import BUDGETS, STUDIES, Study
 
+Found = TypeVar("Found")
 FULL, QUICK = "full", "quick"
 
 
@@ -59,7 +60,7 @@ def _by_runs(experiment: str) -> list[str]:
 
 def _runs_in(path: Path, experiment: str) -> int:
     try:
-        found = _results(path, experiment)
+        found = _read(path, partial(_results, experiment=experiment))
     except ResultsError:  # is said where the file is shown
         return 0
     return 0 if found is None else sum(map(len, found.cases.values()))
@@ -69,20 +70,20 @@ def evidence(budget: str) -> Evidence:
     """Everything that was run, the digits with this budget."""
     problems: list[str] = []
 
-    def read(how: Callable[..., Any], path: Path, *arguments: str) -> Any:
+    def read(path: Path, how: Callable[[Path], Found | None]) -> Found | None:
         try:
-            return how(path, *arguments)
+            return _read(path, how)
         except ResultsError as error:
             problems.append(str(error))
             return None
 
     photographs = (_by_runs("cifar10") or [FULL])[0]
     return Evidence(
-        read(partial(_read, _how=read_knight), results_path("knight")),
-        read(partial(_read, _how=read_sides), results_path("sizes")),
-        read(partial(_read, _how=read_gap), results_path("gap")),
-        read(_results, results_path("mnist", budget), "mnist"),
-        read(_results, results_path("cifar10", photographs), "cifar10"),
+        read(results_path("knight"), read_knight),
+        read(results_path("sizes"), read_sides),
+        read(results_path("gap"), read_gap),
+        read(results_path("mnist", budget), partial(_results, experiment="mnist")),
+        read(results_path("cifar10", photographs), partial(_results, experiment="cifar10")),
         tuple(problems),
     )
 
@@ -132,11 +133,6 @@ def _range(numbers: Iterable[int]) -> str:
 
 def _results(path: Path, experiment: str) -> Results | None:
     """The results, of the recipes that are run now; raises ResultsError."""
-    found: Results | None = _read(path, experiment, _how=_read_results)
-    return found
-
-
-def _read_results(path: Path, experiment: str) -> Results | None:
     found = read_results(path, experiment)
     if found is not None:
         budget = BUDGETS[experiment].get(found.budget)
@@ -147,11 +143,11 @@ def _read_results(path: Path, experiment: str) -> Results | None:
     return found
 
 
-def _read(path: Path, *arguments: str, _how: Callable[..., Any]) -> Any:
-    """What `_how` reads, anew when the file has changed."""
-    return _kept(path, path.stat().st_mtime_ns if path.exists() else 0, _how, *arguments)
+def _read(path: Path, how: Callable[[Path], Found | None]) -> Found | None:
+    """What `how` reads, anew when the file has changed; each file has one way to be read."""
+    return _kept(path, path.stat().st_mtime_ns if path.exists() else 0, how)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _kept(path: Path, changed_ns: int, _how: Callable[..., Any], *arguments: str) -> Any:
-    return _how(path, *arguments)
+def _kept(path: Path, changed_ns: int, _how: Callable[[Path], Found | None]) -> Found | None:
+    return _how(path)

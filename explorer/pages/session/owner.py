@@ -6,7 +6,6 @@ The key is never part of an address, is shown nowhere and logged nowhere; the st
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -90,7 +89,7 @@ def _take() -> None:
 
 def _login() -> str | None:
     """The visitor's name with the login's provider; it cannot be mistaken for a browser's key."""
-    user: Mapping[str, Any] = st.user
+    user: Mapping[str, object] = st.user
     if not user.get("is_logged_in"):
         return None
     subject = user.get("sub") or user.get("email")

@@ -1,7 +1,7 @@
 """The controls of the Train page, as one `Plan`: which runs a press would start. Imports no torch."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -10,6 +10,7 @@ from explorer.data.known import KNOWN
 from explorer.pages.session.addresses import COMPARE, ONE
 from explorer.pages.train.fields import data_controls, further_controls, training_controls
 from explorer.pages.widgets.controls import fit_control, linked, network_controls, size_control
+from explorer.pictures.images import Fit
 from explorer.serving.shipped import shipped
 from explorer.training.recipe import SHIPPED, Recipe
 
@@ -69,18 +70,26 @@ def controls(startable: dict[str, str]) -> Plan:
         )
         is_comparison = mode == COMPARE
         networks = _compared() if is_comparison else _chosen()
-        shared = {**data_controls(), **training_controls()}
+        data, training = data_controls(), training_controls()
         with st.expander("More"):
-            shared |= further_controls()
+            further = further_controls()
             start = _Start() if is_comparison else _start_controls(startable)
-    recipes = tuple(Recipe(**network, **shared, start=start.key) for network in networks)
+    recipes = tuple(Recipe(**network, **data, **training, **further, start=start.key) for network in networks)
     return Plan(recipes, is_comparison, start.upload, start.title, start.needs_file)
 
 
 # ------------------------------------------------------------------------------------------------------------ networks
 
 
-def _compared() -> list[dict[str, Any]]:
+class _NetworkFields(TypedDict, total=False):
+    network: str
+    size_px: int
+    how: Fit
+    subsampling: str
+    group_pooling: bool
+
+
+def _compared() -> list[_NetworkFields]:
     family = st.selectbox(
         "Network",
         list(SIDES_PX),
@@ -95,8 +104,8 @@ def _compared() -> list[dict[str, Any]]:
         **linked("mended"),
     )
     how = _fit_control()
-    p4 = {"network": f"p4-{family}", "how": how}
-    networks = [
+    p4: _NetworkFields = {"network": f"p4-{family}", "how": how}
+    networks: list[_NetworkFields] = [
         {**p4, "size_px": exact_px},
         {**p4, "size_px": approximate_px},
         {"network": f"z2-{family}", "size_px": exact_px, "how": how},
@@ -104,15 +113,22 @@ def _compared() -> list[dict[str, Any]]:
     return [*networks, {**p4, "size_px": approximate_px, "subsampling": "symmetric"}] if is_mended else networks
 
 
-def _chosen() -> list[dict[str, Any]]:
+def _chosen() -> list[_NetworkFields]:
     network = network_controls()
     size_px = size_control()
     how = _fit_control()
-    values = {"network": network.name, "subsampling": network.subsampling, "size_px": size_px, "how": how}
-    return [{**values, "group_pooling": _pooling_control()}]
+    return [
+        {
+            "network": network.name,
+            "subsampling": network.subsampling,
+            "size_px": size_px,
+            "how": how,
+            "group_pooling": _pooling_control(),
+        }
+    ]
 
 
-def _fit_control() -> str:
+def _fit_control() -> Fit:
     how = fit_control(
         "How the pictures are brought to size. Resize resamples them, crop never does: it cuts the centre out of "
         "larger ones and puts black around smaller ones. Pad puts black around smaller ones, too, and resamples larger "

@@ -1,6 +1,6 @@
 """Controls of the Train page for the fields of a recipe but its network; each returns values by field."""
 
-from typing import Any
+from typing import TypedDict
 
 import streamlit as st
 
@@ -16,7 +16,41 @@ _DEFAULT = Recipe()
 _EPOCHS, _TRAIN_PICTURES, _TEST_PICTURES, _ANGLES_EVERY, _BATCH = 6, 4_000, 500, 10, 32
 
 
-def data_controls() -> dict[str, Any]:
+class DataFields(TypedDict):
+    """What to train and to test on."""
+
+    data: str
+    train_pictures: int
+    test_pictures: int
+
+
+class TrainingFields(TypedDict):
+    """How the pictures are turned, and how often they are shown."""
+
+    rotation: str
+    mirrors: bool
+    epochs: int
+
+
+class _RunningFields(TypedDict):
+    precision: str
+    deterministic: bool
+    angles_every: int
+    seed: int
+
+
+class FurtherFields(_RunningFields):
+    """What most visitors leave as it is."""
+
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    augmentation: str
+
+
+def data_controls() -> DataFields:
     """What to train and to test on."""
     data = st.selectbox(
         "Data",
@@ -56,7 +90,7 @@ def data_controls() -> dict[str, Any]:
     return {"data": data, "train_pictures": int(train_pictures), "test_pictures": int(test_pictures)}
 
 
-def training_controls() -> dict[str, Any]:
+def training_controls() -> TrainingFields:
     """How the pictures are turned, and how often they are shown."""
     kind = st.selectbox(
         "Turn the training pictures",
@@ -91,7 +125,7 @@ def training_controls() -> dict[str, Any]:
     return {"rotation": rotation.text, "mirrors": bool(mirrors), "epochs": int(epochs)}
 
 
-def further_controls() -> dict[str, Any]:
+def further_controls() -> FurtherFields:
     """What most visitors leave as it is."""
     batch_size = st.number_input(
         "Batch",
@@ -153,7 +187,7 @@ def further_controls() -> dict[str, Any]:
     }
 
 
-def _running_controls() -> dict[str, Any]:
+def _running_controls() -> _RunningFields:
     precision = st.segmented_control(
         "Precision of training",
         PRECISIONS,

@@ -57,7 +57,7 @@ _timings: Kept[Timing] = Kept(entries=64)
 _trial = Lock()
 
 
-def estimate(plan: Plan, owner: str, tell: Callable[[str], None] = lambda words: None) -> Estimate:
+def estimate(plan: Plan, owner: str, tell: Callable[[str], object] = lambda words: None) -> Estimate:
     """From a trial of each network for a second; raises an error for what is not allowed or cannot be trained.
 
     tell: told again and again what is tried; what it raises stops the trial.
@@ -122,7 +122,7 @@ def _check_network(recipe: Recipe, given: Weights | None) -> None:
         start_from(weights, build(recipe.network_spec(_CLASSES)))
 
 
-def _timing(recipe: Recipe, tell: Callable[[], None]) -> Timing:
+def _timing(recipe: Recipe, tell: Callable[[], object]) -> Timing:
     key = (
         *(recipe.network, recipe.size_px // 2, recipe.subsampling, recipe.group_pooling, recipe.minimum_width),
         *(recipe.batch_size, recipe.optimizer, recipe.precision),
@@ -130,7 +130,7 @@ def _timing(recipe: Recipe, tell: Callable[[], None]) -> Timing:
     return _timings.get(key, lambda: _tried(recipe, tell))
 
 
-def _tried(recipe: Recipe, tell: Callable[[], None]) -> Timing:
+def _tried(recipe: Recipe, tell: Callable[[], object]) -> Timing:
     """Of small batches, where those of the recipe would take too long to try."""
     timing = _trained(replace(recipe, batch_size=min(recipe.batch_size, _SMALL_BATCH)), tell, least_s=0.0)
     if timing.train_s * recipe.batch_size * _TRIAL_STEPS > _LONG_TRIAL_S:
@@ -139,7 +139,7 @@ def _tried(recipe: Recipe, tell: Callable[[], None]) -> Timing:
     return _trained(recipe, tell, least_s=_TRIAL_S)
 
 
-def _trained(recipe: Recipe, tell: Callable[[], None], *, least_s: float) -> Timing:
+def _trained(recipe: Recipe, tell: Callable[[], object], *, least_s: float) -> Timing:
     """Trains on noise for `least_s` and some steps: the same code, the same network.
 
     The first batch is left out, for it waits for what is made once; of the others one of the quicker ones counts, for

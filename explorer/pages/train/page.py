@@ -1,10 +1,9 @@
 """The Train page: start runs, watch them, compare them, take their weights to the other pages.
 
-This file imports no torch, so that the page appears at once; what computes is in `train_live`.
+This file imports no torch, so that the page appears at once; functions that compute import `live` themselves.
 """
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 
 import streamlit as st
 
@@ -91,13 +90,6 @@ def _runs() -> tuple[tuple[Run, ...], str]:
         return (), str(error)
 
 
-def _computing() -> ModuleType:
-    """What trains on trial and starts runs: torch takes seconds to import, so it comes after all that needs none."""
-    from explorer.pages.train import live as train_live
-
-    return train_live
-
-
 # --------------------------------------------------------------------------------------------------------------- start
 
 
@@ -169,7 +161,9 @@ def _start(plan: Plan) -> None:
     """Start the runs and show them."""
     with expected_errors():
         with st.spinner("Starting …"):
-            st.session_state[SHOWN] = _computing().start(plan, owner.key())
+            from explorer.pages.train import live  # late: it imports torch, which takes seconds
+
+            st.session_state[SHOWN] = live.start(plan, owner.key())
         st.rerun()
 
 
@@ -190,8 +184,10 @@ def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator, *, is_l
 
 def _estimate(plan: Plan, tell: Callable[[str], object]) -> str:
     """Computes; each message lets Streamlit end the run."""
+    from explorer.pages.train import live
+
     try:
-        estimate = _computing().estimate(plan, owner.key(), tell)
+        estimate = live.estimate(plan, owner.key(), tell)
     except EquivarianceError as error:
         return f":material/error: {plain(str(error))}"
     time = "as long as the folder has pictures," if estimate.seconds is None else f"about {duration(estimate.seconds)}"

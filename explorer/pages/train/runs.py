@@ -1,11 +1,12 @@
 """The runs of the Train page: a card for each that is shown, the table of all, and what can be done with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
+from typing import ParamSpec
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from equivariance.errors import EquivarianceError
 from explorer.figures.training import MOST_RUNS, Lane
@@ -30,6 +31,7 @@ STATES = {
     "failed": "! failed",
     "interrupted": "‖ interrupted",
 }
+Arguments = ParamSpec("Arguments")
 _KINDS = {"exact": "● exact", "approximate": "◐ approximate", "plain": "○ plain", "": ""}
 
 
@@ -54,11 +56,11 @@ def lanes_of(runs: Sequence[Run]) -> tuple[Lane, ...]:
     )
 
 
-def attempt(action: Callable[..., object], *arguments: Any) -> None:
+def attempt(action: Callable[Arguments, object], *arguments: Arguments.args, **options: Arguments.kwargs) -> None:
     """For a button: do something with the store; what is refused is one sentence on the page."""
     st.session_state.pop(PROBLEM, None)
     try:
-        action(*arguments)
+        action(*arguments, **options)
     except EquivarianceError as error:
         st.session_state[PROBLEM] = str(error)
 
@@ -236,7 +238,7 @@ def _filtered(runs: list[Run]) -> list[Run]:
     return [run for run in runs if all(word in text(run) for word in wanted)]
 
 
-def _row(run: Run, epochs: Sequence[Epoch]) -> dict[str, Any]:
+def _row(run: Run, epochs: Sequence[Epoch]) -> dict[str, object]:
     last = epochs[-1] if epochs else None
     return {
         "run": title_of(run),
@@ -252,7 +254,7 @@ def _row(run: Run, epochs: Sequence[Epoch]) -> dict[str, Any]:
     }
 
 
-_COLUMNS: dict[str, Any] = {
+_COLUMNS: Mapping[str, ColumnConfig] = {
     "run": st.column_config.TextColumn("Run", pinned=True),
     "state": st.column_config.TextColumn("State"),
     "kind": st.column_config.TextColumn("Measured", help="Exact: all errors of all layers are rounding."),

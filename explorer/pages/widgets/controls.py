@@ -1,7 +1,7 @@
 """Controls that several pages have: picture, network, size. A choice made on one page holds on the others."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Literal, TypedDict
 
 import streamlit as st
 
@@ -17,8 +17,16 @@ MAX_UPLOADS = 50
 DEFAULT_SIZE_PX = 32
 
 
-def linked(key: str) -> dict[str, Any]:
-    """Options of a widget whose value is part of the link, and holds on all pages that have it."""
+class Linked(TypedDict):
+    """Options of a widget: its key, and whether its value is part of the link and holds on all pages that have it."""
+
+    key: str
+    bind: Literal["query-params"] | None
+    persist_state: Literal["session"] | None
+
+
+def linked(key: str) -> Linked:
+    """Of a widget whose value is part of the link, and holds on all pages that have it."""
     return {"key": key, "bind": "query-params", "persist_state": "session"}
 
 
@@ -116,6 +124,7 @@ def _filters_control(title: str) -> str:
     """The kind of filter: a choice for C4 and D4, told for the others."""
     kinds = [group.filters for group in GROUPS.values() if group.title == title]
     wanted = default("filters", kinds[0])
+    only_told: Linked = {"key": f"filters-{kinds[0]}", "bind": None, "persist_state": None}
     chosen = st.segmented_control(
         "Filters",
         kinds,
@@ -124,7 +133,7 @@ def _filters_control(title: str) -> str:
         disabled=len(kinds) == 1,
         help="Full: every k×k weight is free, copies are turned by quarter turns (p4 and p4m, the paper's). Steerable: "
         "smooth, band-limited filters of escnn. Z2 is always plain; C8, D8 and SO(2) are always steerable.",
-        **(linked("filters") if len(kinds) > 1 else {"key": f"filters-{kinds[0]}"}),
+        **(linked("filters") if len(kinds) > 1 else only_told),
     )
     return str(chosen)
 
@@ -155,7 +164,7 @@ def fit_control(help_text: str = _FIT_HELP) -> Fit:
     how: Fit = st.segmented_control(
         "Fit",
         FITS,
-        default=default("fit", "resize"),
+        default=default("fit", FITS[0]),
         required=True,
         help=help_text,
         **linked("fit"),

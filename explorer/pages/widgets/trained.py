@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import streamlit as st
 
@@ -24,6 +24,8 @@ from explorer.serving.weights_header import Header, header_of, read_bytes
 from explorer.training.metrics import TURNS
 from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_of
 from models.catalog import FAMILIES, GROUPS, NetworkSpec
+
+Value = TypeVar("Value", bound=str | int)
 
 RANDOM, FILE = "random", "file"
 PARAMETER = "weights"  # of links
@@ -121,9 +123,10 @@ def chosen() -> Trained | None:
         return Trained(key, key, problem=str(error))
 
 
-def default(control: str, otherwise: Any) -> Any:
+def default(control: str, otherwise: Value) -> Value:
     """What a control shows at first: what the recipe of the chosen weights asks for, or else `otherwise`."""
-    return _values(chosen()).get(control, otherwise)
+    asked = _values(chosen()).get(control)
+    return asked if isinstance(asked, type(otherwise)) else otherwise
 
 
 def adopt(*, only: Container[str] | None = None, but: Container[str] = ()) -> None:
@@ -145,7 +148,7 @@ def choose(key: str) -> None:
     adopt()
 
 
-def _values(trained: Trained | None) -> dict[str, Any]:
+def _values(trained: Trained | None) -> dict[str, str | int]:
     """By control of any page, what these weights ask for."""
     recipe = None if trained is None else trained.recipe
     if trained is None or recipe is None:
