@@ -14,7 +14,7 @@ from typing import Any
 from explorer.commands.terminal import INTERRUPTED
 from explorer.errors import RecipeError, RunError
 from explorer.reproduction import tables
-from explorer.reproduction.knight import SIZES_PX, STEPS, Knight, KnightRun, run_knight, write_knight
+from explorer.reproduction.knight import SIZES_PX, STEPS, KnightRun, KnightRuns, run_knight, write_knight
 from explorer.reproduction.results import (
     Results,
     Session,
@@ -26,7 +26,7 @@ from explorer.reproduction.results import (
 )
 from explorer.reproduction.sides import NetworkSides, Sides, count_sides, run_sides, write_sides
 from explorer.reproduction.statistics import summarise
-from explorer.reproduction.studies import BUDGETS, STUDIES, Budget, Study
+from explorer.reproduction.studies import BUDGETS, STUDIES, GridBudget, Study
 from explorer.settings import Settings
 
 EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
@@ -148,7 +148,7 @@ def _have(data: str, settings: Settings) -> None:
             load(data, folder=settings.data_path, progress=lambda fraction, _: show(100 * fraction))
 
 
-def _budget(options: argparse.Namespace) -> Budget:
+def _budget(options: argparse.Namespace) -> GridBudget:
     budget = BUDGETS[options.experiment][options.budget]
     given = {name: getattr(options, name) for name in _CHANGES if getattr(options, name)}
     return replace(budget, **given)
@@ -181,7 +181,7 @@ def _knight(options: argparse.Namespace, settings: Settings) -> int:
     with _bar(total, "steps") as show:
         done = _Counter(show)
         runs = run_knight(settings, range(options.seeds), done.add)
-    write_knight(Knight(runs, (_session(options),)), path)
+    write_knight(KnightRuns(runs, (_session(options),)), path)
     if options.json:
         print(json.dumps({"experiment": "knight", "runs": [_knight_document(run) for run in runs]}, indent=1))
         return 0

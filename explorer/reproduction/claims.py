@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from explorer.reproduction.authors import AuthorsCase
 from explorer.reproduction.gap import CASE, WAYS, Gap
-from explorer.reproduction.knight import SIZES_PX, Knight
+from explorer.reproduction.knight import SIZES_PX, KnightRuns
 from explorer.reproduction.results import Results
 from explorer.reproduction.sides import Sides
 from explorer.reproduction.statistics import LEAST_VALUES, Difference, Summary, difference, summarise
@@ -45,7 +45,7 @@ class Finding:
 # --------------------------------------------------------------------------------------------------------- the claims
 
 
-def learns_to_break(knight: Knight | None) -> Finding:
+def learns_to_break(knight: KnightRuns | None) -> Finding:
     """Claim 1: at 32 px every seed learns to tell the knight from its turn, at 33 px none."""
     runs = () if knight is None else knight.runs
     by_size = {size_px: [run for run in runs if run.size_px == size_px] for size_px in SIZES_PX}

@@ -22,7 +22,7 @@ from explorer.figures.style import (
     shade,
 )
 from explorer.reproduction.authors import authors_knight
-from explorer.reproduction.knight import EVERY, SIZES_PX, Knight
+from explorer.reproduction.knight import EVERY, SIZES_PX, KnightRuns
 from explorer.reproduction.results import Results
 from explorer.reproduction.sides import NetworkSides
 from explorer.reproduction.statistics import MEASURES, summarise
@@ -52,7 +52,7 @@ _STYLES = {
 }
 
 
-def knight_losses(knight: Knight) -> go.Figure:
+def knight_losses(knight: KnightRuns) -> go.Figure:
     """Loss against steps: a thin line for each seed, and the authors' printed losses at 32 px."""
     figure = go.Figure()
     for size_px, colour in zip(SIZES_PX, (_APPROXIMATE, _EXACT), strict=True):

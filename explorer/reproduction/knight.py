@@ -26,26 +26,26 @@ class KnightRun:
 
 
 @dataclass(frozen=True)
-class Knight:
+class KnightRuns:
     """All runs, by size and then by seed."""
 
     runs: tuple[KnightRun, ...]
     sessions: tuple[Session, ...]
 
 
-def read_knight(path: Path) -> Knight | None:
+def read_knight(path: Path) -> KnightRuns | None:
     """The runs in the file; None where there is no file. Raises ResultsError for what is no file of ours."""
     document = read_document(path, "knight")
     if document is None:
         return None
     try:
         runs = tuple(KnightRun(**{**run, "losses": tuple(run["losses"])}) for run in document["runs"])
-        return Knight(runs, sessions_of(document))
+        return KnightRuns(runs, sessions_of(document))
     except (KeyError, TypeError):
         raise damaged(path, "knight") from None
 
 
-def write_knight(knight: Knight, path: Path) -> None:
+def write_knight(knight: KnightRuns, path: Path) -> None:
     """Write the file, whole or not at all."""
     write_document(path, "knight", knight.sessions, {"every": EVERY, "runs": [asdict(run) for run in knight.runs]})
 

@@ -35,7 +35,7 @@ _FIGURES = ("accuracy", "angles", "agreement", "errors", "test_loss", "train_acc
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShippedPlan:
     """Weights to make: what they are called, the picture of the gallery to show them with, and how to train them."""
 
     name: str
@@ -59,12 +59,12 @@ def _recipe(case: str) -> Recipe:
     return next(each.recipe for each in cases if each.key == case)
 
 
-PLANS: tuple[Plan, ...] = (
-    Plan("p4-cnn-28", "p4-cnn 28 px: exact", "digit-6", _recipe("upright/exact-28")),
-    Plan("p4-cnn-27", "p4-cnn 27 px: approximate", "digit-6", _recipe("upright/approximate-27")),
-    Plan("p4-cnn-29", "p4-cnn 29 px: approximate", "digit-6", _recipe("upright/approximate-29")),
-    Plan("p4-cnn-29-mended", "p4-cnn 29 px: mended", "digit-6", _recipe("mended/29")),
-    Plan("z2-cnn-28", "z2-cnn 28 px: plain", "digit-6", _recipe("upright/plain-28")),
+PLANS: tuple[ShippedPlan, ...] = (
+    ShippedPlan("p4-cnn-28", "p4-cnn 28 px: exact", "digit-6", _recipe("upright/exact-28")),
+    ShippedPlan("p4-cnn-27", "p4-cnn 27 px: approximate", "digit-6", _recipe("upright/approximate-27")),
+    ShippedPlan("p4-cnn-29", "p4-cnn 29 px: approximate", "digit-6", _recipe("upright/approximate-29")),
+    ShippedPlan("p4-cnn-29-mended", "p4-cnn 29 px: mended", "digit-6", _recipe("mended/29")),
+    ShippedPlan("z2-cnn-28", "z2-cnn 28 px: plain", "digit-6", _recipe("upright/plain-28")),
 )
 
 
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def from_runs(plan: Plan, store: Store) -> Made | None:
+def from_runs(plan: ShippedPlan, store: Store) -> Made | None:
     """What a finished run of the plan's recipe in the store has trained; None without one."""
     for run in store.list(None):
         if run.state == "finished" and run.recipe == plan.recipe and run.facts is not None:
@@ -102,13 +102,13 @@ def from_runs(plan: Plan, store: Store) -> Made | None:
     return None
 
 
-def _network(plan: Plan, weights: Weights) -> nn.Module:
+def _network(plan: ShippedPlan, weights: Weights) -> nn.Module:
     network = build(plan.recipe.network_spec(len(DIGITS)))
     copy_weights(network, weights)
     return network
 
 
-def train(plan: Plan, settings: Settings) -> Made:
+def train(plan: ShippedPlan, settings: Settings) -> Made:
     """The network of the plan, trained here; each epoch is told on stderr."""
     epochs: list[Epoch] = []
 
@@ -127,7 +127,7 @@ def _accuracy(epoch: Epoch) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in epoch.accuracy.items())
 
 
-def write(plan: Plan, made: Made, folder: Path) -> Shipped:
+def write(plan: ShippedPlan, made: Made, folder: Path) -> Shipped:
     """Write the file of the weights; what the manifest says of it."""
     path = folder / f"{plan.name}.safetensors"
     texts = {"recipe": json.dumps(plan.recipe.document()), "classes": json.dumps(DIGITS)}

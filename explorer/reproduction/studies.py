@@ -12,7 +12,7 @@ TESTS = 5  # of a run on its test pictures, the last epoch among them: there are
 
 
 @dataclass(frozen=True)
-class Budget:
+class GridBudget:
     """How long and on what each case trains. `swapped` is the authors' own split: see docs/decisions."""
 
     name: str
@@ -75,11 +75,11 @@ class Study:
 
 BUDGETS = {
     "mnist": {
-        "quick": Budget("quick", "mnist-12k", epochs=12, batch_size=64, precision="mixed"),
-        "full": Budget("full", "mnist-swapped", epochs=50, batch_size=256, train_pictures=8000, weight_decay=1e-5),
+        "quick": GridBudget("quick", "mnist-12k", epochs=12, batch_size=64, precision="mixed"),
+        "full": GridBudget("full", "mnist-swapped", epochs=50, batch_size=256, train_pictures=8000, weight_decay=1e-5),
     },
     "cifar10": {
-        "quick": Budget(
+        "quick": GridBudget(
             "quick",
             "cifar10",
             epochs=4,
@@ -90,7 +90,7 @@ BUDGETS = {
             precision="mixed",
             with_angles=False,
         ),
-        "full": Budget("full", "cifar10", epochs=200, batch_size=256, weight_decay=1e-5),
+        "full": GridBudget("full", "cifar10", epochs=200, batch_size=256, weight_decay=1e-5),
     },
 }
 ROTATIONS = {
@@ -114,7 +114,7 @@ _PARITY: tuple[tuple[str, Fit, int, str], ...] = (
 SIDES_PX = (27, 29)  # of the approximate networks
 
 
-def mnist_studies(budget: Budget) -> tuple[Study, ...]:
+def mnist_studies(budget: GridBudget) -> tuple[Study, ...]:
     """Claims 3 and 4, and what goes beyond the paper."""
     compared = [
         Study(
@@ -130,7 +130,7 @@ def mnist_studies(budget: Budget) -> tuple[Study, ...]:
     return (*compared, _mended(budget), _parity(budget), _tuned(budget))
 
 
-def _mended(budget: Budget) -> Study:
+def _mended(budget: GridBudget) -> Study:
     return Study(
         "mended",
         "Trained upright with symmetric subsampling",
@@ -141,7 +141,7 @@ def _mended(budget: Budget) -> Study:
     )
 
 
-def _parity(budget: Budget) -> Study:
+def _parity(budget: GridBudget) -> Study:
     return Study(
         "parity",
         "Resampling or parity?",
@@ -149,7 +149,7 @@ def _parity(budget: Budget) -> Study:
     )
 
 
-def _tuned(budget: Budget) -> Study:
+def _tuned(budget: GridBudget) -> Study:
     return Study(
         "tuned",
         "Mended after training, then fine-tuned",
@@ -169,7 +169,7 @@ def _tuned(budget: Budget) -> Study:
     )
 
 
-def cifar10_studies(budget: Budget) -> tuple[Study, ...]:
+def cifar10_studies(budget: GridBudget) -> tuple[Study, ...]:
     """Two ResNets, plain and with C4 and D4 symmetry, at 32 px (approximate) and at 33 (exact)."""
     return tuple(
         Study(
@@ -186,17 +186,17 @@ def cifar10_studies(budget: Budget) -> tuple[Study, ...]:
 
 
 def _digits(
-    budget: Budget, key: str, title: str, network: str, size_px: int, *, base: str = "", **options: Any
+    budget: GridBudget, key: str, title: str, network: str, size_px: int, *, base: str = "", **options: Any
 ) -> Case:
     given: dict[str, Any] = {"learning_rate": 0.01, "schedule": "step", **options}
     return Case(key, title, Recipe(network=network, size_px=size_px, **_shared(budget), **given), base)
 
 
-def _photographs(budget: Budget, network: str, size_px: int) -> Recipe:
+def _photographs(budget: GridBudget, network: str, size_px: int) -> Recipe:
     return Recipe(network=network, size_px=size_px, learning_rate=0.001, augmentation="crop-flip", **_shared(budget))
 
 
-def _shared(budget: Budget) -> dict[str, Any]:
+def _shared(budget: GridBudget) -> dict[str, Any]:
     """The fields that all recipes of a budget share; all angles are tested after the last epoch, if at all."""
     return {
         "data": budget.data,
@@ -211,4 +211,4 @@ def _shared(budget: Budget) -> dict[str, Any]:
     }
 
 
-STUDIES: dict[str, Callable[[Budget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}
+STUDIES: dict[str, Callable[[GridBudget], tuple[Study, ...]]] = {"mnist": mnist_studies, "cifar10": cifar10_studies}

@@ -46,6 +46,7 @@ OUTSIDE = {
     "plotly": ("explorer.figures", "explorer.reproduction.figures", "explorer.pages"),
     "escnn": ("equivariance.layers.escnn",),  # imported there alone, see equivariance/layers/coefficients.py
 }
+ROOMS = "explorer.pages."  # each page has a folder of its own there; what pages share is on the floors below
 LIBRARY_NEEDS = {"torch", "numpy", "escnn", "joblib"}  # and Python's own; joblib comes with escnn
 
 
@@ -96,7 +97,14 @@ def faults(module: str, imported: Iterable[str]) -> list[str]:
             found.append(f"{module} may not import {name}")
         elif top in PROJECT and FLOORS.index(floor_of(name)) > FLOORS.index(floor_of(module)):
             found.append(f"{module} may not import {name}, which is not below it")
+        elif name.startswith(ROOMS) and floor_of(name) == floor_of(module) and room_of(name) != room_of(module):
+            found.append(f"{module} may not import {name}, which is another page's: move it to widgets or session")
     return found
+
+
+def room_of(module: str) -> str:
+    """The folder of a page: `look` for `explorer.pages.look.sheet`."""
+    return module.removeprefix(ROOMS).partition(".")[0]
 
 
 def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
@@ -175,6 +183,9 @@ def test_the_library_needs_torch_and_numpy_alone() -> None:
         ("explorer/pages/session/owner.py", "from explorer.pages.widgets import trained"),
         ("explorer/pages/widgets/trained.py", "from explorer.pages.look.page import show"),
         ("explorer/pages/look/page.py", "import app"),
+        ("explorer/pages/sizes/live.py", "from explorer.pages.look.sheet import Sheet"),
+        ("explorer/pages/paper/page.py", "def late():\n    from explorer.pages.train import controls"),
+        ("explorer/pages/orbit/page.py", "from ..look import page"),
         ("explorer/__init__.py", "from explorer.errors import SettingError"),
     ],
 )
@@ -189,7 +200,8 @@ def test_import_upwards_is_caught(path: str, source: str) -> None:
         ("equivariance/layers/escnn.py", "from escnn import nn"),
         (
             "explorer/pages/look/page.py",
-            "import streamlit\nfrom explorer import figures",
+            "import streamlit\nfrom explorer import figures\nfrom explorer.pages.widgets import charts\n"
+            "from explorer.pages.look.sheet import Sheet\nfrom . import live",
         ),
         (
             "explorer/serving/engine.py",

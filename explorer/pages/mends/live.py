@@ -24,7 +24,7 @@ _kept: Kept[Compared] = Kept(64)
 
 
 @dataclass(frozen=True)
-class Row:
+class MendRow:
     """One mend in the table. compared: None as long as it is not measured, and where there is no such mend.
 
     times: how long it takes, as a multiple of the published network's time.
@@ -55,19 +55,19 @@ class Row:
         return {**self.changes, "sides": ", ".join(map(str, self.compared.sides)), "time": self.times}
 
 
-def rows_of(view: MendsView) -> Iterator[tuple[int, list[Row]]]:
+def rows_of(view: MendsView) -> Iterator[tuple[int, list[MendRow]]]:
     """(how many are done, all rows), again and again; what was compared is kept for later runs."""
     weights = weights_of(view.trained)
     mends = mends_of(engine(), view.network, view.seed, view.side_px, weights)
     picture = fit(view.picture, height_px=view.side_px, width_px=view.side_px, how=view.how)
-    rows = [Row(mend) for mend in mends]
+    rows = [MendRow(mend) for mend in mends]
     published: Compared | None = None
     yield 0, rows
     for number, mend in enumerate(mends):
         if not mend.obstacle:
             compared = _kept.get((view.key, mend.name), partial(_compare, mend, picture, view, weights))
             published = published or compared
-            rows[number] = Row(mend, compared, compared.elapsed_s / published.elapsed_s)
+            rows[number] = MendRow(mend, compared, compared.elapsed_s / published.elapsed_s)
         yield number + 1, rows
     freeze()
 
@@ -79,7 +79,7 @@ def _compare(mend: Mend, picture: Tensor, view: MendsView, weights: Weights | No
 # --------------------------------------------------------------------------------------------------------------- words
 
 
-def table_of(rows: Sequence[Row]) -> list[dict[str, str]]:
+def table_of(rows: Sequence[MendRow]) -> list[dict[str, str]]:
     """As text: "…" where a mend is not measured yet, "–" where there is none."""
     return [
         {
@@ -91,13 +91,13 @@ def table_of(rows: Sequence[Row]) -> list[dict[str, str]]:
     ]
 
 
-def _as_text(row: Row, name: str, value: float | str | None) -> str:
+def _as_text(row: MendRow, name: str, value: float | str | None) -> str:
     if value is None:
         return "…" if row.is_open else "–"
     return value if isinstance(value, str) else _FORMATS[name].format(value)
 
 
-def chart(rows: Sequence[Row]) -> Chart:
+def chart(rows: Sequence[MendRow]) -> Chart:
     """The plot of the rows that have figures."""
     changes = {row.mend.name: row.changes for row in rows if row.changes}
     said = "; ".join(
@@ -107,7 +107,7 @@ def chart(rows: Sequence[Row]) -> Chart:
     return chart_of(mends_chart(changes), f"Change of the logits under quarter turns, other angles and shifts. {said}.")
 
 
-def csv_of(rows: Sequence[Row]) -> str:
+def csv_of(rows: Sequence[MendRow]) -> str:
     """The table with all digits."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=["mend", *rows[0].figures, "keeps"])

@@ -10,7 +10,7 @@ from explorer.pages.widgets.charts import draw_chart
 from explorer.pages.widgets.problems import expected_errors
 
 if TYPE_CHECKING:  # it imports torch
-    from explorer.pages.mends.live import Row
+    from explorer.pages.mends.live import MendRow
 
 _EXPLANATION = (
     (
@@ -58,7 +58,7 @@ def page() -> None:
     progress.progress(0.0, text="Starting …")
     from explorer.pages.mends import live  # late: it imports torch, which takes seconds
 
-    rows: list[Row] = []
+    rows: list[MendRow] = []
     with expected_errors():
         for done, rows in live.rows_of(view):
             progress.progress(done / len(rows), text=f"{done} of {len(rows)} mends")

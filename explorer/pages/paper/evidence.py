@@ -11,7 +11,7 @@ import streamlit as st
 from explorer.errors import ResultsError
 from explorer.reproduction import claims
 from explorer.reproduction.gap import Gap, read_gap
-from explorer.reproduction.knight import Knight, read_knight
+from explorer.reproduction.knight import KnightRuns, read_knight
 from explorer.reproduction.results import Results, Session, check_same, read_results, results_path
 from explorer.reproduction.sides import Sides, read_sides
 from explorer.reproduction.studies import BUDGETS, STUDIES, Study
@@ -27,7 +27,7 @@ class Evidence:
     mnist, cifar10: of the chosen budget. studies: as they were run, by name.
     """
 
-    knight: Knight | None
+    knight: KnightRuns | None
     sides: Sides | None
     gap: Gap | None
     mnist: Results | None

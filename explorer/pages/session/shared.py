@@ -1,4 +1,4 @@
-"""What all pages share without torch: settings, the session's name, and how expected errors are shown."""
+"""What all pages share without torch: settings, the name of the session and of the page, and text shown as it is."""
 
 import logging
 import os

@@ -32,7 +32,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass
-class _Kept:
+class _Sweep:
     """What was measured of one network and picture, by size in pixels, and how long that took.
 
     All visitors of a view share it and add to it at the same time: go through copies.
@@ -49,7 +49,7 @@ class _Kept:
         self.results[result.size_px], self._added_s = result, now_s
 
 
-_measured: Kept[_Kept] = Kept(32)
+_measured: Kept[_Sweep] = Kept(32)
 _survivors: Kept[Survivors] = Kept(32)
 _reasons: Kept[tuple[str, ...]] = Kept(256)
 
@@ -61,7 +61,7 @@ class Series:
     sweep: Sweep
     pairs: Survivors = field(repr=False)
     curve: SizeCurve
-    kept: _Kept = field(repr=False)
+    kept: _Sweep = field(repr=False)
 
     @property
     def left(self) -> list[int]:
@@ -88,7 +88,7 @@ def _series(view: Range, network: NetworkSpec) -> Series:
     theory = {side_px: theory_of(pairs.at(height_px=side_px, width_px=side_px)) for side_px in sides_px}
     prediction = predict(structure, height_px=sides_px[0], width_px=sides_px[0])
     layers = tuple(layer.name for layer in prediction.layers)
-    kept = _measured.get(view.key(network), _Kept)
+    kept = _measured.get(view.key(network), _Sweep)
     return Series(sweep, pairs, SizeCurve(network.subsampling, view.dtype, layers, theory, kept.results), kept)
 
 

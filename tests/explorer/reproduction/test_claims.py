@@ -25,7 +25,7 @@ from explorer.reproduction.claims import (
     what_was_tried,
 )
 from explorer.reproduction.gap import Gap, GapRun
-from explorer.reproduction.knight import Knight, KnightRun
+from explorer.reproduction.knight import KnightRun, KnightRuns
 from explorer.reproduction.results import Results, Session, seed_run
 from explorer.reproduction.sides import NetworkSides, Side, Sides
 from explorer.reproduction.studies import BUDGETS, STUDIES, cifar10_studies, mnist_studies
@@ -67,11 +67,11 @@ def results(
     return found
 
 
-def knight(lowest_at_33: float) -> Knight:
+def knight(lowest_at_33: float) -> KnightRuns:
     runs = [KnightRun(32, seed, (0.7, 0.03), 0.03, "broken", "approximate") for seed in range(3)]
     verdict = "broken" if lowest_at_33 < 0.68 else "unbreakable"
     runs += [KnightRun(33, seed, (0.7, lowest_at_33), lowest_at_33, verdict, "exact") for seed in range(3)]
-    return Knight(tuple(runs), ())
+    return KnightRuns(tuple(runs), ())
 
 
 def test_the_knight_is_told_apart_at_one_size_alone() -> None:

@@ -11,13 +11,13 @@ import pytest
 from explorer.errors import ResultsError, RunError
 from explorer.reproduction.results import Results
 from explorer.reproduction.runner import Grid
-from explorer.reproduction.studies import Budget, Study, mnist_studies
+from explorer.reproduction.studies import GridBudget, Study, mnist_studies
 from explorer.runs.machine import hardware, software, versions_in
 from explorer.runs.store import Store
 from explorer.training.metrics import TESTED, Epoch, Progress
 from tests.support.stores import FACTS
 
-BUDGET = Budget("quick", "mnist-12k", epochs=2, batch_size=32)
+BUDGET = GridBudget("quick", "mnist-12k", epochs=2, batch_size=32)
 STUDIES = {study.name: study for study in mnist_studies(BUDGET)}
 CASES = tuple(case for study in STUDIES.values() for case in study.cases)
 PAIR = replace(STUDIES["upright"], cases=STUDIES["upright"].cases[2:])  # approximate-29, plain-28

@@ -114,7 +114,7 @@ def test_another_layer_is_not_shown_from_the_store(shown: Shown) -> None:
 
 
 def test_first_screen_needs_no_torch() -> None:
-    modules = ["look.controls", "look.sheet", "look.opening", "widgets.layer_view", "session.shared"]
+    modules = ["look.controls", "look.sheet", "look.opening", "widgets.layer_view", "widgets.charts", "session.shared"]
     code = f"""
 import sys
 for module in {modules}:

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.reproduction import results as module
 from explorer.reproduction.results import VERSION, read_results, write_results
-from explorer.reproduction.studies import BUDGETS, Budget, Study, cifar10_studies, mnist_studies
+from explorer.reproduction.studies import BUDGETS, GridBudget, Study, cifar10_studies, mnist_studies
 from tests.explorer.reproduction.test_claims import PAPER, results
 from tests.support import ROOT
 from tests.support.pages import go_to
@@ -170,7 +170,7 @@ def test_runs_of_another_recipe_or_budget_are_not_shown(folder: Path, changed: d
 @pytest.mark.parametrize("budget", ["full", "quick"])
 @pytest.mark.parametrize(("experiment", "studies_of"), [("mnist", mnist_studies), ("cifar10", cifar10_studies)])
 def test_committed_results_are_of_the_recipes_that_the_command_runs(
-    experiment: str, studies_of: Callable[[Budget], tuple[Study, ...]], budget: str
+    experiment: str, studies_of: Callable[[GridBudget], tuple[Study, ...]], budget: str
 ) -> None:
     found = read_results(module.results_path(experiment, budget), experiment)
     if found is None:
