@@ -1,11 +1,15 @@
 """The Mends page: its table fills, says what the computation says, and follows the controls."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
+from explorer.pages.mends.live import MendRow, csv_of, table_of
+from explorer.studies.mends import Compared, Mend
+from models.catalog import spec
 from tests.support import ROOT
 from tests.support.pages import go_to
 from tests.support.sentences import sentences
@@ -49,6 +53,21 @@ def test_every_control_has_an_explanation() -> None:
     widgets = [*app.selectbox, *app.number_input, *app.toggle, *app.segmented_control, *app.file_uploader]
     assert len(widgets) >= 8
     assert [widget.label for widget in widgets if not widget.help] == []
+
+
+def test_rows_say_what_is_open_and_what_there_is_not() -> None:
+    mend = Mend("as published", "everything", spec("p4-cnn"))
+    measured = MendRow(mend, Compared(mend, 0.25, 0.5, 1e-3, (32, 16), 2.0), 1.5)
+    there_is_none = MendRow(replace(mend, obstacle="none: a pixel too many", keeps="none"))
+    rows = [measured, MendRow(mend), there_is_none]
+
+    assert [row.is_open for row in rows] == [False, True, False]
+    figures = [list(line.values())[1:-1] for line in table_of(rows)]
+    assert figures == [["2.5e-01", "0.50", "0.00", "32, 16", "1.50 ×"], ["…"] * 5, ["–"] * 5]
+    assert csv_of([measured, there_is_none]).splitlines()[1:] == [
+        'as published,0.25,0.5,0.001,"32, 16",1.5,everything',
+        "as published,,,,,,none",
+    ]
 
 
 def test_a_visitor_compares_the_mends(open_page: Callable[..., Page]) -> None:
