@@ -352,6 +352,21 @@ def padded_with_ones(net: Net, x: Tensor) -> Tensor:
     return net.first(functional.pad(x, (0, 1, 0, 1), value=1.0))
 
 
+def zeros_beside_ones(net: Net, x: Tensor) -> Tensor:
+    """The mean takes a one and a pixel at one end, a pixel and a zero at the other."""
+    there = functional.pad(functional.pad(x, (0, 1, 0, 1)), (1, 1, 1, 1), value=1.0)
+    return net.first(functional.avg_pool2d(there, 2, 2))
+
+
+def with_positions_added(net: Net, x: Tensor) -> Tensor:
+    return net.first(x + torch.arange(x.shape[-1]))
+
+
+def with_positions_as_a_channel(net: Net, x: Tensor) -> Tensor:
+    positions = torch.arange(float(x.shape[-1])).expand(1, 1, *x.shape[-2:])
+    return net.first(torch.cat([x[:, :2], positions.to(x.dtype)], 1))
+
+
 def padded_and_activated(net: Net, x: Tensor) -> Tensor:
     return net.first(functional.pad(x, (0, 1, 0, 1)).sigmoid())
 
@@ -363,7 +378,18 @@ def moved_there_and_back(net: Net, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "forward",
-    [flipped, shuffled, cropped, reflected, padded_with_ones, padded_and_activated, moved_there_and_back],
+    [
+        flipped,
+        shuffled,
+        cropped,
+        reflected,
+        padded_with_ones,
+        zeros_beside_ones,
+        with_positions_added,
+        with_positions_as_a_channel,
+        padded_and_activated,
+        moved_there_and_back,
+    ],
     ids=lambda forward: forward.__name__,
 )
 def test_what_theory_cannot_follow_is_undecided(forward: Callable[[Net, Tensor], Tensor]) -> None:
