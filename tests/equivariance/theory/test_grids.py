@@ -90,7 +90,8 @@ def commutation_error(layer: object, side: int) -> float:
     """‖L(mirror x) − mirror L(x)‖ / ‖L(x)‖ over many random pictures."""
     maps = pictures(side)
     upright = layer(maps)
-    assume(bool(upright.isfinite().all()))  # a max-pool gives −∞ where it sees padding alone
+    if not bool(upright.isfinite().all()):
+        reject()  # a max-pool gives −∞ where it sees padding alone
     return float((layer(mirrored(maps)) - mirrored(upright)).norm() / upright.norm().clamp_min(1e-30))
 
 
@@ -315,6 +316,25 @@ def test_one_sided_padding_that_the_next_layer_drops_is_exact() -> None:
     assert state_of(dropped, 5).status == EXACT
     assert state_of(dropped[:1], 5).status == BROKEN  # until then it is displaced
     assert stack(dropped, 5)[-1].sampling.displacement_px == 0
+
+
+@pytest.mark.parametrize(
+    ("pads", "status", "broken_by"),
+    [
+        ((0, 1), EXACT, ()),  # a zero more on any side is the same to a mean
+        ((-1, -1), EXACT, ()),
+        ((-1, 0), BROKEN, ("layer1",)),
+        ((1, -1), BROKEN, ("layer1",)),
+    ],
+)
+def test_mean_over_all_pixels_takes_padding_from_any_side_and_misses_what_is_cropped_from_one(
+    pads: tuple[int, int], status: str, broken_by: tuple[str, ...]
+) -> None:
+    chosen = [Layer("pad", pads=pads), Layer("global mean")]
+    state = state_of(chosen, 5)
+
+    assert (state.status, state.broken_by, state.side) == (status, broken_by, 1)
+    assert (commutation_error(lambda maps: run(chosen, maps), 5) < COMMUTES) == (status == EXACT)
 
 
 def test_one_sided_padding_that_is_read_is_broken() -> None:
