@@ -189,6 +189,20 @@ def test_kernels_of_unlike_axes_break_whatever_swaps_them() -> None:
     assert prediction.elements == {"rot90": BROKEN, "rot180": EXACT, "rot270": BROKEN}
 
 
+def test_numbers_of_a_layer_are_those_of_height_and_of_width() -> None:
+    conv = nn.Conv2d(3, 8, (3, 5), stride=(1, 2), padding=(1, 2), bias=False).double()
+    nn.init.ones_(conv.weight)
+    typed(conv, scalars(3), regular(C4, 2))
+    prediction = predict(Structure(nn.Sequential(conv), C4), height_px=9, width_px=10)
+
+    (layer,) = prediction.layers
+    assert (layer.kernel, layer.stride, layer.padding) == ((3, 5), (1, 2), (1, 2))
+    assert (layer.remainder, layer.displacement_px) == ((0, 1), (0, -0.5))
+    assert (layer.in_hw, layer.out_hw) == ((9, 10), (9, 5))
+    assert prediction.elements == {"rot90": BROKEN, "rot180": BROKEN, "rot270": BROKEN}
+    assert layer.weight_error == 1.0  # a kernel that is not square has another shape after a quarter turn
+
+
 @pytest.mark.parametrize(
     "first",
     [nn.ZeroPad2d((1, 1, 0, 0)), nn.AdaptiveAvgPool2d((3, 5)), nn.Upsample(scale_factor=(2, 1), mode="bilinear")],

@@ -375,3 +375,35 @@ def test_axes_are_apart() -> None:
     steps = (Step("picture"), Step("window", (0,), "a", windows=(half, whole)))
     assert evaluate(steps, 0, 8)[-1].state.status == BROKEN
     assert evaluate(steps, 1, 8)[-1].state.status == EXACT
+
+
+CENTRED = AxisWindow("conv", 3, 2, pad=1, centred=True)
+
+
+@pytest.mark.parametrize(
+    ("side", "counted", "pad", "extent"),
+    [(33, 33, 1, 3), (32, 31, 1, 4)],  # of an even side the means of neighbours are counted
+)
+def test_centred_window_is_exact_at_every_side(side: int, counted: int, pad: int, extent: int) -> None:
+    centred = Layer("window", CENTRED)
+    found = stack([centred], side)[-1]
+
+    assert (found.sampling.side, found.sampling.pad_before, found.sampling.pad_after) == (counted, pad, pad)
+    assert (found.state.status, found.state.displacement_px) == (EXACT, 0)
+    assert (found.state.side, found.state.start, found.state.stride, found.state.extent) == (
+        -(-side // 2),
+        -1,
+        2,
+        extent,
+    )
+
+
+def test_centred_window_keeps_a_displacement_and_takes_one_sided_padding_for_pixels() -> None:
+    displaced, centred = conv(3, 2, pad=1), Layer("window", CENTRED)
+    assert state_of([displaced, centred], 32).displacement_px == state_of([displaced], 32).displacement_px == -0.5
+    assert state_of([displaced, centred], 32).status == BROKEN
+
+    padded = [Layer("pad", pads=(0, 1)), centred]
+    assert (state_of(padded, 32).status, state_of(padded, 32).mixed) == (BROKEN, True)
+    assert state_of([*padded, Layer("pad", pads=(1, 0)), conv(3)], 32).status == BROKEN, "nothing makes it even again"
+    assert state_of([Layer("pad", pads=(1, 1)), centred], 32).status == EXACT

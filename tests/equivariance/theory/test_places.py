@@ -234,3 +234,39 @@ def test_unlike_windows_have_no_distance_after_a_quarter_turn() -> None:
 
     assert sampled_grid(pair, (9, 9), TURNS["rot90"]).apart_px == (None, None)
     assert sampled_grid(pair, (9, 9), TURNS["rot180"]).is_exact
+
+
+@pytest.mark.parametrize(
+    ("window", "side", "padded", "windows", "extent"),
+    [
+        (AxisWindow("conv", 3, 2, pad=1), 5, (0, 0), ((-1, 2), (1, 4), (3, 6)), (-1, 6)),
+        (AxisWindow("conv", 2, 3, dilation=2), 7, (0, 0), ((0, 3), (3, 6)), (0, 7)),  # one pixel is never reached
+        (AxisWindow("max", 2, 2, ceil_mode=True), 3, (0, 0), ((0, 2), (2, 4)), (0, 4)),  # beyond the end
+        (AxisWindow("mean", 2, 2), 3, (2, 1), ((-2, 0), (0, 2), (2, 4)), (-2, 4)),
+        (AxisWindow("mean", 2, 2), 5, (-1, 0), ((1, 3), (3, 5)), (0, 5)),  # what is cropped is still shown
+    ],
+)
+def test_windows_and_the_extent_are_counted_from_the_edge_of_the_first_pixel(
+    window: AxisWindow,
+    side: int,
+    padded: tuple[int, int],
+    windows: tuple[tuple[float, float], ...],
+    extent: tuple[float, float],
+) -> None:
+    before, after = padded
+    out_side = window.out_side(side + before + after)
+    axis = AxisPlaces(AxisSampling(window, side, out_side, window.pad + before, window.pad + after), side)
+
+    assert axis.windows_px == windows
+    assert axis.extent_px == extent
+
+
+def test_windows_of_a_mended_layer_begin_and_end_between_pixels() -> None:
+    """31 means of the 32 pixels and one cell of padding on each side."""
+    window = AxisWindow("conv", 3, 2, pad=1)
+    published = AxisSampling(window, 32, 16, 1, 1)
+
+    axis, _ = mended_grid((published, published), (32, 32), TURNS["rot180"]).axes
+
+    assert (axis.windows_px[0], axis.windows_px[-1]) == ((-0.5, 2.5), (29.5, 32.5))
+    assert axis.extent_px == (-0.5, 32.5)
