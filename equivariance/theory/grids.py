@@ -125,6 +125,7 @@ class Step:
     factors: tuple[float, float] | None = None
     linear: bool = False  # of "together": zeros stay zeros, so padding may still merge with what follows
     fills: bool = False  # of "pad": with another number than zero
+    placed: bool = False  # of "together": with numbers that differ from place to place and do not move with the picture
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,7 @@ def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
         extent=max(state.start + state.extent for state in states) - min(state.start for state in states),
         broken_by=broken_by,
         mixed=any(state.mixed for state in states) or (displaced_apart and bool(broken_by)),
-        undecided=any(state.undecided for state in states),
+        undecided=step.placed or any(state.undecided for state in states),
     )
 
 

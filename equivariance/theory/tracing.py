@@ -218,7 +218,8 @@ class _Recorder(TorchDispatchMode):
         if func is aten.mean.dim and _over_space(args):
             return Step("mean", numbers, call)
         if _pixel_by_pixel(func, args, inputs, output):
-            return Step("together", numbers, call, linear=func in _VIEWS)
+            placed = _is_placed(func, args, inputs)
+            return Step("together", numbers, call, linear=func in _VIEWS and not placed, placed=placed)
         return Step("unknown", numbers, call)
 
     def _note_window(self, func: Any, features: Tensor, output: Tensor) -> str:
@@ -301,26 +302,24 @@ def _over_space(args: Any) -> bool:
 
 
 def _pixel_by_pixel(func: Any, args: Any, inputs: list[Tensor], output: Any) -> bool:
-    """Whether each output pixel depends on the input pixels at its own place alone, and on all places alike."""
+    """Whether each output pixel depends on the input pixels at its own place alone."""
     if not isinstance(output, Tensor):
         return False
     if output.dim() == 2 and all(value.dim() == 2 or value.shape[-2:] == (1, 1) for value in inputs):
         return True  # flattening one pixel, and whatever follows
     if func not in _VIEWS and func not in _CHANNEL_MIXING and torch.Tag.pointwise not in func.tags:
         return False
-    if func in _CHANNEL_MIXING:
-        if _reduces_space(func, args):
-            return False
-    elif any(max(value.shape[-2:], default=1) > 1 for value in _constants(args, inputs)):
-        return False  # a map of positions, say, which does not move with the picture
+    if _reduces_space(func, args):
+        return False
     sides = {tuple(value.shape[-2:]) for value in inputs if value.dim() >= 3}
     return output.dim() >= 3 and sides == {tuple(output.shape[-2:])}
 
 
-def _constants(args: Any, inputs: list[Tensor]) -> list[Tensor]:
-    """The tensors among the arguments that do not come from the picture."""
+def _is_placed(func: Any, args: Any, inputs: list[Tensor]) -> bool:
+    """Whether a tensor takes part that does not come from the picture and differs from pixel to pixel."""
     known = {id(value) for value in inputs}
-    return [value for value in _flat(args) if isinstance(value, Tensor) and id(value) not in known]
+    constants = [value for value in _flat(args) if isinstance(value, Tensor) and id(value) not in known]
+    return func not in _CHANNEL_MIXING and any(max(value.shape[-2:], default=1) > 1 for value in constants)
 
 
 def _reduces_space(func: Any, args: Any) -> bool:

@@ -48,22 +48,28 @@ def test_only_reductions_over_channels_keep_pixels_in_their_places(reduce: Calla
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"),
+    ("shape", "placed"),
     [
-        ((), "together"),
-        ((1,), "together"),
-        ((SIDE_PX, 1, 1), "together"),
-        ((SIDE_PX,), "unknown"),
-        ((SIDE_PX, 1), "unknown"),
-        ((1, 1, 1, SIDE_PX), "unknown"),
-        ((SIDE_PX, SIDE_PX), "unknown"),
+        ((), False),
+        ((1,), False),
+        ((SIDE_PX, 1, 1), False),
+        ((SIDE_PX,), True),
+        ((SIDE_PX, 1), True),
+        ((1, 1, 1, SIDE_PX), True),
+        ((SIDE_PX, SIDE_PX), True),
     ],
 )
-def test_numbers_that_are_not_of_the_picture_are_the_same_everywhere_or_unknown(
-    shape: tuple[int, ...], kind: str
+def test_numbers_that_are_not_of_the_picture_are_placed_where_they_differ_from_pixel_to_pixel(
+    shape: tuple[int, ...], placed: bool
 ) -> None:
-    assert kinds(lambda maps: maps + torch.zeros(shape)) == [kind]
-    assert kinds(lambda maps: torch.zeros(shape) * maps) == [kind]
+    for function in (lambda maps: maps + torch.zeros(shape), lambda maps: torch.zeros(shape) * maps):
+        (step,) = traced(function).steps[1:]
+        assert (step.kind, step.placed, step.linear) == ("together", placed, False)
+
+
+def test_a_channel_of_positions_is_placed_and_its_border_is_not_zero() -> None:
+    *_, step = traced(lambda maps: torch.cat([maps, torch.zeros(1, 1, SIDE_PX, SIDE_PX)], 1)).steps
+    assert (step.kind, step.placed, step.linear) == ("together", True, False)
 
 
 @pytest.mark.parametrize(("value", "fills"), [(0.0, False), (2.0, True)])
