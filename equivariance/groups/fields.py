@@ -112,14 +112,17 @@ def _cosine_sine(angle_deg: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=4096)
 def _action(representation: Representation, element: Element) -> Tensor | None:
-    """A permutation as indices (size,) int64, any other action as a matrix (size, size) float64, or None."""
+    """A permutation as indices (size,) int64, any other action as a matrix (size, size) float64, or None.
+
+    Kept for all who come later: a tensor made in inference mode would refuse gradients to them.
+    """
     matrix = representation.matrix(element)
     if matrix is None:
         return None
     source = matrix.argmax(axis=1)
-    if np.array_equal(matrix, np.eye(len(matrix))[source]):
-        return torch.from_numpy(source)
-    return torch.from_numpy(matrix)
+    is_permutation = np.array_equal(matrix, np.eye(len(matrix))[source])
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(source if is_permutation else matrix)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class AxisSampling:
         """δ = (pad_after − pad_before − remainder) / 2: centre of the out grid minus that of the in grid, in pixels."""
         return (self.pad_after - self.pad_before - self.remainder) / 2
 
+    @property
+    def given(self) -> range:
+        """Places of the pixels and of earlier padding: not of the operation's own, nor of what was cropped before."""
+        return range(self.window.pad - self.pad_before, self.side + self.pad_after - self.window.pad)
+
     @cached_property
     def commutes_with_reversal(self) -> bool:
         """Whether reversing the axis first equals reversing it afterwards, for all weights that do so themselves."""
@@ -52,8 +57,7 @@ class AxisSampling:
         """
         w = self.window
         start = j * w.stride - self.pad_before
-        low, high = w.pad - self.pad_before, self.side + self.pad_after - w.pad  # what was padded or cropped before
-        given = [(t, start + t * w.dilation) for t in range(w.kernel) if low <= start + t * w.dilation < high]
+        given = [(t, start + t * w.dilation) for t in range(w.kernel) if start + t * w.dilation in self.given]
         real = frozenset((t if w.kind == "conv" else 0, at) for t, at in given if 0 <= at < self.side)
         if w.kind == "padded mean":
             return real, min(start + w.kernel, self.side + self.pad_after) - start
@@ -120,6 +124,8 @@ class Step:
     sides: tuple[int, int] | None = None
     factors: tuple[float, float] | None = None
     linear: bool = False  # of "together": zeros stay zeros, so padding may still merge with what follows
+    fills: bool = False  # of "pad": with another number than zero
+    placed: bool = False  # of "together": with numbers that differ from place to place and do not move with the picture
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,9 @@ def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
         pending = (first.pending[0] + before, first.pending[1] + after)
         refilled = any(old < 0 < new for old, new in zip(first.pending, (before, after), strict=True))
         undecided = first.undecided or (refilled and (one_sided or before != after))  # zeros took the place of pixels
-        return replace(first, side=first.side + before + after, pending=pending, undecided=undecided)
+        undecided = undecided or (step.fills and (one_sided or before != after))  # one number here, another there
+        padded = replace(first, side=first.side + before + after, pending=pending, undecided=undecided)
+        return _with_border_as_pixels(padded) if step.fills else padded
     if step.kind == "mean":
         side = first.side - sum(first.pending)
         lost = one_sided and min(first.pending) < 0  # the mean takes padding from any side, but not cropping
@@ -220,15 +228,25 @@ def _through(states: list[AxisState], step: Step, axis: int) -> AxisState:
             undecided=first.undecided or one_sided,
         )
         return replace(resized, start=resized.start + first.displacement_px - resized.displacement_px)
-    padded = any(state.pending[0] != state.pending[1] for state in states)
+    keeps_border = step.linear and len({state.pending for state in states}) == 1
+    states = states if keeps_border else [_with_border_as_pixels(state) for state in states]
     displaced_apart = len({state.displacement_px for state in states}) > 1
     broken_by = tuple(dict.fromkeys(name for state in states for name in state.broken_by))
     return replace(
-        first,
+        states[0],
         start=min(state.start for state in states),
         extent=max(state.start + state.extent for state in states) - min(state.start for state in states),
         broken_by=broken_by,
         mixed=any(state.mixed for state in states) or (displaced_apart and bool(broken_by)),
-        # a one-sided border that is no longer zero, or not that of all, may or may not be dropped later
-        undecided=any(state.undecided for state in states) or (padded and (displaced_apart or not step.linear)),
+        undecided=step.placed or any(state.undecided for state in states),
     )
+
+
+def _with_border_as_pixels(state: AxisState) -> AxisState:
+    """A border that is not zero, or not that of all tensors combined, does not merge with later padding.
+
+    One on one side alone may or may not be dropped later.
+    """
+    before, after = state.pending
+    start = state.start - before * state.stride
+    return replace(state, start=start, pending=(0, 0), undecided=state.undecided or before != after)

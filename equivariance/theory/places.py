@@ -50,11 +50,14 @@ class AxisPlaces:
     def reached(self) -> frozenset[int]:
         """Numbers of the cells that windows read: pixels from 0 on, and cells of padding before and after them.
 
-        A pixel that was cut off, and padded again, counts as read.
+        Of pixels that were cropped none is read, though a window lies there, on padding or in ceil mode.
         """
         window, cells = self.sampling.window, set()
+        cropped = set() if window.centred else {*range(self.sampling.side)} - {*self.sampling.given}
         for number, tap in product(range(self.sampling.out_side), range(window.kernel)):
             sample = number * window.stride - self.sampling.pad_before + tap * window.dilation
+            if sample in cropped:
+                continue
             if sample < self.sampling.side:
                 cells.add(math.floor(sample + self.between_px))
             if sample >= 0:

@@ -208,7 +208,8 @@ class _Recorder(TorchDispatchMode):
             padding = [*args[1], 0, 0][:4]
             if any(args[2:]) and (padding[0], padding[2]) != (padding[1], padding[3]):
                 return Step("unknown", numbers, call)  # a one-sided border that is not zero is not merged with others
-            return Step("pad", numbers, call, pads=((padding[2], padding[3]), (padding[0], padding[1])))
+            pads = (padding[2], padding[3]), (padding[0], padding[1])
+            return Step("pad", numbers, call, pads=pads, fills=any(args[2:]))
         if func in _ADAPTIVE:
             return Step("resize", numbers, call, sides=side_of(output))
         if func in _UPSAMPLING and output.dim() == 4:
@@ -216,8 +217,9 @@ class _Recorder(TorchDispatchMode):
             return Step("resize", numbers, call, factors=(out_height / height, out_width / width))
         if func is aten.mean.dim and _over_space(args):
             return Step("mean", numbers, call)
-        if _pixel_by_pixel(func, inputs, output):
-            return Step("together", numbers, call, linear=func in _VIEWS)
+        if _pixel_by_pixel(func, args, inputs, output):
+            placed = _is_placed(func, args, inputs)
+            return Step("together", numbers, call, linear=func in _VIEWS and not placed, placed=placed)
         return Step("unknown", numbers, call)
 
     def _note_window(self, func: Any, features: Tensor, output: Tensor) -> str:
@@ -299,7 +301,7 @@ def _over_space(args: Any) -> bool:
     return dims == {args[0].dim() - 2, args[0].dim() - 1}
 
 
-def _pixel_by_pixel(func: Any, inputs: list[Tensor], output: Any) -> bool:
+def _pixel_by_pixel(func: Any, args: Any, inputs: list[Tensor], output: Any) -> bool:
     """Whether each output pixel depends on the input pixels at its own place alone."""
     if not isinstance(output, Tensor):
         return False
@@ -307,8 +309,26 @@ def _pixel_by_pixel(func: Any, inputs: list[Tensor], output: Any) -> bool:
         return True  # flattening one pixel, and whatever follows
     if func not in _VIEWS and func not in _CHANNEL_MIXING and torch.Tag.pointwise not in func.tags:
         return False
+    if _reduces_space(func, args):
+        return False
     sides = {tuple(value.shape[-2:]) for value in inputs if value.dim() >= 3}
     return output.dim() >= 3 and sides == {tuple(output.shape[-2:])}
+
+
+def _is_placed(func: Any, args: Any, inputs: list[Tensor]) -> bool:
+    """Whether a tensor takes part that does not come from the picture and differs from pixel to pixel."""
+    known = {id(value) for value in inputs}
+    constants = [value for value in _flat(args) if isinstance(value, Tensor) and id(value) not in known]
+    return func not in _CHANNEL_MIXING and any(max(value.shape[-2:], default=1) > 1 for value in constants)
+
+
+def _reduces_space(func: Any, args: Any) -> bool:
+    """Whether a reduction takes rows or columns together; a normalization takes none."""
+    if func not in _DIMS_AT:
+        return False
+    dims = args[_DIMS_AT[func]] if len(args) > _DIMS_AT[func] else None
+    count = args[0].dim()
+    return dims is None or dims == [] or any(dim % count >= count - 2 for dim in _flat((dims,)))
 
 
 # Resizes that map centre on centre: their windows are their own mirror images.
@@ -332,13 +352,16 @@ _VIEWS = {
     aten.split.Tensor,
     aten.slice.Tensor,
 }
+_DIMS_AT = {  # reductions, and which argument says over what
+    aten.amax.default: 1,
+    aten.max.dim: 1,
+    aten.sum.dim_IntList: 1,
+    aten.mean.dim: 1,
+    aten.linalg_vector_norm.default: 2,
+}
 _CHANNEL_MIXING = {
     aten.native_batch_norm.default,
     aten._native_batch_norm_legit_no_training.default,
     aten.cudnn_batch_norm.default,
-    aten.amax.default,
-    aten.max.dim,
-    aten.sum.dim_IntList,
-    aten.mean.dim,
-    aten.linalg_vector_norm.default,
+    *_DIMS_AT,
 }

@@ -305,7 +305,7 @@ def _looks(page: Page, number: int, *, focused: bool = False) -> bytes:
         }""",
         [number, focused],
     )
-    page.wait_for_timeout(150)
+    settle(page)
     return page.screenshot(clip=box, animations="disabled")
 
 

@@ -11,6 +11,7 @@ from equivariance.groups.fields import (
     Regular,
     Representation,
     Scalar,
+    _action,
     average_kernel,
     kernel_parts,
     move_pixels,
@@ -236,3 +237,19 @@ def test_transformed_kernel_is_the_action_on_both_sides_of_a_convolution() -> No
         around = out_type.act(move_pixels(conv(back, weight), g), g)
         moved = transformed_kernel(weight, g, in_type=in_type, out_type=out_type)
         torch.testing.assert_close(conv(features, moved), around, atol=1e3 * ROUNDING, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("field_type", "element"), [(regular(C8, 1), Element(45.0)), (HARMONICS, Element(33.0))], ids=["order", "matrix"]
+)
+def test_an_action_first_used_in_inference_mode_lets_gradients_through_later(
+    field_type: FieldType, element: Element
+) -> None:
+    _action.cache_clear()
+    with torch.inference_mode():
+        field_type.act(torch.zeros(1, field_type.channels, 1, 1), element)
+    values = torch.zeros(1, field_type.channels, 1, 1, requires_grad=True)
+
+    field_type.act(values, element).sum().backward()
+
+    assert values.grad is not None

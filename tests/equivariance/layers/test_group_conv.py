@@ -77,6 +77,14 @@ def test_kernel_is_cohen_and_welling_s(group: PointGroup, lifting: bool, kernel_
     assert torch.equal(conv.kernel(), naive_kernel(conv))
 
 
+def test_options_not_given_are_those_of_a_plain_convolution() -> None:
+    features = drawn(1, 3, 9, 10)
+    conv = GroupConv2d(scalars(3), regular(C4, 2), 3).double()
+
+    assert conv(features).shape == nn.Conv2d(3, 8, 3).double()(features).shape
+    assert conv.bias is not None
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=ids)
 @pytest.mark.parametrize(
     ("options", "side"),

@@ -73,6 +73,47 @@ def test_larger_max_pool_takes_the_largest_of_one_pixel_more() -> None:
     assert torch.equal(with_larger_kernels(nn.MaxPool2d(2, 2))(picture), functional.max_pool2d(picture, 3, 2))
 
 
+def test_padding_of_a_max_pool_never_wins() -> None:
+    whole = torch.randint(-100, 0, (1, 2, 32, 32), generator=torch.Generator().manual_seed(0))
+    picture = whole.double()  # so that sums and quarters are exact
+    means = functional.avg_pool2d(picture, 2, 1)  # 31 a side
+
+    assert torch.equal(symmetric(nn.MaxPool2d(3, 2, 1))(picture), functional.max_pool2d(means, 3, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "value"),
+    [
+        (nn.Conv2d(1, 1, 2, 2, 1, bias=False), 8.0),  # of ones
+        (nn.AvgPool2d(2, 2, 1), 2.0),
+        (nn.AvgPool2d(2, 2, 1, count_include_pad=False), 8.0),
+        (nn.MaxPool2d(2, 2, 1), 8.0),
+    ],
+    ids=["conv", "padded mean", "mean", "max"],
+)
+def test_one_pixel_stands_beside_zeros_where_padding_counts_and_beside_itself_elsewhere(
+    layer: nn.Module, value: float
+) -> None:
+    """Of 2×2 means between the pixel and what lies outside, the window takes the sum, the mean or the largest."""
+    if isinstance(layer, nn.Conv2d):
+        nn.init.ones_(layer.weight)
+    assert symmetric(layer)(torch.full((1, 1, 1, 1), 8.0)).flatten().tolist() == [value]
+
+
+@pytest.mark.parametrize("stride", [2, (2, 2), (2, 3)])
+def test_antialiased_pool_is_blurred_by_the_binomial_filter_before_it_is_sampled(
+    stride: int | tuple[int, int],
+) -> None:
+    picture = torch.randn(1, 2, 13, 14, generator=torch.Generator().manual_seed(0))
+    taps = torch.tensor([1.0, 2.0, 1.0]) / 4
+    blurred = functional.conv2d(
+        functional.max_pool2d(picture, 2, 1), (taps[:, None] * taps).expand(2, 1, 3, 3), padding=1, groups=2
+    )
+    down, right = (stride, stride) if isinstance(stride, int) else stride
+
+    torch.testing.assert_close(antialiased(nn.MaxPool2d(2, stride))(picture), blurred[:, :, ::down, ::right])
+
+
 def test_layer_that_is_centred_anyway_gives_the_same_bits() -> None:
     conv = nn.Conv2d(2, 3, 3, 2, 1)
     picture = torch.randn(1, 2, 33, 33, generator=torch.Generator().manual_seed(0))

@@ -189,6 +189,20 @@ def test_kernels_of_unlike_axes_break_whatever_swaps_them() -> None:
     assert prediction.elements == {"rot90": BROKEN, "rot180": EXACT, "rot270": BROKEN}
 
 
+def test_numbers_of_a_layer_are_those_of_height_and_of_width() -> None:
+    conv = nn.Conv2d(3, 8, (3, 5), stride=(1, 2), padding=(1, 2), bias=False).double()
+    nn.init.ones_(conv.weight)
+    typed(conv, scalars(3), regular(C4, 2))
+    prediction = predict(Structure(nn.Sequential(conv), C4), height_px=9, width_px=10)
+
+    (layer,) = prediction.layers
+    assert (layer.kernel, layer.stride, layer.padding) == ((3, 5), (1, 2), (1, 2))
+    assert (layer.remainder, layer.displacement_px) == ((0, 1), (0, -0.5))
+    assert (layer.in_hw, layer.out_hw) == ((9, 10), (9, 5))
+    assert prediction.elements == {"rot90": BROKEN, "rot180": BROKEN, "rot270": BROKEN}
+    assert layer.weight_error == 1.0  # a kernel that is not square has another shape after a quarter turn
+
+
 @pytest.mark.parametrize(
     "first",
     [nn.ZeroPad2d((1, 1, 0, 0)), nn.AdaptiveAvgPool2d((3, 5)), nn.Upsample(scale_factor=(2, 1), mode="bilinear")],
@@ -352,6 +366,21 @@ def padded_with_ones(net: Net, x: Tensor) -> Tensor:
     return net.first(functional.pad(x, (0, 1, 0, 1), value=1.0))
 
 
+def zeros_beside_ones(net: Net, x: Tensor) -> Tensor:
+    """The mean takes a one and a pixel at one end, a pixel and a zero at the other."""
+    there = functional.pad(functional.pad(x, (0, 1, 0, 1)), (1, 1, 1, 1), value=1.0)
+    return net.first(functional.avg_pool2d(there, 2, 2))
+
+
+def with_positions_added(net: Net, x: Tensor) -> Tensor:
+    return net.first(x + torch.arange(x.shape[-1]))
+
+
+def with_positions_as_a_channel(net: Net, x: Tensor) -> Tensor:
+    positions = torch.arange(float(x.shape[-1])).expand(1, 1, *x.shape[-2:])
+    return net.first(torch.cat([x[:, :2], positions.to(x.dtype)], 1))
+
+
 def padded_and_activated(net: Net, x: Tensor) -> Tensor:
     return net.first(functional.pad(x, (0, 1, 0, 1)).sigmoid())
 
@@ -363,7 +392,18 @@ def moved_there_and_back(net: Net, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "forward",
-    [flipped, shuffled, cropped, reflected, padded_with_ones, padded_and_activated, moved_there_and_back],
+    [
+        flipped,
+        shuffled,
+        cropped,
+        reflected,
+        padded_with_ones,
+        zeros_beside_ones,
+        with_positions_added,
+        with_positions_as_a_channel,
+        padded_and_activated,
+        moved_there_and_back,
+    ],
     ids=lambda forward: forward.__name__,
 )
 def test_what_theory_cannot_follow_is_undecided(forward: Callable[[Net, Tensor], Tensor]) -> None:

@@ -19,6 +19,7 @@ from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, Ax
 DRAWN = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 MANY = 150
 COMMUTES, DIFFERS = 1e-12, 1e-6  # relative, float64: seen are 1e-15 and 1e-2
+CHANGES_SIDES, KEEPS_SIDES = ("pad", "fill", "adaptive", "double", "global mean"), ("pointwise", "zeros lost")
 BATCH = 32  # pictures, so that a max-pool that could differ does
 
 
@@ -38,6 +39,8 @@ class Layer:
             return Step("window", inputs, call, windows=(self.window, self.window))
         if self.kind == "pad":
             return Step("pad", inputs, call, pads=(self.pads, self.pads))
+        if self.kind == "fill":
+            return Step("pad", inputs, call, pads=(self.pads, self.pads), fills=True)
         if self.kind == "adaptive":
             return Step("resize", inputs, call, sides=(self.sides, self.sides))
         if self.kind == "double":
@@ -55,13 +58,15 @@ class Layer:
             return functional.avg_pool1d(maps, w.kernel, w.stride, w.pad, w.ceil_mode, w.kind == "padded mean")
         if self.kind == "pad":
             return functional.pad(maps, self.pads)
+        if self.kind == "fill":
+            return functional.pad(maps, self.pads, value=3)
         if self.kind == "adaptive":
             return functional.adaptive_avg_pool1d(maps, self.sides)
         if self.kind == "double":
             return functional.interpolate(maps, scale_factor=2, mode="linear")
         if self.kind == "global mean":
             return maps.mean(-1, keepdim=True)
-        return functional.elu(maps)
+        return functional.sigmoid(maps) if self.kind == "zeros lost" else functional.elu(maps)
 
 
 def mirror_kernel(kernel: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -85,7 +90,8 @@ def commutation_error(layer: object, side: int) -> float:
     """‖L(mirror x) − mirror L(x)‖ / ‖L(x)‖ over many random pictures."""
     maps = pictures(side)
     upright = layer(maps)
-    assume(bool(upright.isfinite().all()))  # a max-pool gives −∞ where it sees padding alone
+    if not bool(upright.isfinite().all()):
+        reject()  # a max-pool gives −∞ where it sees padding alone
     return float((layer(mirrored(maps)) - mirrored(upright)).norm() / upright.norm().clamp_min(1e-30))
 
 
@@ -108,12 +114,12 @@ def windows(draw: st.DrawFn) -> AxisWindow:
 
 @st.composite
 def layers(draw: st.DrawFn) -> Layer:
-    kind = draw(st.sampled_from(["window"] * 6 + ["pad", "pointwise", "adaptive", "double", "global mean"]))
+    kind = draw(st.sampled_from(["window"] * 6 + [*CHANGES_SIDES, *KEEPS_SIDES]))
     seed = draw(st.integers(0, 999))
     if kind == "window":
         return Layer("window", draw(windows()), seed)
-    if kind == "pad":
-        return Layer("pad", pads=draw(st.tuples(st.integers(-1, 2), st.integers(-1, 2))))
+    if kind in ("pad", "fill"):
+        return Layer(kind, pads=draw(st.tuples(st.integers(-1, 2), st.integers(-1, 2))))
     return Layer(kind, sides=draw(st.integers(1, 5)))
 
 
@@ -128,7 +134,7 @@ def stack(chosen: list[Layer], side: int) -> list[AxisStep]:
         before = evaluate(tuple(steps), 0, side)[-1].state
         if not (layer.window is None or takes(layer.window, before.side)):
             reject()
-        if layer.kind == "pad" and before.side + min(sum(layer.pads), *layer.pads) < 1:
+        if layer.kind in ("pad", "fill") and before.side + min(sum(layer.pads), *layer.pads) < 1:
             reject()
         if (layer.kind == "adaptive" and layer.sides > before.side) or (layer.kind == "double" and before.side == 1):
             reject()  # copies of one pixel
@@ -190,8 +196,17 @@ def has_interior(results: list[AxisStep]) -> bool:
 @example([Layer("pad", pads=(0, 1)), Layer("pointwise"), Layer("window", AxisWindow("conv", 2, 2))], 4)
 @example([Layer("pad", pads=(0, 1)), Layer("global mean")], 4)
 @example([Layer("window", AxisWindow("conv", 2, 2)), Layer("window", AxisWindow("conv", 2, 2))], 7)
+@example([Layer("fill", pads=(2, 2)), Layer("window", AxisWindow("conv", 3, 3, dilation=2, pad=1))], 1)
+@example([Layer("pad", pads=(0, 1)), Layer("fill", pads=(1, 1)), Layer("window", AxisWindow("conv", 2, 2))], 4)
+@example([Layer("pad", pads=(0, 1)), Layer("fill", pads=(2, 1))], 3)
+@example([Layer("fill", pads=(1, 1)), Layer("pad", pads=(-1, 1)), Layer("pad", pads=(1, -1))], 3)
+@example([Layer("pad", pads=(1, 1)), Layer("zeros lost"), Layer("window", AxisWindow("conv", 1, 3, pad=1))], 1)
+@example([Layer("pad", pads=(1, -1)), Layer("window", AxisWindow("mean", 2, 2, ceil_mode=True))], 1)
 def test_theory_of_a_stack_agrees_with_torch(chosen: list[Layer], side: int) -> None:
-    """Exact stacks commute, broken ones do not; undecided ones may."""
+    """Exact stacks commute, broken ones do not; undecided ones may.
+
+    The stacks given by hand drop padding, reach what was cropped, or mix zeros with a border of another number.
+    """
     results = stack(chosen, side)
     status = results[-1].state.status
     error = commutation_error(lambda maps: run(chosen, maps), side)
@@ -303,6 +318,25 @@ def test_one_sided_padding_that_the_next_layer_drops_is_exact() -> None:
     assert stack(dropped, 5)[-1].sampling.displacement_px == 0
 
 
+@pytest.mark.parametrize(
+    ("pads", "status", "broken_by"),
+    [
+        ((0, 1), EXACT, ()),  # a zero more on any side is the same to a mean
+        ((-1, -1), EXACT, ()),
+        ((-1, 0), BROKEN, ("layer1",)),
+        ((1, -1), BROKEN, ("layer1",)),
+    ],
+)
+def test_mean_over_all_pixels_takes_padding_from_any_side_and_misses_what_is_cropped_from_one(
+    pads: tuple[int, int], status: str, broken_by: tuple[str, ...]
+) -> None:
+    chosen = [Layer("pad", pads=pads), Layer("global mean")]
+    state = state_of(chosen, 5)
+
+    assert (state.status, state.broken_by, state.side) == (status, broken_by, 1)
+    assert (commutation_error(lambda maps: run(chosen, maps), 5) < COMMUTES) == (status == EXACT)
+
+
 def test_one_sided_padding_that_is_read_is_broken() -> None:
     assert state_of([Layer("pad", pads=(0, 1)), conv(3, 2)], 6).status == BROKEN
 
@@ -341,3 +375,35 @@ def test_axes_are_apart() -> None:
     steps = (Step("picture"), Step("window", (0,), "a", windows=(half, whole)))
     assert evaluate(steps, 0, 8)[-1].state.status == BROKEN
     assert evaluate(steps, 1, 8)[-1].state.status == EXACT
+
+
+CENTRED = AxisWindow("conv", 3, 2, pad=1, centred=True)
+
+
+@pytest.mark.parametrize(
+    ("side", "counted", "pad", "extent"),
+    [(33, 33, 1, 3), (32, 31, 1, 4)],  # of an even side the means of neighbours are counted
+)
+def test_centred_window_is_exact_at_every_side(side: int, counted: int, pad: int, extent: int) -> None:
+    centred = Layer("window", CENTRED)
+    found = stack([centred], side)[-1]
+
+    assert (found.sampling.side, found.sampling.pad_before, found.sampling.pad_after) == (counted, pad, pad)
+    assert (found.state.status, found.state.displacement_px) == (EXACT, 0)
+    assert (found.state.side, found.state.start, found.state.stride, found.state.extent) == (
+        -(-side // 2),
+        -1,
+        2,
+        extent,
+    )
+
+
+def test_centred_window_keeps_a_displacement_and_takes_one_sided_padding_for_pixels() -> None:
+    displaced, centred = conv(3, 2, pad=1), Layer("window", CENTRED)
+    assert state_of([displaced, centred], 32).displacement_px == state_of([displaced], 32).displacement_px == -0.5
+    assert state_of([displaced, centred], 32).status == BROKEN
+
+    padded = [Layer("pad", pads=(0, 1)), centred]
+    assert (state_of(padded, 32).status, state_of(padded, 32).mixed) == (BROKEN, True)
+    assert state_of([*padded, Layer("pad", pads=(1, 0)), conv(3)], 32).status == BROKEN, "nothing makes it even again"
+    assert state_of([Layer("pad", pads=(1, 1)), centred], 32).status == EXACT

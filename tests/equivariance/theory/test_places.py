@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import assume, given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -17,6 +17,8 @@ from equivariance.theory.places import AxisPlaces, SampledGrid, Samplings, mende
 DRAWN = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 TURNS = {element.name: element for element in D4.pixel_exact_elements}
 Reads = frozenset[tuple[int, int]]
+Cropped = tuple[tuple[int, int], tuple[int, int]]  # pixels before and after, of height and width
+NOTHING: Cropped = ((0, 0), (0, 0))
 
 
 def moved(pictures: Tensor, element: Element) -> Tensor:
@@ -34,13 +36,30 @@ def reads_of(layer: nn.Module, hw: tuple[int, int], element: Element) -> list[Re
     return [frozenset(divmod(int(pixel), width) for pixel in column.nonzero()) for column in (values > 1e-9).T]
 
 
-def predicted(grid: SampledGrid, centres: tuple[tuple[float, ...], ...], axes: tuple[AxisPlaces, ...]) -> list[Reads]:
-    """The same from the centres alone: taps about each, and pixels beside a tap that lies between two."""
+def predicted(
+    grid: SampledGrid, centres: tuple[tuple[float, ...], ...], axes: tuple[AxisPlaces, ...], cropped: Cropped = NOTHING
+) -> list[Reads]:
+    """The same from the centres alone: taps about each, and pixels beside a tap that lies between two.
+
+    What was cropped before is not read, though a window lies there, on padding or in ceil mode.
+    """
     rows, columns = (
-        [read_about(centre, axis.sampling.window, side=original.side_px) for centre in places]
-        for places, axis, original in zip(centres, axes, grid.axes, strict=True)
+        [
+            read_about(centre, axis.sampling.window, side=original.side_px).intersection(
+                range(before, original.side_px - after)
+            )
+            for centre in places
+        ]
+        for places, axis, original, (before, after) in zip(centres, axes, grid.axes, cropped, strict=True)
     )
     return [frozenset((row, column) for row in down for column in across) for down in rows for across in columns]
+
+
+def cropped_from_the_upright(padded: tuple[int, int], element: Element) -> Cropped:
+    """How many pixels negative padding of the transform takes from each end of the upright picture's axes."""
+    before, after = (max(0, -pad) for pad in padded)
+    height, width = ((after, before) if is_reversed else (before, after) for is_reversed in element.reversed_axes)
+    return height, width
 
 
 def read_about(centre: float, window: AxisWindow, *, side: int) -> set[int]:
@@ -62,6 +81,13 @@ def samplings(layer: nn.Module, hw: tuple[int, int], padded: tuple[int, int] = (
     return height, width
 
 
+def conv_of_ones(kernel: int | tuple[int, int], *numbers: int | tuple[int, int]) -> nn.Conv2d:
+    """A convolution of one channel; `numbers` are its stride, padding and dilation."""
+    conv = nn.Conv2d(1, 1, kernel, *numbers, bias=False, dtype=torch.float64)
+    nn.init.ones_(conv.weight)
+    return conv
+
+
 @st.composite
 def layers(draw: st.DrawFn) -> nn.Module:
     """A convolution of ones, a mean or a maximum, whose numbers differ for height and width."""
@@ -74,21 +100,21 @@ def layers(draw: st.DrawFn) -> nn.Module:
         return nn.AvgPool2d(kernel, stride, pad, ceil_mode=draw(st.booleans()))
     if kind == "max":
         return nn.MaxPool2d(kernel, stride, pad, dilation, ceil_mode=draw(st.booleans()))
-    conv = nn.Conv2d(1, 1, kernel, stride, pad, dilation, bias=False, dtype=torch.float64)
-    nn.init.ones_(conv.weight)
-    return conv
+    return conv_of_ones(kernel, stride, pad, dilation)
 
 
+paddings = st.tuples(st.integers(-1, 2), st.integers(-1, 2))
 hws = st.tuples(st.integers(1, 11), st.integers(1, 11))
 elements = st.sampled_from(list(TURNS.values()))
 
 
 @DRAWN
-@given(layer=layers(), hw=hws, padded=st.tuples(st.integers(-1, 2), st.integers(-1, 2)), element=elements)
+@given(layer=layers(), hw=hws, padded=paddings, element=elements)
+@example(nn.AvgPool2d((1, 2), ceil_mode=True), (2, 1), (1, -1), Element())  # its window reaches what was cropped
+@example(conv_of_ones(3, 1, 1), (5, 5), (-1, 0), Element(90))  # padded where a pixel was cropped
 def test_places_are_those_that_torch_samples(
     layer: nn.Module, hw: tuple[int, int], padded: tuple[int, int], element: Element
 ) -> None:
-    assume(min(padded) >= 0 or layer.padding in ((0, 0), 0))  # zeros in the place of what was cut off read nothing
     padding = nn.ZeroPad2d((*padded, *padded))
     try:
         upright, turned = (reads_of(nn.Sequential(padding, layer), hw, each) for each in (Element(), element))
@@ -97,8 +123,9 @@ def test_places_are_those_that_torch_samples(
 
     grid = sampled_grid(samplings(layer, hw, padded), hw, element)
 
-    assert predicted(grid, grid.upright, grid.axes) == upright
-    assert Counter(predicted(grid, grid.returned, grid.turned)) == Counter(turned)
+    of_upright, of_turned = (cropped_from_the_upright(padded, each) for each in (Element(), element))
+    assert predicted(grid, grid.upright, grid.axes, of_upright) == upright
+    assert Counter(predicted(grid, grid.returned, grid.turned, of_turned)) == Counter(turned)
 
 
 @DRAWN
@@ -123,8 +150,7 @@ def test_mended_places_are_those_of_symmetric_subsampling(
 
 @pytest.mark.parametrize("offset_px", [-1, -0.5, 0.5, 1])
 def test_places_with_a_wrong_offset_are_told_from_those_of_torch(offset_px: float) -> None:
-    conv = nn.Conv2d(1, 1, 3, 2, 1, bias=False, dtype=torch.float64)
-    nn.init.ones_(conv.weight)
+    conv = conv_of_ones(3, 2, 1)
     grid = sampled_grid(samplings(conv, (8, 9)), (8, 9), TURNS["rot90"])
 
     wrong = tuple(tuple(centre + offset_px for centre in centres) for centres in grid.upright)
@@ -134,17 +160,21 @@ def test_places_with_a_wrong_offset_are_told_from_those_of_torch(offset_px: floa
 
 
 @DRAWN
-@given(layer=layers(), hw=hws, element=elements, is_mended=st.booleans())
+@given(layer=layers(), hw=hws, padded=paddings, element=elements, is_mended=st.booleans())
+@example(nn.AvgPool2d((1, 2), ceil_mode=True), (2, 1), (1, -1), Element(), False)
+@example(conv_of_ones(3, 1, 1), (5, 5), (-1, 0), Element(), False)
 def test_cells_that_no_window_reaches_are_those_that_torch_never_reads(
-    layer: nn.Module, hw: tuple[int, int], element: Element, is_mended: bool
+    layer: nn.Module, hw: tuple[int, int], padded: tuple[int, int], element: Element, is_mended: bool
 ) -> None:
+    padded = (0, 0) if is_mended else padded
     try:
         layer(torch.zeros(1, 1, *hw, dtype=torch.float64))
-        read = frozenset().union(*reads_of(symmetric(layer) if is_mended else layer, hw, Element()))
+        chain = symmetric(layer) if is_mended else nn.Sequential(nn.ZeroPad2d((*padded, *padded)), layer)
+        read = frozenset().union(*reads_of(chain, hw, Element()))
     except RuntimeError:
         reject()
 
-    grid = (mended_grid if is_mended else sampled_grid)(samplings(layer, hw), hw, element)
+    grid = (mended_grid if is_mended else sampled_grid)(samplings(layer, hw, padded), hw, element)
 
     rows, columns = (axis.reached & frozenset(range(axis.side_px)) for axis in grid.axes)
     assert frozenset((row, column) for row in rows for column in columns) == read
@@ -204,3 +234,39 @@ def test_unlike_windows_have_no_distance_after_a_quarter_turn() -> None:
 
     assert sampled_grid(pair, (9, 9), TURNS["rot90"]).apart_px == (None, None)
     assert sampled_grid(pair, (9, 9), TURNS["rot180"]).is_exact
+
+
+@pytest.mark.parametrize(
+    ("window", "side", "padded", "windows", "extent"),
+    [
+        (AxisWindow("conv", 3, 2, pad=1), 5, (0, 0), ((-1, 2), (1, 4), (3, 6)), (-1, 6)),
+        (AxisWindow("conv", 2, 3, dilation=2), 7, (0, 0), ((0, 3), (3, 6)), (0, 7)),  # one pixel is never reached
+        (AxisWindow("max", 2, 2, ceil_mode=True), 3, (0, 0), ((0, 2), (2, 4)), (0, 4)),  # beyond the end
+        (AxisWindow("mean", 2, 2), 3, (2, 1), ((-2, 0), (0, 2), (2, 4)), (-2, 4)),
+        (AxisWindow("mean", 2, 2), 5, (-1, 0), ((1, 3), (3, 5)), (0, 5)),  # what is cropped is still shown
+    ],
+)
+def test_windows_and_the_extent_are_counted_from_the_edge_of_the_first_pixel(
+    window: AxisWindow,
+    side: int,
+    padded: tuple[int, int],
+    windows: tuple[tuple[float, float], ...],
+    extent: tuple[float, float],
+) -> None:
+    before, after = padded
+    out_side = window.out_side(side + before + after)
+    axis = AxisPlaces(AxisSampling(window, side, out_side, window.pad + before, window.pad + after), side)
+
+    assert axis.windows_px == windows
+    assert axis.extent_px == extent
+
+
+def test_windows_of_a_mended_layer_begin_and_end_between_pixels() -> None:
+    """31 means of the 32 pixels and one cell of padding on each side."""
+    window = AxisWindow("conv", 3, 2, pad=1)
+    published = AxisSampling(window, 32, 16, 1, 1)
+
+    axis, _ = mended_grid((published, published), (32, 32), TURNS["rot180"]).axes
+
+    assert (axis.windows_px[0], axis.windows_px[-1]) == ((-0.5, 2.5), (29.5, 32.5))
+    assert axis.extent_px == (-0.5, 32.5)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import equivariance.theory.tracing as tracing
 from equivariance.layers.windows import AxisWindow
@@ -69,6 +70,29 @@ def test_shape_and_dtype_are_those_of_torch(name: str) -> None:
     expected = described(func(*args))
     compared = 1 if name == "norm" else len(expected)  # the statistics of a norm are of no use
     assert found[:compared] == expected[:compared]
+
+
+class Asked(TorchDispatchMode):
+    """Writes down the operations that torch is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Any] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", [*CASES, "to one pixel"])
+def test_what_is_listed_is_worked_out_without_torch(name: str) -> None:
+    func, args, window = CASES.get(name) or (aten.avg_pool2d.default, (MAPS, [9, 11]), None)
+    windows = (window, window) if window else None
+    if name == "to one pixel":
+        windows = AxisWindow("mean", 9), AxisWindow("mean", 11)
+    with Asked() as asked:
+        output_of(func, args, {}, windows)
+    assert func not in asked.operations
 
 
 def test_what_is_not_listed_is_left_to_torch() -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import torch
 from PIL import Image
 
 from equivariance.errors import SizeError
-from explorer.errors import SettingError
-from explorer.pictures.fitting import fit
+from explorer.errors import PictureError, SettingError
+from explorer.pictures.fitting import fit, write_png
 from explorer.pictures.images import Fit, Picture, thumbnail_png
 from tests.support.file_parts import BLUE, GREEN, RED, WHITE, Pixels, noise, numbered
 
@@ -168,3 +169,34 @@ def test_a_thumbnail_is_the_png_of_the_resized_picture(make: Callable[[], Pixels
         assert tile.size == (24, 24) and tile.mode == "RGB"
         assert np.array_equal(np.asarray(tile), bytes_of(fit(picture, height_px=24, width_px=24, how="resize")))
     assert data == thumbnail_png(picture, side_px=24)
+
+
+def test_a_thumbnail_is_one_pixel_at_least() -> None:
+    with Image.open(io.BytesIO(thumbnail_png(Picture("red", np.full((3, 3, 3), RED, np.uint8)), side_px=1))) as tile:
+        assert (tile.size, tile.getpixel((0, 0))) == ((1, 1), RED)
+    with pytest.raises(SizeError, match="0 px a side; give at least 1 px"):
+        thumbnail_png(Picture("red", np.full((3, 3, 3), RED, np.uint8)), side_px=0)
+
+
+def test_resize_of_a_tall_or_a_wide_picture_takes_the_middle_of_its_long_side() -> None:
+    tall = noise(41, 21)
+    for pixels, axis in ((tall, 0), (tall.transpose(1, 0, 2).copy(), 1)):
+        fitted = bytes_of(fit(Picture("noise", pixels), height_px=21, width_px=21, how="resize"))
+        assert np.array_equal(fitted, pixels.take(range(10, 31), axis=axis))  # nothing to resample
+
+
+def test_a_written_picture_is_read_again_with_its_values_rounded_and_clipped(tmp_path: Path) -> None:
+    pixels = noise(5, 7)
+    tensor = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
+    tensor[:, 0, 0] = torch.tensor([-0.5, 1.5, 100.4 / 255])
+    write_png(tensor, tmp_path / "picture.png")
+
+    with Image.open(tmp_path / "picture.png", formats=("PNG",)) as image:
+        written = np.asarray(image)
+    assert written[0, 0].tolist() == [0, 255, 100]
+    assert np.array_equal(written.reshape(-1, 3)[1:], pixels.reshape(-1, 3)[1:])
+
+
+def test_a_picture_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"cannot be written \(.+\): give another path\.$"):
+        write_png(torch.zeros(3, 2, 2), tmp_path / "nowhere" / "picture.png")

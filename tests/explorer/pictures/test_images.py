@@ -631,6 +631,13 @@ def test_a_file_above_20_mib_is_refused_unread(tmp_path: Path, monkeypatch: pyte
     assert "more than 20 MiB" in file_refusal(path)
 
 
+def test_a_file_as_large_as_may_be_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full.png").write_bytes(SAMPLES["png"])
+    monkeypatch.setattr(images, "MAX_BYTES", len(SAMPLES["png"]))
+    found = load_file(tmp_path / "full.png")
+    assert np.array_equal(found.pixels, decode(SAMPLES["png"], name="full.png").pixels)
+
+
 def test_an_empty_file_and_a_text_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("hello", encoding="utf-8")

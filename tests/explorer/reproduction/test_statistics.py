@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from explorer.reproduction.statistics import LEAST_VALUES, difference, percent_of, summarise
+from explorer.reproduction.statistics import LEAST_VALUES, Difference, difference, percent_of, summarise
 from explorer.training.metrics import TESTED, Epoch
 
 SEEDS = (97.4, 97.9, 97.6, 98.3, 97.1)
@@ -61,8 +61,25 @@ def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
 
 
 def test_the_same_values_give_the_same_interval() -> None:
-    assert summarise(SEEDS) == summarise(SEEDS)
+    assert summarise(SEEDS) == summarise(SEEDS) == summarise(SEEDS, seed=0)
     assert summarise(SEEDS, seed=1) != summarise(SEEDS, seed=2)
+
+
+def test_the_least_number_of_seeds_has_an_interval_and_two_have_a_deviation() -> None:
+    least = summarise(SEEDS[:LEAST_VALUES])
+
+    assert least.low is not None and least.high is not None
+    assert least.low < least.mean < least.high
+    assert difference(SEEDS[:LEAST_VALUES], [value - 90 for value in SEEDS[:LEAST_VALUES]]).sign == 1
+    assert summarise((1.0, 3.0)).sd == pytest.approx(2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sign"),
+    [(0.1, 2.0, 1), (-2.0, -0.1, -1), (-1.0, 1.0, 0), (0.0, 2.0, 0), (-2.0, 0.0, 0), (None, -1.0, 0), (1.0, None, 0)],
+)
+def test_a_claim_needs_an_interval_clear_of_zero(low: float | None, high: float | None, sign: int) -> None:
+    assert Difference(0.0, low, high).sign == sign
 
 
 def test_too_few_seeds_have_no_interval_and_allow_no_claim() -> None:
@@ -89,6 +106,10 @@ def test_accuracies_that_are_equal_are_equal_as_their_mean() -> None:
     epoch = an_epoch(**dict.fromkeys(("identity", "rot90", "rot180", "rot270"), 0.9675))
 
     assert percent_of(epoch, "unseen") == percent_of(epoch, "identity") == 96.75
+
+
+def test_percents_keep_six_places() -> None:
+    assert percent_of(an_epoch(rot90=2 / 3), "rot90") == 66.666667
 
 
 def test_angles_are_found_by_their_degrees() -> None:

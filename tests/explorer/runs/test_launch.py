@@ -25,7 +25,7 @@ from explorer.runs.tables import RUNS, WORKERS
 from explorer.settings import Settings, settings_from
 from tests.support.stores import TINY
 
-DEADLINE_S = 20
+DEADLINE_S = 60  # no more than a limit: a test that waits longer has hung
 WAITS = "import time; print('here', flush=True); time.sleep(600)"
 STAYS = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + WAITS
 needs_marks = pytest.mark.skipif(

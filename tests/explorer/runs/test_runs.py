@@ -352,3 +352,36 @@ def test_settings_name_the_store(tmp_path: Path) -> None:
     named = open_store(Settings(runs_folder=str(tmp_path / "b"), database=f"sqlite:///{tmp_path / 'runs.sqlite'}"))
     assert named.list(None) == (run,)
     assert shutil.disk_usage(tmp_path).used > store.used_bytes() > 0
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Store:
+    """A store whose files are looked at."""
+    return Store("", tmp_path / "runs")
+
+
+def test_a_long_log_is_shown_from_its_end_in_whole_lines(in_folder: Store) -> None:
+    run = in_folder.create(TINY, owner=None).id
+    path = in_folder.log_path(run)
+    path.parent.mkdir(exist_ok=True)
+    line = "x" * 63 + "\n"
+    whole = "first" + line[5:] + line * (runs._LOG_BYTES // 64 - 2) + "last" + line[4:]
+
+    path.write_text(whole, encoding="utf-8", newline="\n")
+    assert in_folder.log(run) == whole
+    path.write_text("-" + whole, encoding="utf-8", newline="\n")
+    assert in_folder.log(run) == whole[64:]
+    path.unlink()
+    assert in_folder.log(run) == ""
+
+
+def test_used_bytes_are_those_of_files_and_of_no_folder(in_folder: Store) -> None:
+    in_folder.create(TINY, owner=None)
+    before = in_folder.used_bytes()
+    inner = in_folder.folder / "a" / "b"
+    inner.mkdir(parents=True)
+    assert in_folder.used_bytes() == before
+
+    (inner / "file").write_bytes(bytes(1234))
+    (inner / "other").write_bytes(bytes(66))
+    assert in_folder.used_bytes() == before + 1300
