@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -153,7 +153,8 @@ def our_modules() -> dict[str, str]:
 
 def test_every_module_is_in_one_of_the_scripts() -> None:
     scripts = "\n".join(one_script(ROOT / entry) for entry in ENTRIES)
-    missing = [path for path in our_modules() if f"//# sourceURL={'/'.join(path.split('/')[-2:])}\\n" not in scripts]
+    names = {path: "/".join(PurePosixPath(path).parts[-2:]) for path in our_modules()}
+    missing = [path for path, name in names.items() if f"//# sourceURL={name}" not in scripts]
     assert missing == []
 
 
