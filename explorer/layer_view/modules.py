@@ -1,84 +1,95 @@
-"""JavaScript modules as one script: for hosts that take a single script, and for a page that is painted at once.
+"""JavaScript modules as one script: for hosts that take one, and for a page that waits for no further file.
 
-A module of the source imports others by paths relative to itself. The script holds the text of each, and the browser
-makes of each a module of its own again: nothing is renamed or wrapped, only the path in an import becomes the address
-that the module was given. So scopes, exports and the order of evaluation are those of the browser.
+Each module becomes a function that is called once, after those of the modules that it imports, and that gives what the
+module exports. That is what a browser makes of modules, as long as no exported name changes later and no modules import
+each other in a circle: both are refused, as is every form that is not known here.
 """
 
-import json
 import re
-from collections.abc import Mapping
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-# `import … from "./other.js";`, `import "./other.js";` and `export … from "./other.js";`, at the start of a line.
-_IMPORT = re.compile(r'^(?:import|export)\s(?:[^;"\'`=()]*?\sfrom\s+)?"(\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
-_ANY_IMPORT = re.compile(r"^\s*import\s*[\w{*\"'].*|^\s*export\s[^;=(]*?\sfrom\s.*|\bimport\(\s*[\"'`].*", re.MULTILINE)
-_EXPORT = re.compile(r"^export (default )?(?:async )?(?:function\*?|class|const) (\w+)", re.MULTILINE)
-_ANY_EXPORT = re.compile(r"^\s*export\b.*", re.MULTILINE)
+_FROM = r'"(\.{1,2}/[\w./-]+\.js)";[ \t]*'
+# At the start of a line: `import first, { other as another } from "./some.js";`, `import * as all from …`, `import …;`
+_IMPORT = re.compile(
+    rf"^import\s+(?:(?:(\w+)\s*,\s*)?{{([^}}]*)}}\s+from\s+|(\w+)\s+from\s+|\*\s+as\s+(\w+)\s+from\s+)?{_FROM}",
+    re.MULTILINE,
+)
+_EXPORT_FROM = re.compile(rf"^export\s+{{([^}}]*)}}\s+from\s+{_FROM}", re.MULTILINE)
+_EXPORT_NAMES = re.compile(r"^export\s+{([^}]*)};[ \t]*", re.MULTILINE)
+_EXPORT = re.compile(r"^export (default )?(?=(?:async )?(?:function\*?|class) (\w+)|const (\w+) =)", re.MULTILINE)
+_REFUSED = re.compile(r"""^\s*(?:import|export)\b(?!\().*|\bimport\(\s*["'`].*|\bimport\.meta\b.*""", re.MULTILINE)
+_CHANGING = r"^(?:let|var)\b[^;]*\b{name}\b"
 
-_LOADER = """\
-// Modules, each after those it imports: a text, and numbers where it names the module of that number.
-const modules = [
-{modules}
-];
-const addresses = [];
-for (const parts of modules) {{
-  const text = parts.map((part) => (typeof part === "number" ? addresses[part] : part));
-  addresses.push(URL.createObjectURL(new Blob(text, {{ type: "text/javascript" }})));
-}}
-const entry = await import(addresses.at(-1)).finally(() => {{
-  for (const address of addresses) URL.revokeObjectURL(address);
-}});
-{exports}
-"""
+
+@dataclass(frozen=True)
+class _Module:
+    """A module taken apart.
+
+    needs: the modules that it names, in the order of the source.
+    imports: what is declared from each, as "{ a: b }" or "all".
+    exports: {name: the name inside, and the module it is from, or None for this one}.
+    body: the rest.
+    """
+
+    path: Path
+    needs: tuple[Path, ...]
+    imports: tuple[tuple[str, Path], ...]
+    exports: Mapping[str, tuple[str, Path | None]]
+    body: str
 
 
 def one_script(entry: Path) -> str:
     """An ES module that needs no other and exports what the module at `entry` does.
 
-    Imports are static, in double quotes and at the start of a line; the entry exports functions, classes and constants
-    where it declares them. Raises ValueError, with the file and the line, for anything else, for a file that is not
-    there, and for modules that import each other in a circle.
+    Imports and exports stand at the start of a line, and imports name files by relative paths in double quotes. Raises
+    ValueError, with the file and the text, for what cannot be taken: other forms, exports that may change, files that
+    are not there, modules in a circle.
     """
-    texts = _texts(entry.resolve())
-    graph = {path: [target for target in parts if isinstance(target, Path)] for path, parts in texts.items()}
-    try:
-        order = list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        names = " → ".join(path.name for path in error.args[1])
-        raise ValueError(f"modules import each other in a circle: {names}") from None
-    numbers = {path: number for number, path in enumerate(order)}
-    modules = ",\n".join(_packed(path, texts[path], numbers) for path in order)
-    return _LOADER.format(modules=modules, exports=_exports(order[-1]))
+    modules = _in_order(entry.resolve(), known={}, above=())
+    names = {path: f"${number}" for number, path in enumerate(modules)}
+    last = list(modules)[-1]
+    functions = [_function(module, names) for module in modules.values()]
+    return "\n".join([*functions, *_exports(modules[last].exports, names[last])])
 
 
-def _texts(entry: Path) -> dict[Path, list[str | Path]]:
-    """The text of each module that `entry` needs, in parts: between them the modules that it names."""
-    texts: dict[Path, list[str | Path]] = {}
-    waiting = [entry]
-    while waiting:
-        path = waiting.pop()
-        if path not in texts:
-            texts[path] = _parts(path)
-            waiting += [part for part in texts[path] if isinstance(part, Path)]
-    return texts
+def _in_order(path: Path, *, known: dict[Path, _Module], above: tuple[Path, ...]) -> dict[Path, _Module]:
+    """`known` and the module at `path`, after all that it needs: the order in which a browser runs them."""
+    if path in above:
+        circle = " → ".join(module.name for module in (*above[above.index(path) :], path))
+        raise ValueError(f"modules import each other in a circle: {circle}")
+    if path not in known:
+        module = _read(path)
+        for needed in module.needs:
+            _in_order(needed, known=known, above=(*above, path))
+        known[path] = module
+    return known
 
 
-def _parts(path: Path) -> list[str | Path]:
+def _read(path: Path) -> _Module:
     text = path.read_text(encoding="utf-8")
-    parts: list[str | Path] = []
-    at = 0
-    for found in _IMPORT.finditer(text):
-        parts += [text[at : found.start(1)], _target(path, found[1])]
-        at = found.end(1)
-    other = _ANY_IMPORT.search(_IMPORT.sub("", text))
-    if other:
-        raise ValueError(
-            f'{path.name}: write an import as import {{ name }} from "./other.js"; at the start of a line, '
-            f"not as {other[0].strip()}"
-        )
-    return [*parts, text[at:]]
+    needs = [_target(path, named) for _, named in sorted(_named_files(text))]
+    imports = [(taken, _target(path, found[5])) for found in _IMPORT.finditer(text) for taken in _declared(found)]
+    exports: dict[str, tuple[str, Path | None]] = {}
+    for found in _EXPORT_FROM.finditer(text):
+        exports |= {outside: (inside, _target(path, found[2])) for inside, outside in _pairs(found[1])}
+    for found in _EXPORT_NAMES.finditer(text):
+        exports |= {outside: (inside, None) for inside, outside in _pairs(found[1])}
+    for found in _EXPORT.finditer(text):
+        name = found[2] or found[3]
+        exports["default" if found[1] else name] = (name, None)
+    body = text
+    for taken in (_IMPORT, _EXPORT_FROM, _EXPORT_NAMES, _EXPORT):
+        body = taken.sub("", body)
+    _refuse_the_rest(path, body, [inside for inside, other in exports.values() if other is None])
+    return _Module(path, tuple(needs), tuple(imports), exports, body.strip())
+
+
+def _named_files(text: str) -> Iterator[tuple[int, str]]:
+    """Where in the text another module is named, and how."""
+    yield from ((found.start(), found[5]) for found in _IMPORT.finditer(text))
+    yield from ((found.start(), found[2]) for found in _EXPORT_FROM.finditer(text))
 
 
 def _target(path: Path, named: str) -> Path:
@@ -88,19 +99,54 @@ def _target(path: Path, named: str) -> Path:
     return target
 
 
-def _packed(path: Path, parts: list[str | Path], numbers: Mapping[Path, int]) -> str:
-    """The module as JSON, with its name for the browser's tools; "</" is written so that it may lie in HTML."""
-    name = f"\n//# sourceURL={path.parent.name}/{path.name}\n"
-    packed = [numbers[part] if isinstance(part, Path) else part for part in (*parts, name)]
-    return json.dumps(packed, ensure_ascii=False).replace("</", "<\\/")
+def _declared(found: re.Match[str]) -> Iterator[str]:
+    """What an import declares: "all" for everything, "{ a: b }" for names."""
+    first, names, only, everything, _ = found.groups()
+    taken = [f"default: {first or only}"] if first or only else []
+    taken += [f"{outside}: {inside}" for outside, inside in _pairs(names or "")]
+    if everything:
+        yield everything
+    if taken:
+        yield f"{{ {', '.join(taken)} }}"
 
 
-def _exports(entry: Path) -> str:
-    text = entry.read_text(encoding="utf-8")
-    other = _ANY_EXPORT.search(_EXPORT.sub("", text))
+def _pairs(names: str) -> Iterator[tuple[str, str]]:
+    """("a", "a") and ("b", "c") of "a, b as c"."""
+    for name in filter(None, map(str.strip, names.split(","))):
+        first, _, second = name.partition(" as ")
+        yield first.strip(), (second or first).strip()
+
+
+def _refuse_the_rest(path: Path, body: str, exported: Iterable[str]) -> None:
+    other = _REFUSED.search(body)
     if other:
-        raise ValueError(f"{entry.name}: an entry exports functions, classes and constants, not {other[0].strip()}")
-    return "\n".join(
-        "export default entry.default;" if default else f"export const {name} = entry.{name};"
-        for default, name in _EXPORT.findall(text)
+        raise ValueError(
+            f"{path.name}: {other[0].strip()!r} is not understood. Write, at the start of a line, "
+            'import { name } from "./other.js"; and export before a function, a class or a const'
+        )
+    for name in exported:
+        if re.search(_CHANGING.format(name=re.escape(name)), body, re.MULTILINE):
+            raise ValueError(f"{path.name}: {name} is exported and may change: export a function that gives it")
+
+
+def _function(module: _Module, names: Mapping[Path, str]) -> str:
+    imports = "\n".join(f"const {declared} = {names[path]};" for declared, path in module.imports)
+    exports = ", ".join(
+        f"{outside}: {f'{names[path]}.' if path else ''}{inside}" for outside, (inside, path) in module.exports.items()
     )
+    # The name of the file, for who reads this in a browser.
+    return f"""\
+// ---- {module.path.parent.name}/{module.path.name}
+const {names[module.path]} = (() => {{
+{imports}
+{module.body}
+return Object.freeze({{ {exports} }});
+}})();
+"""
+
+
+def _exports(exported: Iterable[str], name: str) -> list[str]:
+    return [
+        f"export default {name}.default;" if outside == "default" else f"export const {outside} = {name}.{outside};"
+        for outside in exported
+    ]
