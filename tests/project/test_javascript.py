@@ -11,14 +11,14 @@ import pytest
 from tests.support import ROOT
 
 LINTER = shutil.which("oxlint", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
-FOLDER = "explorer/layer_view/browser"
+FOLDER = Path("explorer", "layer_view", "browser")
 FAULTS = {
-    "no-undef": (f"{FOLDER}/view.js", "export const found = () => drawe();"),
-    "no-unused-vars": (f"{FOLDER}/view.js", "const found = 1;"),
-    "eqeqeq": (f"{FOLDER}/view.js", "export const found = (x) => x == 1;"),
-    "no-unreachable": (f"{FOLDER}/view.js", "export function found() {\n  return 1;\n  found();\n}"),
-    "named": (f"{FOLDER}/view.js", 'import { nothing } from "./other.js";\nexport const found = nothing;'),
-    "no-cycle": (f"{FOLDER}/other.js", 'import { given } from "./view.js";\nexport const back = given;'),
+    "no-undef": ("view.js", "export const found = () => drawe();"),
+    "no-unused-vars": ("view.js", "const found = 1;"),
+    "eqeqeq": ("view.js", "export const found = (x) => x == 1;"),
+    "no-unreachable": ("view.js", "export function found() {\n  return 1;\n  found();\n}"),
+    "named": ("view.js", 'import { nothing } from "./other.js";\nexport const found = nothing;'),
+    "no-cycle": ("other.js", 'import { given } from "./view.js";\nexport const back = given;'),
 }
 
 
@@ -52,8 +52,9 @@ def test_modules_without_a_fault_pass(modules: Path) -> None:
 
 @pytest.mark.parametrize("rule", FAULTS)
 def test_a_fault_is_found(modules: Path, rule: str) -> None:
-    path, fault = FAULTS[rule]
-    (modules / path).write_text(f"{(modules / path).read_text(encoding='utf-8')}{fault}\n", encoding="utf-8")
+    name, fault = FAULTS[rule]
+    faulty = modules / FOLDER / name
+    faulty.write_text(f"{faulty.read_text(encoding='utf-8')}{fault}\n", encoding="utf-8")
 
     found = lint(modules)
 
