@@ -1,12 +1,12 @@
 """The layer view: every layer's maps and errors, drawn in the browser; it knows no Streamlit.
 
-`packing.pack_view` makes the payload. A host loads `script()` as an ES module, puts `style()` beside an element and
-calls
+`packing.pack_view` makes the payload. A host loads `script()` as an ES module, puts `style()` beside an element, and
+calls, as browser/view.js describes:
 
     const view = createView(element, { onLayer: (layer) => …, onPage: …, onEnlarge: … });
     view.show(payload);    // a Uint8Array
 
-as browser/view.js describes. Colours and fonts are CSS variables of the element, those of THEME_VARIABLES.
+Colours and fonts are CSS variables of the element, those of THEME_VARIABLES.
 """
 
 from functools import cache

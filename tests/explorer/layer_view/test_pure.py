@@ -327,6 +327,12 @@ def test_map_pixels_are_whole_device_pixels_where_that_wastes_little(call: Call)
     assert call("layout", "pixelSize", 3.6, [8, 8], 2) == 3.5
 
 
+def test_maps_smaller_than_the_cell_lie_in_its_middle(call: Call) -> None:
+    grid = {"cell": [4, 8], "size": 2, "places": [{"column": 1, "top": 10}]}
+    # Left: one tile of 16 and a gap of 2, and half of the 2 map pixels that are free; top likewise.
+    assert call("layout", "tileBox", grid, [2, 6], 0) == [20, 12, 12, 4]
+
+
 def test_the_place_in_the_middle_of_a_pixel_is_that_pixel(call: Call) -> None:
     grid = call("layout", "layout", maps_of((4, 3), hw=(5, 9)), {"width": 300, "height": 348, "ratio": 1})
     for channel, y, x in ((0, 0, 0), (5, 4, 8), (11, 2, 3)):
