@@ -2,7 +2,7 @@
 # make test       the tests (browser tests where a Chromium is found)
 # make test-full  the slow tests at full width
 # make opening    measure the opening view anew and store it
-# make check      linter, formatter, types, import floors
+# make check      linters, formatter, types, import floors
 # make clean      remove the virtual environment, caches and build leftovers
 #
 # Another Python: make app PYTHON=python3.12      More options: make app OPTIONS="--server.port 8600"
@@ -42,6 +42,7 @@ opening: install
 check: install-dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/oxlint explorer
 	$(RUN) -m mypy
 	$(RUN) -m pytest -q tests/project/test_floors.py
 

@@ -4,6 +4,9 @@
 //
 // The figure may leave out fonts and the colours of axes: they are the theme's, also after a change of the theme.
 
+import { rgb } from "../../layer_view/browser/pure/colours.js";
+import { themeOf } from "../../layer_view/browser/theme.js";
+
 const TITLE_GAP_PX = 6;
 const EXPAND = {
   width: 24,
@@ -12,6 +15,7 @@ const EXPAND = {
 };
 
 const charts = new WeakMap(); // parentElement → state
+let loading = null; // of Plotly, once for all charts
 
 export default function chartView({ parentElement, data, setTriggerValue }) {
   if (!charts.has(parentElement)) charts.set(parentElement, create(parentElement));
@@ -57,6 +61,7 @@ async function queue(s, work) {
     const next = s.waiting;
     s.waiting = null;
     try {
+      // oxlint-disable-next-line no-await-in-loop -- drawings of one chart come one after the other
       await next(s, await plotly(s.data.library));
     } catch (error) {
       clear(s);
@@ -91,11 +96,11 @@ async function resize(s, Plotly) {
 
 /** Plotly's own script, from the installed package: loaded once for all charts, and kept by the browser. */
 function plotly(library) {
-  window.explorerPlotly ??= load(library).catch((error) => {
-    window.explorerPlotly = undefined; // so that the next chart tries again
+  loading ??= load(library).catch((error) => {
+    loading = null; // so that the next chart tries again
     throw error;
   });
-  return window.explorerPlotly;
+  return loading;
 }
 
 async function load(library) {
@@ -127,8 +132,7 @@ function config(s, file) {
 
 /** What a figure leaves open, in the colours of the theme. */
 function template(s) {
-  const style = getComputedStyle(s.place);
-  const read = (name) => style.getPropertyValue(`--st-${name}`).trim();
+  const read = themeOf(s.place);
   const [text, grey, page] = ["text-color", "gray-text-color", "background-color"].map(read);
   const faint = `color-mix(in srgb, ${grey} 22%, ${page})`;
   const line = resolved(s, faint);
@@ -141,20 +145,20 @@ function template(s) {
     automargin: true,
   };
   const round = { gridcolor: line, linecolor: line, tickfont: { color: grey } };
-  const clear = "rgba(0,0,0,0)";
+  const nothing = "rgba(0,0,0,0)";
   return {
     layout: {
       font: { family: read("font"), size: 12, color: grey },
       margin: { l: 56, r: 12, t: 12, b: 44 },
       colorway: read("chart-categorical-colors").split(","),
-      paper_bgcolor: clear,
-      plot_bgcolor: clear,
+      paper_bgcolor: nothing,
+      plot_bgcolor: nothing,
       xaxis: { ...axis, showgrid: false, zeroline: false },
       yaxis: axis,
-      polar: { bgcolor: clear, radialaxis: round, angularaxis: round },
-      legend: { bgcolor: clear, font: { color: grey } },
+      polar: { bgcolor: nothing, radialaxis: round, angularaxis: round },
+      legend: { bgcolor: nothing, font: { color: grey } },
       hoverlabel: { bgcolor: page, bordercolor: line, font: { color: text, family: read("font") } },
-      modebar: { bgcolor: clear, color: grey, activecolor: text },
+      modebar: { bgcolor: nothing, color: grey, activecolor: text },
     },
   };
 }
@@ -164,6 +168,5 @@ function resolved(s, colour) {
   s.place.style.outlineColor = colour;
   const found = getComputedStyle(s.place).outlineColor;
   s.place.style.outlineColor = "";
-  const parts = found.match(/[\d.]+/g).slice(0, 3).map(Number);
-  return `rgb(${(found.startsWith("color(") ? parts.map((part) => Math.round(part * 255)) : parts).join(",")})`;
+  return `rgb(${rgb(found).join(",")})`;
 }

@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
+from explorer.layer_view.modules import one_script
+
 _FOLDER = Path(__file__).parent
 _LIBRARY = "plotly_library"
 _SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -18,7 +20,7 @@ _component = st.components.v2.component(
     "chart_view",
     html='<div class="chart" role="figure"></div>',
     css=(_FOLDER / "chart_view.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "chart_view.js").read_text(encoding="utf-8"),
+    js=one_script(_FOLDER / "chart_view.js"),
     isolate_styles=False,
 )
 

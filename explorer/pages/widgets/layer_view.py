@@ -6,35 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import layer_view as layer_view_package
-
-_FOLDER = Path(layer_view_package.__file__).parent
-_SCRIPTS = (
-    "layer_view",
-    "document",
-    "help",
-    "words",
-    "theme",
-    "strip",
-    "controls",
-    "values",
-    "layout",
-    "maps",
-    "bars",
-    "pointing",
-)
-_STYLES = ("layer_view", "layer_maps")
-
-
-def _joined(parts: tuple[str, ...], suffix: str) -> str:
-    return "\n".join((_FOLDER / f"{part}.{suffix}").read_text(encoding="utf-8") for part in parts)
-
+from explorer.layer_view import style
+from explorer.layer_view.modules import one_script
 
 _component = st.components.v2.component(
     "layer_view",
     html='<div class="layer-view"></div>',
-    css=_joined(_STYLES, "css"),
-    js=_joined(_SCRIPTS, "js"),
+    css=style(),
+    js=one_script(Path(__file__).with_suffix(".js")),
 )
 
 

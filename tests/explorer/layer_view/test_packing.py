@@ -1,20 +1,17 @@
 import json
 import struct
-from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equivariance.groups.fields import Harmonics, Regular, Scalar
-from equivariance.groups.point_groups import C8, D4, Element, PointGroup
-from equivariance.groups.transforms import Shift, Transform, elements_to_measure, parse
-from equivariance.measurement.measure import TransformedMaps, measure
-from equivariance.theory.exactness import Structure, predict
+from equivariance.groups.point_groups import C8, D4, Element
+from equivariance.groups.transforms import Shift, Transform, parse
+from equivariance.measurement.measure import TransformedMaps
 from explorer.layer_view.packing import PackedView, column_labels, pack_view
-from models.build import serve
-from models.catalog import spec
+from tests.support.views import view_of
 
 NETWORKS = ("p4-cnn", "p4m-cnn", "so2-cnn", "z2-cnn")
 
@@ -55,47 +52,6 @@ def realigned_by_recipe(header: dict, buffers: bytes, name: str) -> np.ndarray |
                 mixed[of_field] = np.tensordot(np.array(mix["matrix"]), values[of_field], axes=1)
             start = of_field.stop
     return mixed
-
-
-@lru_cache
-def network(name: str) -> tuple[nn.Module, Structure, PointGroup]:
-    chosen = spec(name, minimum_width=True)
-    served = serve(chosen).eval()
-    structure = Structure(served, chosen.point_group)  # in float64: kernels are compared to the last bits
-    return served.float(), structure, chosen.point_group
-
-
-def view_of(
-    name: str,
-    *,
-    layer: str,
-    height_px: int = 17,
-    width_px: int = 17,
-    extra: tuple[Transform, ...] = (),
-    first_field: int = 0,
-) -> PackedView:
-    served, structure, group = network(name)
-    transforms = (*elements_to_measure(group), *extra)
-    picture = torch.rand(3, height_px, width_px, generator=torch.Generator().manual_seed(1))
-    measurement = measure(
-        served,
-        picture,
-        transforms,
-        grids=structure.grids(height_px=height_px, width_px=width_px),
-        maps_of=layer,
-    )
-    prediction = predict(structure, height_px=height_px, width_px=width_px)
-    return PackedView(
-        measurement,
-        prediction,
-        transforms,
-        picture,
-        key=name,
-        nonce="1",
-        current=transforms[0].name,
-        tolerance=1e-5,
-        first_field=first_field,
-    )
 
 
 def kept(view: PackedView, transform: Transform) -> TransformedMaps:

@@ -1,6 +1,6 @@
-// The document: elements, and the frame of a view.
+// Elements of the document, and the controls that several parts use.
 
-function h(tag, attributes = {}, ...children) {
+export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element[name] = value;
@@ -10,31 +10,15 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-function create(parentElement) {
-  const root = parentElement.querySelector(".layer-view");
-  const s = {
-    root,
-    id: `lv${instanceCount++}`,
-    el: {},
-    requests: [],
-    firsts: new Map(),
-    channel: 0,
-    hover: null,
-  };
-  Object.assign(s, { palette: "orange–blue", scale: "layer", stretch: false, strip: "all" });
-  root.replaceChildren(
-    stripFrame(s),
-    viewerFrame(s),
-    (s.el.tip = h("div", { class: "tip", role: "tooltip", hidden: "" })),
-  );
-  watchHelp(s);
-  s.observer = new ResizeObserver(() => s.entry && s.width !== s.el.panels.clientWidth && draw(s));
-  s.observer.observe(root);
-  return s;
+/** `element`, explained by `text`: in a tip (see help.js), and to screen readers. */
+export function explained(element, text, { onlyKeys = false } = {}) {
+  element.setAttribute("aria-description", text);
+  element.dataset[onlyKeys ? "helpOnKeys" : "help"] = text; // a tip over maps would cover what is pointed at
+  return element;
 }
 
 /** Native radio buttons as one segmented control: keyboard and screen readers come with them. */
-function segmented(s, name, label, options, chosen, choose) {
+export function segmented(s, name, label, options, chosen, choose) {
   const group = h("div", { class: "segmented", role: "radiogroup", "aria-label": label });
   for (const { value, content, said = content, help } of options) {
     const input = h("input", { type: "radio", name: `${s.id}-${name}`, value, "aria-label": said });
@@ -46,6 +30,6 @@ function segmented(s, name, label, options, chosen, choose) {
   return group;
 }
 
-function plainButton(text, help, onclick) {
+export function plainButton(text, help, onclick) {
   return explained(h("button", { type: "button", class: "plain", onclick }, text), help);
 }

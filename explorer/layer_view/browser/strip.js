@@ -1,5 +1,14 @@
 // The strip: one tile for each call of a layer, with its own and its inherited error.
 
+import { h, segmented } from "./elements.js";
+import { helpButton, hideTip, showTip } from "./help.js";
+import { paintPicture } from "./painting.js";
+import { errorColour, height } from "./pure/colours.js";
+import { grouped, isWide, judgedElements, largestError, worstStatus } from "./pure/layers.js";
+import { kindOf, number, side, sizeText } from "./pure/words.js";
+
+const KEY_DELAY_MS = 160; // a held arrow key passes over many layers: only the one it stops at is asked for
+
 const STRIP_HELP =
   "Each column is a layer, from the picture on the left to the logits on the right. The taller a bar, the larger the " +
   "error, on a log scale; a flat line is rounding. “own” is the error that the layer makes by itself, “inherited” the " +
@@ -19,20 +28,13 @@ const STRIP_CHOICES = [
   },
 ];
 
-function stripFrame(s) {
+export function stripFrame(s) {
   const key = (name, text, help) =>
     h("span", { class: "key", "data-help": help }, h("i", { class: name }), text);
-  const choice = segmented(
-    s,
-    "strip",
-    "Errors of",
-    STRIP_CHOICES,
-    s.strip,
-    (value) => {
-      s.strip = value;
-      buildStrip(s);
-    },
-  );
+  const choice = segmented(s, "strip", "Errors of", STRIP_CHOICES, s.strip, (value) => {
+    s.strip = value;
+    buildStrip(s);
+  });
   s.el.scale = h("span", {
     class: "key",
     "data-help":
@@ -42,10 +44,10 @@ function stripFrame(s) {
   s.el.layers.onkeydown = (event) => stripKey(s, event);
   s.el.layers.onscroll = () => hideTip(s);
   s.el.thumb = h("canvas", { class: "thumb", role: "img" });
-  const lane = (text, help) => h("b", { "data-help": help }, text);
+  const laneName = (text, help) => h("b", { "data-help": help }, text);
   const names = [
-    lane("inherited", "The error of Φ(g·x): of this layer and all before it together."),
-    lane("own", "The error of this layer alone, on the features of the upright picture."),
+    laneName("inherited", "The error of Φ(g·x): of this layer and all before it together."),
+    laneName("own", "The error of this layer alone, on the features of the upright picture."),
   ];
   const lanes = h("div", { class: "lane-names" }, h("div", {}, s.el.thumb, " →"), names);
   const legend = [
@@ -66,27 +68,7 @@ function stripFrame(s) {
   );
 }
 
-/** The layers as [[group, [[block, [layer, …]], …]], …]: runs of equal first and second parts of the name. */
-function grouped(layers) {
-  const groups = [];
-  for (const layer of layers) {
-    const parts = layer.name.split(".");
-    const block = parts.length > 2 ? parts[1] : "";
-    if (groups.at(-1)?.[0] !== parts[0]) groups.push([parts[0], []]);
-    const blocks = groups.at(-1)[1];
-    if (blocks.at(-1)?.[0] !== block) blocks.push([block, []]);
-    blocks.at(-1)[1].push(layer);
-  }
-  return groups;
-}
-
-/** Whether a layer mixes pixels, channels or fields, rather than treating each value by itself. */
-const isWide = (layer) =>
-  Boolean(layer.kernel) ||
-  side(layer.in_hw) !== side(layer.out_hw) ||
-  /linear|conv|pool|length/i.test(layer.kind);
-
-function buildStrip(s) {
+export function buildStrip(s) {
   const { layers } = s.header;
   const focused = s.el.layers.contains(s.root.getRootNode().activeElement);
   s.el.layers.classList.toggle("dense", layers.length > 75);
@@ -123,7 +105,7 @@ function buildStrip(s) {
 }
 
 function fillScale(s) {
-  const stops = Array.from({ length: 7 }, (_, i) => errorColour(s, i / 6)).join(",");
+  const stops = Array.from({ length: 7 }, (_, i) => errorColour(s.sequential, i / 6)).join(",");
   const ramp = h("i", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
   s.el.scale.replaceChildren(
     "relative error ",
@@ -133,33 +115,14 @@ function fillScale(s) {
   );
 }
 
-/** Names of the elements whose errors the strip shows: all of the group that the verdict is about, or the chosen one. */
-function shownElements(s) {
-  if (s.strip === "one") return [s.element];
-  const judged = new Set(s.header.layers.flatMap((layer) => Object.keys(layer.status)));
-  const shown = s.header.transforms.filter(({ name }) => judged.has(name)); // the verdict is about these alone
-  return (shown.length ? shown : s.header.transforms).map(({ name }) => name);
-}
-
-/** The largest of the shown errors; null where nothing is compared. */
-function shownError(s, errors) {
-  const values = shownElements(s)
-    .map((name) => errors[name])
-    .filter((v) => v !== null && v !== undefined);
-  return values.length
-    ? values.reduce((a, b) => (Number(b) > Number(a) || Number.isNaN(Number(b)) ? b : a))
-    : null;
-}
-
-function shownStatus(s, layer) {
-  const values = shownElements(s).map((name) => layer.status[name]);
-  return ["broken", "undecided"].find((status) => values.includes(status));
-}
+/** Names of the elements whose errors the strip shows: all that the verdict is about, or the chosen one. */
+const shownElements = (s) => (s.strip === "one" ? [s.element] : judgedElements(s.header));
 
 function tile(s, layer, changed) {
-  const own = shownError(s, layer.own);
-  const inherited = shownError(s, layer.error);
-  const status = shownStatus(s, layer);
+  const elements = shownElements(s);
+  const own = largestError(layer.own, elements);
+  const inherited = largestError(layer.error, elements);
+  const status = worstStatus(layer.status, elements);
   const said = { broken: ", breaks by itself", undecided: ", undecided by itself" }[status] ?? "";
   const label = `${layer.name}, ${kindOf(layer)}, ${sizeText(layer)}, own error ${number(own)}, inherited error ${number(inherited)}${said}`;
   const button = h(
@@ -179,7 +142,7 @@ function tile(s, layer, changed) {
   );
   button.onclick = () => {
     hideTip(s); // it would cover what was asked for
-    chooseLayer(s, layer.name);
+    s.chooseLayer(layer.name);
   };
   button.onpointerenter = (event) => event.pointerType === "mouse" && showTip(s, button, layer);
   button.onpointerleave = () => hideTip(s);
@@ -191,15 +154,15 @@ function tile(s, layer, changed) {
 
 function lane(s, error) {
   if (error === null) return h("span", { class: "lane hatch" });
-  const t = Number.isNaN(Number(error)) ? 1 : height(s, error);
+  const t = Number.isNaN(Number(error)) ? 1 : height(error, s.header.tolerance);
   return h(
     "span",
     { class: "lane" },
-    h("i", { style: `height:max(2px,${100 * t}%);background:${errorColour(s, t)}` }),
+    h("i", { style: `height:max(2px,${100 * t}%);background:${errorColour(s.sequential, t)}` }),
   );
 }
 
-function markChosen(s) {
+export function markChosen(s) {
   for (const [name, button] of s.tiles ?? []) {
     button.setAttribute("aria-checked", String(name === s.layer));
     button.tabIndex = name === s.layer ? 0 : -1;
@@ -230,7 +193,6 @@ function stripKey(s, event) {
   if (target === undefined) return;
   event.preventDefault();
   const name = names[Math.min(Math.max(target, 0), names.length - 1)];
-  chooseLayer(s, name, { delay: KEY_DELAY_MS });
+  s.chooseLayer(name, { delay: KEY_DELAY_MS });
   s.tiles.get(name).focus({ preventScroll: true }); // which shows its tip
 }
-

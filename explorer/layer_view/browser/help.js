@@ -1,22 +1,24 @@
 // Help: what a control does, in plain words, while it is pointed at or reached with the keyboard.
 
+import { explained, h } from "./elements.js";
+import { kindOf, number, samplingText, sizeText } from "./pure/words.js";
+
 const HELP_DELAY_MS = 450; // a pointer on its way elsewhere opens nothing
 
-/** `element`, explained by `text`: in a tip, and to screen readers. */
-function explained(element, text, { onlyKeys = false } = {}) {
-  element.setAttribute("aria-description", text);
-  element.dataset[onlyKeys ? "helpOnKeys" : "help"] = text; // a tip over maps would cover what is pointed at
-  return element;
-}
-
 /** A round "?" that opens `text` on a tap as well, for those who have no pointer to rest on a control. */
-function helpButton(s, name, text) {
+export function helpButton(s, name, text) {
   const button = h("button", { type: "button", class: "help", "aria-label": `Help: ${name}` }, "?");
   button.onclick = () => (s.helped === button ? hideTip(s) : showHelp(s, button, text));
   return explained(button, text);
 }
 
-function watchHelp(s) {
+/** The tip, one for all of a view. */
+export function tipFrame(s) {
+  s.el.tip = h("div", { class: "tip", role: "tooltip", hidden: "" });
+  return s.el.tip;
+}
+
+export function watchHelp(s) {
   const { root } = s;
   const pointed = (event) => event.pointerType === "mouse" && event.target.closest("[data-help]");
   root.addEventListener("pointerover", (event) => {
@@ -64,14 +66,14 @@ function placeTip(s, element) {
   tip.style.top = `${top - root.top}px`;
 }
 
-function hideTip(s) {
+export function hideTip(s) {
   s.el.tip.hidden = true;
   s.helped = null;
 }
 
 // ---- The tip of a layer: its facts and its errors under every element
 
-function showTip(s, button, layer) {
+export function showTip(s, button, layer) {
   const words = { broken: "✕ breaks", undecided: "? undecided", exact: "exact", "no action": "no action" };
   const row = (tag, cells) =>
     h(

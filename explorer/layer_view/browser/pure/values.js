@@ -1,11 +1,10 @@
-// The values of the chosen layer: realigned, and how large they are.
+// The values of a layer: realigned, and how large they are.
 
 const floats = (entry, offset, channels, hw) =>
   new Float32Array(entry.buffers, offset, channels * (hw ? hw[0] * hw[1] : 1));
 
 /** [Φ(x), Φ(g·x), g⁻¹Φ(g·x), difference] as {values, hw}; the last two null without an action. */
-function passOf(s, name) {
-  const { entry } = s;
+export function passOf(entry, name) {
   const { maps } = entry;
   const transform = maps.transforms[name];
   const upright = floats(entry, transform.upright_offset, maps.channels, maps.hw);
@@ -42,7 +41,7 @@ function realign(entry, { realign: recipe, hw }, transformed) {
 }
 
 /** For each pixel of the realigned maps, the pixel of Φ(g·x) that lands there: mirrored first, then turned. */
-function sourcePixels({ turns, mirrored }, from, to) {
+export function sourcePixels({ turns, mirrored }, from, to) {
   if (!from) return Uint32Array.of(0);
   const [H, W] = from;
   const source = new Uint32Array(to[0] * to[1]);
@@ -61,7 +60,7 @@ function sourcePixels({ turns, mirrored }, from, to) {
 }
 
 /** The lowest and the highest finite value of some channels of `shown`; [0, 0] where there is none. */
-function extremes(shown, first = 0, count = Infinity) {
+export function extremes(shown, first = 0, count = Infinity) {
   if (!shown) return [0, 0];
   const area = shown.hw ? shown.hw[0] * shown.hw[1] : 1;
   const end = Math.min((first + count) * area, shown.values.length);
@@ -75,34 +74,42 @@ function extremes(shown, first = 0, count = Infinity) {
 }
 
 /** The largest finite absolute value. */
-function largest(shown, first, count) {
+export function largest(shown, first, count) {
   const [low, high] = extremes(shown, first, count);
   return Math.max(-low, high, 0);
 }
 
-/**
- * The ends of the colour scales: for each part (see slotsOf) the largest value of Φ(x) and Φ(g·x), and the largest
- * difference; in one scale for the layer, all parts have the same.
- */
-function measureScales(s) {
-  const { slots, maps } = s.entry;
-  const parts = slots.length ? slots.at(-1).part + 1 : 0;
-  s.most = new Float64Array(parts);
-  s.mostDifference = new Float64Array(parts);
-  slots.forEach(({ part }, channel) => {
-    const ends = [0, 1, 3].map((panel) => largest(s.pass[panel], channel, 1));
-    s.most[part] = Math.max(s.most[part], ends[0], ends[1]);
-    s.mostDifference[part] = Math.max(s.mostDifference[part], ends[2]);
-  });
-  s.layerMost = Math.max(...s.most, 0);
-  s.layerMostDifference = Math.max(...s.mostDifference, 0);
-  s.byPart = s.scale === "field" && parts > 1;
-  s.frequencies = parts > maps.fields[1] - maps.fields[0] + 1;
+/** The value of a pixel of `shown`, or of a channel without pixels. */
+export function valueAt({ values, hw }, { channel, y = 0, x = 0 }) {
+  const [H, W] = hw ?? [1, 1];
+  return values[(channel * H + y) * W + x];
 }
 
-/** The value at the end of the colour scale of a channel in a panel. */
-function scaleEnd(s, panel, channel) {
-  const { part } = s.entry.slots[channel];
-  if (panel === 3 && s.stretch) return s.byPart ? s.mostDifference[part] : s.layerMostDifference;
-  return s.byPart ? s.most[part] : s.layerMost;
+/**
+ * The ends of the colour scales: for each part (see slotsOf) `most`, the largest value of Φ(x) and Φ(g·x), and
+ * `mostDifference`; the same over the layer; and `byPart`, whether each part has a scale of its own (`choice` "field").
+ */
+export function scaleEnds({ slots, maps }, pass, choice) {
+  const parts = slots.length ? slots.at(-1).part + 1 : 0;
+  const most = new Float64Array(parts);
+  const mostDifference = new Float64Array(parts);
+  slots.forEach(({ part }, channel) => {
+    const ends = [0, 1, 3].map((panel) => largest(pass[panel], channel, 1));
+    most[part] = Math.max(most[part], ends[0], ends[1]);
+    mostDifference[part] = Math.max(mostDifference[part], ends[2]);
+  });
+  return {
+    most,
+    mostDifference,
+    layerMost: Math.max(...most, 0),
+    layerMostDifference: Math.max(...mostDifference, 0),
+    byPart: choice === "field" && parts > 1,
+    frequencies: parts > maps.fields[1] - maps.fields[0] + 1,
+  };
+}
+
+/** The value at the end of the colour scale of a channel, by its part; `stretch` gives differences a scale of their own. */
+export function scaleEnd(ends, part, { stretch }) {
+  if (stretch) return ends.byPart ? ends.mostDifference[part] : ends.layerMostDifference;
+  return ends.byPart ? ends.most[part] : ends.layerMost;
 }
