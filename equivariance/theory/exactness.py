@@ -7,7 +7,6 @@ network's own modules as they are called, and weights are compared with their tr
 """
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -19,6 +18,7 @@ from equivariance.errors import SizeError
 from equivariance.groups.fields import FieldType, kernel_parts, transformed_kernel
 from equivariance.groups.point_groups import Element, PointGroup
 from equivariance.groups.transforms import elements_to_measure
+from equivariance.kept import Kept
 from equivariance.layers.export import layers_of, types_of
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
 from equivariance.theory.tracing import Call, Trace, blank_copy, trace
@@ -109,16 +109,12 @@ class Structure:
         self.weight_errors = weight_errors(network, self.elements) if errors is None else errors
         self._blank = blank_copy(network)
         self._recording = RLock()  # recording hooks the shared copy
-        self._traces: OrderedDict[Pair, Trace] = OrderedDict()
+        self._traces: Kept[Trace] = Kept(KEPT_TRACES)
 
     def trace(self, *, height_px: int, width_px: int) -> Trace:
         """The recorded pass for height × width; raises SizeError where the network cannot take it."""
         with self._recording:
-            if (height_px, width_px) not in self._traces:
-                self._traces[height_px, width_px] = self._record(height_px, width_px)
-            while len(self._traces) > KEPT_TRACES:
-                self._traces.popitem(last=False)
-            return self._traces[height_px, width_px]
+            return self._traces.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
     def _record(self, height_px: int, width_px: int) -> Trace:
         try:

@@ -1,14 +1,13 @@
 """Data sets: digits that come with the project, published sets taken from a folder or fetched, folders of pictures."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
 
+from equivariance.kept import Kept
 from explorer.checkout import ASSETS
 from explorer.data.bring import brought
 from explorer.data.known import DATA, FOLDER
@@ -69,15 +68,15 @@ def load(
     if name.startswith(FOLDER):
         listing = list_pictures(_path_of(name, folder), name.removeprefix(FOLDER))
         key = (name, listing.fingerprint, folder_side_px)
-        return _KEPT.get(key, lambda: _of_listing(name, listing, folder_side_px, progress))
+        return _KEPT.get_once(key, lambda: _of_listing(name, listing, folder_side_px, progress))
     if name == DIGITS:
-        return _KEPT.get(name, _digits)
+        return _KEPT.get_once(name, _digits)
     if name == SWAPPED:
         mnist = load("mnist", folder=folder, progress=progress)
-        return _KEPT.get((name, mnist.sha256), lambda: _swapped(mnist))
+        return _KEPT.get_once((name, mnist.sha256), lambda: _swapped(mnist))
     if name not in PUBLISHED:
         raise DataError(f"There is no data set {name!r}: use one of {', '.join(DATA)}, or folder:PATH.")
-    return _KEPT.get((name, folder), lambda: _published(name, folder, progress))
+    return _KEPT.get_once((name, folder), lambda: _published(name, folder, progress))
 
 
 def head(dataset: Dataset, train_pictures: int, test_pictures: int) -> Dataset:
@@ -103,43 +102,6 @@ def bytes_to_fetch(name: str, *, folder: Path) -> int:
         return 0
     found = find(published, folder)
     return sum(file.length for file, path in zip(published.files, found, strict=True) if path is None)
-
-
-class _Kept:
-    """The data sets used last, up to so many bytes and never less than one; each is made by one thread at a time."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._datasets: OrderedDict[Hashable, Dataset] = OrderedDict()
-        self._making: dict[Hashable, Lock] = {}
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Dataset]) -> Dataset:
-        """The data set kept under `key`, else a new one."""
-        with self._lock:
-            making = self._making.setdefault(key, Lock())
-        with making:
-            try:
-                return self._kept(key) or self._keep(key, make())
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-
-    def _kept(self, key: Hashable) -> Dataset | None:
-        with self._lock:
-            if key in self._datasets:
-                self._datasets.move_to_end(key)
-            return self._datasets.get(key)
-
-    def _keep(self, key: Hashable, made: Dataset) -> Dataset:
-        with self._lock:
-            self._datasets[key] = made
-            while len(self._datasets) > 1 and self._bytes() > self._limit_bytes:
-                self._datasets.popitem(last=False)
-        return made
-
-    def _bytes(self) -> int:
-        return sum(each.train.nbytes + each.test.nbytes for each in self._datasets.values())
 
 
 def _path_of(name: str, folder: Path) -> Path:
@@ -194,4 +156,9 @@ def _published(name: str, folder: Path, progress: Report) -> Dataset:
     return replace(dataset, notes=(note,))
 
 
-_KEPT = _Kept(KEPT_BYTES)
+def _kept(most_bytes: int) -> Kept[Dataset]:
+    """A store of data sets, up to so many bytes and never less than one."""
+    return Kept(most_bytes=most_bytes, bytes_of=lambda dataset: dataset.train.nbytes + dataset.test.nbytes)
+
+
+_KEPT = _kept(KEPT_BYTES)

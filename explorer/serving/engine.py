@@ -2,7 +2,6 @@
 
 import difflib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from equivariance.errors import NetworkError, SizeError
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.kept import Kept
 from equivariance.measurement.measure import Measurement, measure
 from equivariance.measurement.verdict import Verdict, judge
 from equivariance.theory.exactness import Prediction, Structure, predict
@@ -77,7 +77,7 @@ class Engine:
         self._lock = Lock()
         self._free = settings.concurrent_measurements
         self._freed = Condition()
-        self._latest: OrderedDict[str, int] = OrderedDict()  # number of each owner's latest request
+        self._latest: Kept[int] = Kept(_KEPT_OWNERS)  # number of each owner's latest request
 
     def device_for(self, dtype: str) -> torch.device:
         """The device that runs `dtype`: the CPU for float64 where the device has none."""
@@ -275,12 +275,10 @@ class Engine:
         if owner is None:
             return lambda: None
         with self._lock:
-            number = self._latest[owner] = self._latest.pop(owner, 0) + 1
-            while len(self._latest) > _KEPT_OWNERS:
-                self._latest.popitem(last=False)
+            number = self._latest.put(owner, (self._latest.find(owner) or 0) + 1)
 
         def check() -> None:
-            if self._latest.get(owner, number) != number:
+            if self._latest.find(owner) not in (number, None):
                 raise Superseded
 
         return check

@@ -12,6 +12,7 @@ from tests.support import ROOT
 # From the ground to the top. What is in a folder imports from the same folder and from lower floors only.
 FLOORS = (
     "equivariance.errors",
+    "equivariance.kept",
     "equivariance.groups",
     "equivariance.layers",
     "equivariance.theory",
@@ -22,7 +23,6 @@ FLOORS = (
     "explorer.errors",
     "explorer.checkout",
     "explorer.settings",
-    "explorer.kept",
     "explorer.pictures",
     "explorer.serving",
     "explorer.data",
@@ -64,7 +64,7 @@ def imported_names(source: str, package: str) -> Iterator[tuple[str, str]]:
 
 
 def module_of(path: str) -> str:
-    """`explorer.pages` for explorer/pages/__init__.py, `explorer.kept` for explorer/kept.py."""
+    """`explorer.pages` for explorer/pages/__init__.py, `explorer.errors` for explorer/errors.py."""
     return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
+from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from explorer.figures import breaking as breaking_figures
-from explorer.kept import Kept
 from explorer.pages.break_it.controls import View
 from explorer.pages.look.sheet import Chart
 from explorer.pages.session.live import engine, freeze

@@ -15,12 +15,12 @@ from torch import Tensor
 from equivariance.groups.acting import transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import label_of, parse
+from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import size_text
 from equivariance.theory.exactness import Prediction, predict
 from explorer.figures.layers import error_per_layer, large_map, logits_bars
 from explorer.figures.reasons import draw_reasons
-from explorer.kept import Kept
 from explorer.layer_view.packing import View as PackedView
 from explorer.layer_view.packing import pack_view
 from explorer.pages.look.controls import View

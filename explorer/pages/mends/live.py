@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from equivariance.kept import Kept
 from explorer.figures.mends import mends_chart
-from explorer.kept import Kept
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.widgets.tensors import weights_of
 from explorer.pictures.fitting import fit

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
+from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import predict
 from equivariance.theory.grids import EXACT
@@ -17,7 +18,6 @@ from equivariance.theory.survivors import Survivors, survivors, theory_of
 from explorer.figures.reasons import draw_reasons
 from explorer.figures.sizes import Curve, error_by_size, error_by_size_and_layer
 from explorer.figures.survivors import surviving_elements
-from explorer.kept import Kept
 from explorer.pages.look.sheet import Chart
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.shared import visitor

@@ -10,9 +10,9 @@ from threading import Lock
 
 import torch
 
+from equivariance.kept import Kept
 from explorer.data.datasets import Dataset, Split
 from explorer.errors import RunError
-from explorer.kept import Kept
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.runs_here import label_of, store
 from explorer.pages.session.shared import settings

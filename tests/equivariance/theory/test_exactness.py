@@ -228,6 +228,17 @@ def test_recording_does_not_depend_on_the_weights(name: str) -> None:
     assert other.trace(height_px=32, width_px=31) == structure(name).trace(height_px=32, width_px=31)
 
 
+def test_recording_used_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("equivariance.theory.exactness.KEPT_TRACES", 2)
+    fresh = Structure(served_cnn(), C4)
+    first, second = (fresh.trace(height_px=side, width_px=side) for side in (20, 24))
+    assert fresh.trace(height_px=20, width_px=20) is first
+    fresh.trace(height_px=28, width_px=28)
+
+    assert fresh.trace(height_px=20, width_px=20) is first
+    assert fresh.trace(height_px=24, width_px=24) is not second
+
+
 def test_recording_leaves_no_hooks_and_no_weights_behind() -> None:
     network = catalog.spec("p4-cnn", minimum_width=True)
     served = serve(network)
