@@ -13,6 +13,8 @@ from tests.support import ROOT
 FLOORS = (
     "equivariance.errors",
     "equivariance.kept",
+    "equivariance.largest",
+    "equivariance.relative",
     "equivariance.groups",
     "equivariance.layers",
     "equivariance.theory",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
+from equivariance.relative import relative_error
 from explorer.figures import breaking as breaking_figures
 from explorer.pages.break_it.controls import View
 from explorer.pages.look.sheet import Chart
@@ -247,7 +248,7 @@ def insight_chart(lane: Lane) -> Chart:
     """What the network sees at one size, after the first result."""
     assert lane.insight is not None
     upright, returned = lane.insight.evidence
-    difference = float((returned - upright).norm() / upright.norm().clamp_min(1e-30))
+    difference = float(relative_error(returned, upright))
     evidence, filters = breaking_figures.limits(lane.insight)
     words = [
         "Evidence: how much each place speaks for “transformed” (blue) or against it (orange), for g·x turned back",

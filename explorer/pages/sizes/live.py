@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import plotly.graph_objects as go
 
 from equivariance.kept import Kept
+from equivariance.largest import largest_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import predict
 from equivariance.theory.grids import EXACT
@@ -241,7 +242,7 @@ def _errors_in_words(series: Sequence[Series]) -> str:
                 by_status.setdefault(each.curve.theory[result.size_px], []).append(result.error)
         parts += [
             f"{each.curve.name} subsampling, {len(errors)} sizes that theory calls {status}: errors from "
-            f"{min(errors):.1e} to {max(errors):.1e}"
+            f"{min(errors):.1e} to {largest_of(errors):.1e}"
             for status, errors in by_status.items()
         ]
     return f"Largest error by size. {'; '.join(parts) or 'Nothing is measured yet'}."

@@ -1,5 +1,6 @@
 """Theory: the sizes at which a network is exact, the layers that break it and why, from the network's own calls."""
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -455,6 +456,16 @@ def test_bias_of_one_channel_is_named(layer: str) -> None:
     network = served_cnn()
     network.get_submodule(layer).bias[1] += 0.5
     assert verdict_of(network) == ("not equivariant", [layer])
+
+
+@pytest.mark.parametrize("part", ["weight", "bias"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_commute_with_nothing(part: str, value: float) -> None:
+    network = served_cnn()
+    getattr(network.layer2.conv, part).flatten()[0] = value
+    assert verdict_of(network)[0] == "not equivariant"
+    layer = predict(Structure(network, C4), height_px=28, width_px=28).first_broken_layer
+    assert layer.name == "layer2.conv" and math.isnan(layer.weight_error)
 
 
 def prelu() -> nn.Module:
