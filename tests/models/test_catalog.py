@@ -1,5 +1,7 @@
 """The registry: which networks there are, how large they are, and that a seed decides their weights."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -8,8 +10,9 @@ from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Z2
 from equivariance.layers.export import layers_of, types_of
 from equivariance.layers.plain import FieldLength, GroupMaxPool
 from models import catalog
+from models.blocks import FullKit
 from models.build import build, kernel_sizes, parameters, serve
-from models.catalog import FAMILIES, GROUPS, NAMES, spec
+from models.catalog import FAMILIES, GROUPS, NAMES, NetworkSpec, spec
 
 # A network that is added to the registry has to be added here, and so to the tests that follow.
 GROUP_NAMES = ("z2", "p4", "p4m", "c4", "d4", "c8", "d8", "so2")
@@ -110,6 +113,21 @@ def test_kernel_sizes_are_those_of_the_served_network(name: str) -> None:
     kernels = [layer.weight.numel() for _, layer in layers_of(serve(minimum(name))) if isinstance(layer, nn.Conv2d)]
     assert sorted(sizes) == sorted(kernels)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", ["z2-cnn", "p4m-resnet18", "c8-resnet18-large", "so2-knight"])
+def test_shared_layers_have_the_parameters_of_the_network_as_built(name: str) -> None:
+    assert parameters(minimum(name)) == weights(build(minimum(name))).numel()
+
+
+@pytest.mark.parametrize("count", [kernel_sizes, parameters.__wrapped__])
+def test_counting_leaves_the_kit_as_it_was(
+    count: Callable[[NetworkSpec], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = FullKit(C4)
+    monkeypatch.setattr("models.build._kit", lambda group: kit)
+    count(minimum("p4-cnn"))
+    assert vars(kit) == {"group": C4}
 
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-cnn", "c4-cnn", "so2-knight"])
