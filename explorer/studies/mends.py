@@ -150,7 +150,7 @@ class _Answers:
 
     def pass_s(self) -> float:
         """Seconds of one pass over the upright picture, brought to size."""
-        brought = self._mend.bring(self._picture[None])
+        (brought,) = self._mend.bring(self._picture[None])
         return self._engine.pass_s(self._mend.network, self._seed, brought, self._dtype, self._weights)
 
     def sides(self) -> tuple[int, ...]:
