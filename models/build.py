@@ -18,7 +18,12 @@ from models.counting import KernelCounter, SharedLayers
 from models.resnet import ResNet
 from models.wide_resnet import WideResNet
 
-_CHANGES = {"symmetric": symmetric, "antialiased": antialiased, LARGER_KERNELS: with_larger_kernels}
+# What each way to sample changes, of those in the catalog; nothing for the published one.
+_CHANGES: dict[str, Callable[..., nn.Module]] = {
+    "symmetric": symmetric,
+    "antialiased": antialiased,
+    LARGER_KERNELS: with_larger_kernels,
+}
 
 # escnn shares its (float32) basis buffers between all networks of a process: build one at a time.
 _BUILDING = Lock()
@@ -84,9 +89,14 @@ def serve(
     prepare(built)
     with _BUILDING:
         served = export(built, network.point_group, finish)
-    if network.subsampling == "published":
-        return served
-    return _CHANGES[network.subsampling](served, only=network.only or None, in_place=True)
+    return subsampled(served, network, in_place=True)
+
+
+def subsampled(network: nn.Module, spec: NetworkSpec, *, in_place: bool = False) -> nn.Module:
+    """The network, built or served, as `spec` samples: changed `in_place` or in a copy; itself as published."""
+    if spec.subsampling == "published":
+        return network
+    return _CHANGES[spec.subsampling](network, only=spec.only or None, in_place=in_place)
 
 
 def kernel_sizes(network: NetworkSpec) -> list[int]:

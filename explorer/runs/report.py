@@ -171,7 +171,9 @@ def _said(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}" if math.isfinite(value) else "no number"
+    if value is None:
+        return ""
+    return f"{value:.4f}" if math.isfinite(value) else "NaN" if math.isnan(value) else "infinite"
 
 
 def _time(seconds: float | None) -> str | None:
