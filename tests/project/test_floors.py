@@ -25,6 +25,7 @@ FLOORS = (
     "explorer.errors",
     "explorer.checkout",
     "explorer.settings",
+    "explorer.whole_files",
     "explorer.pictures",
     "explorer.serving",
     "explorer.data",
