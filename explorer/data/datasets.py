@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from equivariance.kept import Kept
-from explorer.checkout import ASSETS
 from explorer.data.bring import brought
 from explorer.data.known import DATA, FOLDER
 from explorer.data.picture_folder import Listing, list_pictures, read_pictures
@@ -16,6 +14,7 @@ from explorer.data.published import PUBLISHED
 from explorer.data.sources import find, read_published, title_of_content
 from explorer.data.split import Split, sha256_of
 from explorer.errors import DataError
+from explorer.pictures.digits import read_digits
 
 __all__ = ["Dataset", "Split", "brought", "bytes_to_fetch", "head", "load", "title_of"]
 
@@ -23,9 +22,6 @@ DIGITS, SWAPPED = "mnist-12k", "mnist-swapped"
 FOLDER_SIDE_PX = 64
 KEPT_BYTES = 2**28
 _TITLES = {DIGITS: "MNIST, 12,000 digits", SWAPPED: "MNIST, files exchanged"}
-_DIGITS_FILE = ASSETS / "data" / "mnist-12k.npz"
-_ARRAYS = {"train_images": (10_000, 28, 28), "train_labels": (10_000,), "test_images": (2_000, 28, 28)}
-_ARRAYS |= {"test_labels": (2_000,)}
 Report = Callable[[float, str], None]
 
 
@@ -112,16 +108,7 @@ def _path_of(name: str, folder: Path) -> Path:
 
 
 def _digits() -> Dataset:
-    try:
-        with np.load(_DIGITS_FILE, allow_pickle=False) as arrays:
-            values = {key: arrays[key] for key in _ARRAYS}
-        for key, shape in _ARRAYS.items():
-            if values[key].shape != shape or values[key].dtype != np.uint8:
-                raise ValueError(f"{key} is {values[key].dtype} {values[key].shape}")
-        if max(values["train_labels"].max(), values["test_labels"].max()) > 9:
-            raise ValueError("a label is above 9")
-    except Exception as error:  # numpy and zipfile raise whatever their first bad byte leads to
-        raise DataError(f"'{_DIGITS_FILE}' is missing or damaged ({error}): take it from the project again.") from error
+    values = read_digits()
     train, test = (
         Split(torch.from_numpy(values[f"{part}_images"])[:, None], torch.from_numpy(values[f"{part}_labels"]).long())
         for part in ("train", "test")
