@@ -104,7 +104,7 @@ def test_held_is_what_is_not_of_a_file_as_each_system_tells_it(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_held_is_what_linux_counts_in_pages() -> None:
-    _, resident, from_files, *_ = map(int, Path("/proc/self/statm").read_text(encoding="ascii").split())
+    _, resident, from_files, *_ = map(int, (Path("/") / "proc" / "self" / "statm").read_text(encoding="ascii").split())
     held = held_bytes()
     assert held is not None
     assert abs(held - (resident - from_files) * os.sysconf("SC_PAGE_SIZE")) < MEBIBYTE  # Python itself works meanwhile
