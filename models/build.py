@@ -1,7 +1,7 @@
 """Builds the networks of the catalog: for training, or as the plain torch layers that are served."""
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -14,10 +14,16 @@ from equivariance.layers.subsampling import antialiased, symmetric, with_larger_
 from models.blocks import FullKit, Kit, PlainKit
 from models.catalog import FAMILIES, GROUPS, LARGER_KERNELS, NAMES, Group, NetworkSpec
 from models.cnn import Cnn, Knight
+from models.counting import KernelCounter, SharedLayers
 from models.resnet import ResNet
 from models.wide_resnet import WideResNet
 
-_CHANGES = {"symmetric": symmetric, "antialiased": antialiased, LARGER_KERNELS: with_larger_kernels}
+# What each way to sample changes, of those in the catalog; nothing for the published one.
+_CHANGES: dict[str, Callable[..., nn.Module]] = {
+    "symmetric": symmetric,
+    "antialiased": antialiased,
+    LARGER_KERNELS: with_larger_kernels,
+}
 
 # escnn shares its (float32) basis buffers between all networks of a process: build one at a time.
 _BUILDING = Lock()
@@ -83,36 +89,29 @@ def serve(
     prepare(built)
     with _BUILDING:
         served = export(built, network.point_group, finish)
-    if network.subsampling == "published":
-        return served
-    return _CHANGES[network.subsampling](served, only=network.only or None, in_place=True)
+    return subsampled(served, network, in_place=True)
+
+
+def subsampled(network: nn.Module, spec: NetworkSpec, *, in_place: bool = False) -> nn.Module:
+    """The network, built or served, as `spec` samples: changed `in_place` or in a copy; itself as published."""
+    if spec.subsampling == "published":
+        return network
+    return _CHANGES[spec.subsampling](network, only=spec.only or None, in_place=in_place)
 
 
 def kernel_sizes(network: NetworkSpec) -> list[int]:
     """How many numbers each kernel of the served network has, counted without making one."""
-    kit = _kit(GROUPS[network.group])
-    sizes = []
-
-    def conv(in_type: Any, out_type: Any, kernel_size: int, **options: Any) -> nn.Module:
-        sizes.append(kit.field_type(in_type).channels * kit.field_type(out_type).channels * kernel_size**2)
-        return nn.Identity()
-
-    kit.conv = conv  # type: ignore[method-assign]
-    for method in ("norm", "activation", "max_pool", "group_pool"):
-        setattr(kit, method, lambda *arguments, **options: nn.Identity())
+    counter = KernelCounter(_kit(GROUPS[network.group]))
     with _BUILDING, torch.random.fork_rng(devices=[]):
-        _assemble(network, kit)
-    return sizes
+        _assemble(network, counter)
+    return counter.sizes
 
 
 @lru_cache(maxsize=len(NAMES))
 def parameters(network: NetworkSpec) -> int:
     """Number of trainable parameters, counted on a network that uses one module for all layers that are alike."""
-    kit = _kit(GROUPS[network.group])
-    for method in ("conv", "norm", "activation", "max_pool", "group_pool"):
-        setattr(kit, method, cache(getattr(kit, method)))
     with _BUILDING, torch.random.fork_rng(devices=[]):
-        shared = _assemble(network, kit)
+        shared = _assemble(network, SharedLayers(_kit(GROUPS[network.group])))
     return sum(parameter.numel() for _, parameter in shared.named_parameters(remove_duplicate=False))
 
 

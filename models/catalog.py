@@ -5,7 +5,9 @@ from typing import Any
 
 from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 
-SUBSAMPLINGS = ("published", "symmetric", "antialiased")
+# How layers sample, and the word for it beside the name of a network; `models.build` has what each changes.
+SUBSAMPLING_WORDS = {"published": "", "symmetric": "mended", "antialiased": "antialiased"}
+SUBSAMPLINGS = tuple(SUBSAMPLING_WORDS)
 LARGER_KERNELS = "larger kernels"  # one more, to be compared with these
 MINIMUM_PLANES = 6  # of the networks that tests use: two to four fields; a single one is often zero everywhere
 

@@ -78,7 +78,7 @@ IDENTITY = Element()
 
 @dataclass(frozen=True)
 class PointGroup:
-    """C_n, D_n or SO(2): `rotations` turns (None: all angles), with mirrors or without."""
+    """C_n, D_n, SO(2) or O(2): `rotations` turns (None: all angles), with mirrors or without."""
 
     name: str
     rotations: int | None
@@ -86,9 +86,9 @@ class PointGroup:
 
     @cached_property
     def elements(self) -> tuple[Element, ...]:
-        """All elements in the order of regular fields: turns, then mirrored turns; raises ValueError for SO(2)."""
+        """All elements, in the order of regular fields: turns, then mirrored turns; ValueError for SO(2) and O(2)."""
         if self.rotations is None:
-            raise ValueError("SO(2) has no list of elements")
+            raise ValueError(f"{'O' if self.mirrors else 'SO'}(2) has no list of elements")
         step_deg = 360.0 / self.rotations
         turns = [k * step_deg for k in range(self.rotations)]
         return tuple(Element(turn, mirrored) for mirrored in (False, True)[: 1 + self.mirrors] for turn in turns)
@@ -121,3 +121,4 @@ D4 = PointGroup("d4", 4, mirrors=True)
 C8 = PointGroup("c8", 8)
 D8 = PointGroup("d8", 8, mirrors=True)
 SO2 = PointGroup("so2", None)
+O2 = PointGroup("o2", None, mirrors=True)

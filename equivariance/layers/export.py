@@ -6,7 +6,6 @@ by more than rounding, so a wrong layer is caught and never repaired.
 """
 
 import copy
-import math
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from equivariance.groups.fields import FieldType, Harmonics, average_kernel, ker
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.group_conv import FieldNorm2d, GroupConv2d
 from equivariance.layers.plain import FieldLength, FieldMaxPool2d, FourierELU, GroupMaxPool, typed
+from equivariance.relative import relative_error_in_parts
 
 ROUNDING = 1e-6  # largest relative change that averaging a float32 kernel over its group may make
 
@@ -129,9 +129,7 @@ def _steerable_conv(module: Any, group: PointGroup) -> nn.Module:
     in_type, out_type = _our_types(module)
     kernel, bias = module.expand_parameters()
     averaged = average_kernel(kernel, group, in_type=in_type, out_type=out_type)
-    parts = [rows for rows, _ in kernel_parts(out_type)]
-    moved = math.hypot(*(float((averaged[rows] - kernel[rows]).norm()) for rows in parts))
-    moved /= max(float(kernel.norm()), 1e-30)
+    moved = float(relative_error_in_parts((averaged[rows], kernel[rows]) for rows, _ in kernel_parts(out_type)))
     if moved > ROUNDING:
         raise ExportError(f"the kernel differs from its group average by {moved:.1e}, more than rounding")
     return _conv(module, averaged, bias, in_type, out_type)

@@ -25,7 +25,9 @@ from equivariance.groups.acting import disc_mask, transform_fields, transform_pi
 from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
+from equivariance.relative import relative_error
 from equivariance.theory.grids import AxisState
 from equivariance.theory.tracing import CallNames, side_of
 
@@ -80,9 +82,8 @@ class Measurement:
     maps: LayerMaps | None = None
 
     def largest_error(self, transform: str) -> float | None:
-        """The largest error of any layer or the logits; None where nothing could be compared."""
-        errors = [layer.error[transform] for layer in self.layers] + [self.output_error[transform]]
-        return max((error for error in errors if error is not None), default=None)
+        """The largest error of any layer or the logits, NaN if one is; None where nothing could be compared."""
+        return largest_of([*(layer.error[transform] for layer in self.layers), self.output_error[transform]])
 
 
 def measure(
@@ -216,7 +217,7 @@ class _Recorder:
         for transform, row in zip(this.transforms, _rows(logits), strict=True):
             self._logits[transform.name] = row[0]
             acts = isinstance(transform, Element) and _acts(self._out_type, transform)
-            self._output_error[transform.name] = _relative(row, self._reference_logits) if acts else None
+            self._output_error[transform.name] = relative_error(row, self._reference_logits) if acts else None
 
     def _hook(self, module_name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -243,7 +244,7 @@ class _Recorder:
                     layer.error[transform.name] = self._shift_error(call, transform, reference, row)
                 elif transform in expected:
                     mask = _mask(transform, row)
-                    layer.error[transform.name] = _relative(row, expected[transform], mask=mask)
+                    layer.error[transform.name] = relative_error(row, expected[transform], mask=mask)
                 if upright is not None:
                     kept = self._kept_maps(call, transform, out_type, reference, row, upright)
                     self._maps_type, self._maps[transform.name] = out_type, kept
@@ -257,7 +258,7 @@ class _Recorder:
         if interior is None:
             return None
         here, there = interior
-        return _relative(output[:, :, here[0], here[1]], reference[:, :, there[0], there[1]])
+        return relative_error(output[:, :, here[0], here[1]], reference[:, :, there[0], there[1]])
 
     def _note_own_errors(
         self,
@@ -275,7 +276,7 @@ class _Recorder:
             if batch:
                 outputs = module.forward(torch.cat([transform_fields(features, in_type, element) for element in batch]))
                 for element, row in zip(batch, outputs.split(1), strict=True):
-                    layer.own_error[element.name] = _relative(row, expected[element], mask=_mask(element, row))
+                    layer.own_error[element.name] = relative_error(row, expected[element], mask=_mask(element, row))
 
     def _kept_maps(
         self,
@@ -339,20 +340,6 @@ def _rows(batch: Tensor) -> list[Tensor]:
 
 def _acts(field_type: FieldType | None, element: Element) -> bool:
     return field_type is not None and field_type.has_action(element)
-
-
-def _relative(value: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> Tensor:
-    """‖value − reference‖₂ / ‖reference‖₂, inside `mask` (H, W); 0 where both vanish, infinite where only one does.
-
-    Infinite, too, where the shapes differ: a layer that treats height and width unlike.
-    """
-    if value.shape != reference.shape:
-        return torch.full((), torch.inf, dtype=torch.float64)
-    difference = value - reference
-    if mask is not None:
-        difference, reference = difference * mask, reference * mask
-    error = torch.linalg.vector_norm(difference, dtype=torch.float64)
-    return torch.where(error == 0, 0.0, error / torch.linalg.vector_norm(reference, dtype=torch.float64))
 
 
 def _mask(transform: Transform, maps: Tensor) -> Tensor | None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from equivariance.groups.transforms import label_of
+from equivariance.largest import largest_of
 from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import LayerTheory, Prediction
@@ -40,7 +41,7 @@ def judge(prediction: Prediction, measurement: Measurement) -> Verdict:
         name for name, status in prediction.elements.items() if status == EXACT and measured[name] is False
     )
     unseen = tuple(name for name, status in prediction.elements.items() if status == BROKEN and measured[name])
-    largest = largest_of([error for errors in compared.values() for error in errors])
+    largest = largest_of(error for errors in compared.values() for error in errors) or 0.0
     return Verdict(
         kind,
         headline(kind, prediction),
@@ -64,6 +65,8 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
     """Why, in numbers: the first layer that breaks and how, or what was checked."""
     layer = prediction.first_broken_layer
     if kind == "not equivariant" and layer is not None:
+        if math.isnan(layer.weight_error):
+            return f"First broken at {layer.name}: its weights hold NaN or infinity, which no size mends."
         return (
             f"First broken at {layer.name}: its weights differ from their own transform by up to "
             f"{layer.weight_error:.0%}, so no size makes it equivariant."
@@ -129,11 +132,6 @@ def compared_errors(measurement: Measurement, name: str, prediction: Prediction)
     merging = {layer.name for layer in prediction.layers if layer.elements.get(name) == UNDECIDED}
     errors = [layer.error[name] for layer in measurement.layers if layer.name not in merging]
     return [error for error in (*errors, measurement.output_error[name]) if error is not None]
-
-
-def largest_of(errors: list[float]) -> float:
-    """The largest, or not a number where one of them is not; 0 of none."""
-    return max(errors, key=lambda error: (math.isnan(error), error), default=0.0)
 
 
 def _kind(prediction: Prediction, elements: dict[str, str]) -> str:

@@ -6,8 +6,6 @@ not commute with the channels' action, breaks at every size. Nothing is taken fr
 network's own modules as they are called, and weights are compared with their transforms.
 """
 
-import math
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -19,7 +17,10 @@ from equivariance.errors import SizeError
 from equivariance.groups.fields import FieldType, kernel_parts, transformed_kernel
 from equivariance.groups.point_groups import Element, PointGroup
 from equivariance.groups.transforms import elements_to_measure
+from equivariance.kept import Kept
+from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
+from equivariance.relative import relative_error, relative_error_in_parts
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
 from equivariance.theory.tracing import Call, Trace, blank_copy, trace
 
@@ -109,16 +110,12 @@ class Structure:
         self.weight_errors = weight_errors(network, self.elements) if errors is None else errors
         self._blank = blank_copy(network)
         self._recording = RLock()  # recording hooks the shared copy
-        self._traces: OrderedDict[Pair, Trace] = OrderedDict()
+        self._traces: Kept[Trace] = Kept(KEPT_TRACES)
 
     def trace(self, *, height_px: int, width_px: int) -> Trace:
         """The recorded pass for height × width; raises SizeError where the network cannot take it."""
         with self._recording:
-            if (height_px, width_px) not in self._traces:
-                self._traces[height_px, width_px] = self._record(height_px, width_px)
-            while len(self._traces) > KEPT_TRACES:
-                self._traces.popitem(last=False)
-            return self._traces[height_px, width_px]
+            return self._traces.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
     def _record(self, height_px: int, width_px: int) -> Trace:
         try:
@@ -198,7 +195,7 @@ def _layer_errors(
 ) -> dict[str, float]:
     acting = [element for element in elements if in_type.has_action(element) and out_type.has_action(element)]
     errors = {element.name: _weight_error(layer, element, in_type, out_type) for element in acting}
-    return {name: error for name, error in errors.items() if error > WEIGHT_TOLERANCE}
+    return {name: error for name, error in errors.items() if not error <= WEIGHT_TOLERANCE}  # NaN included
 
 
 def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
@@ -213,26 +210,27 @@ def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_ty
         if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
             return 1.0  # the transposed kernel has another shape
         kernel_error = _kernel_error(_dense_kernel(layer), element, in_type, out_type)
-        return max(kernel_error, _bias_error(layer, element, out_type))
+        return largest_of((kernel_error, _bias_error(layer, element, out_type))) or 0.0
     if isinstance(layer, nn.Linear):
         weight = layer.weight.detach()
         moved = out_type.act(in_type.act(weight, element, dim=1), element, dim=0)
-        return max(_relative(moved, weight), _bias_error(layer, element, out_type))
+        weight_error = float(relative_error(moved, weight))
+        return largest_of((weight_error, _bias_error(layer, element, out_type))) or 0.0
     probe = _probe(layer, in_type)
     output = layer.forward(probe)
-    return _relative(layer.forward(in_type.act(probe, element)), out_type.act(output, element))
+    return float(relative_error(layer.forward(in_type.act(probe, element)), out_type.act(output, element)))
 
 
 def _kernel_error(kernel: Tensor, element: Element, in_type: FieldType, out_type: FieldType) -> float:
-    differences = []
-    for rows, fields in kernel_parts(out_type):
-        moved = transformed_kernel(kernel[rows], element, in_type=in_type, out_type=fields)
-        differences.append(float((moved - kernel[rows]).norm()))
-    return math.hypot(*differences) / max(float(kernel.norm()), 1e-30)
+    parts = (
+        (transformed_kernel(kernel[rows], element, in_type=in_type, out_type=fields), kernel[rows])
+        for rows, fields in kernel_parts(out_type)
+    )
+    return float(relative_error_in_parts(parts))
 
 
 def _bias_error(layer: nn.Conv2d | nn.Linear, element: Element, out_type: FieldType) -> float:
-    return 0.0 if layer.bias is None else _relative(out_type.act(layer.bias, element, dim=0), layer.bias)
+    return 0.0 if layer.bias is None else float(relative_error(out_type.act(layer.bias, element, dim=0), layer.bias))
 
 
 def _dense_kernel(conv: nn.Conv2d) -> Tensor:
@@ -253,10 +251,6 @@ def _probe(layer: nn.Module, in_type: FieldType) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     dtype = next((p.dtype for p in (*layer.parameters(), *layer.buffers()) if p.is_floating_point()), torch.float64)
     return torch.randn(2, in_type.channels, side, side, generator=generator, dtype=torch.float64).to(dtype)
-
-
-def _relative(value: Tensor, reference: Tensor) -> float:
-    return float((value - reference).norm() / reference.norm().clamp_min(1e-30))
 
 
 def _layer(call: Call, axes: Axes, recorded: Trace, structure: Structure) -> LayerTheory:
@@ -284,7 +278,7 @@ def _layer(call: Call, axes: Axes, recorded: Trace, structure: Structure) -> Lay
         None if sampling is None else (sampling[0].remainder, sampling[1].remainder),
         None if sampling is None else (sampling[0].displacement_px, sampling[1].displacement_px),
         elements,
-        max(errors.values(), default=0.0),
+        largest_of(errors.values()) or 0.0,
         sampling,
     )
 

@@ -139,7 +139,7 @@ def _train(options: argparse.Namespace, settings: Settings) -> int:
     values["start"] = start_named(options.start, options.network, store)
     recipe = Recipe(**values).checked()
     check_recipe(recipe)
-    check_limits(recipe, None, store, settings)
+    check_limits((recipe,), None, store, settings)
     run = store.create(recipe, owner=None, name=options.name)
     return _go(run.id, options, store, settings)
 

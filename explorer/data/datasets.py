@@ -1,15 +1,12 @@
 """Data sets: digits that come with the project, published sets taken from a folder or fetched, folders of pictures."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
-import numpy as np
 import torch
 
-from explorer.checkout import ASSETS
+from equivariance.kept import Kept
 from explorer.data.bring import brought
 from explorer.data.known import DATA, FOLDER
 from explorer.data.picture_folder import Listing, list_pictures, read_pictures
@@ -17,6 +14,7 @@ from explorer.data.published import PUBLISHED
 from explorer.data.sources import find, read_published, title_of_content
 from explorer.data.split import Split, sha256_of
 from explorer.errors import DataError
+from explorer.pictures.digits import read_digits
 
 __all__ = ["Dataset", "Split", "brought", "bytes_to_fetch", "head", "load", "title_of"]
 
@@ -24,9 +22,6 @@ DIGITS, SWAPPED = "mnist-12k", "mnist-swapped"
 FOLDER_SIDE_PX = 64
 KEPT_BYTES = 2**28
 _TITLES = {DIGITS: "MNIST, 12,000 digits", SWAPPED: "MNIST, files exchanged"}
-_DIGITS_FILE = ASSETS / "data" / "mnist-12k.npz"
-_ARRAYS = {"train_images": (10_000, 28, 28), "train_labels": (10_000,), "test_images": (2_000, 28, 28)}
-_ARRAYS |= {"test_labels": (2_000,)}
 Report = Callable[[float, str], None]
 
 
@@ -69,15 +64,15 @@ def load(
     if name.startswith(FOLDER):
         listing = list_pictures(_path_of(name, folder), name.removeprefix(FOLDER))
         key = (name, listing.fingerprint, folder_side_px)
-        return _KEPT.get(key, lambda: _of_listing(name, listing, folder_side_px, progress))
+        return _KEPT.get_once(key, lambda: _of_listing(name, listing, folder_side_px, progress))
     if name == DIGITS:
-        return _KEPT.get(name, _digits)
+        return _KEPT.get_once(name, _digits)
     if name == SWAPPED:
         mnist = load("mnist", folder=folder, progress=progress)
-        return _KEPT.get((name, mnist.sha256), lambda: _swapped(mnist))
+        return _KEPT.get_once((name, mnist.sha256), lambda: _swapped(mnist))
     if name not in PUBLISHED:
         raise DataError(f"There is no data set {name!r}: use one of {', '.join(DATA)}, or folder:PATH.")
-    return _KEPT.get((name, folder), lambda: _published(name, folder, progress))
+    return _KEPT.get_once((name, folder), lambda: _published(name, folder, progress))
 
 
 def head(dataset: Dataset, train_pictures: int, test_pictures: int) -> Dataset:
@@ -105,43 +100,6 @@ def bytes_to_fetch(name: str, *, folder: Path) -> int:
     return sum(file.length for file, path in zip(published.files, found, strict=True) if path is None)
 
 
-class _Kept:
-    """The data sets used last, up to so many bytes and never less than one; each is made by one thread at a time."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._datasets: OrderedDict[Hashable, Dataset] = OrderedDict()
-        self._making: dict[Hashable, Lock] = {}
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Dataset]) -> Dataset:
-        """The data set kept under `key`, else a new one."""
-        with self._lock:
-            making = self._making.setdefault(key, Lock())
-        with making:
-            try:
-                return self._kept(key) or self._keep(key, make())
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-
-    def _kept(self, key: Hashable) -> Dataset | None:
-        with self._lock:
-            if key in self._datasets:
-                self._datasets.move_to_end(key)
-            return self._datasets.get(key)
-
-    def _keep(self, key: Hashable, made: Dataset) -> Dataset:
-        with self._lock:
-            self._datasets[key] = made
-            while len(self._datasets) > 1 and self._bytes() > self._limit_bytes:
-                self._datasets.popitem(last=False)
-        return made
-
-    def _bytes(self) -> int:
-        return sum(each.train.nbytes + each.test.nbytes for each in self._datasets.values())
-
-
 def _path_of(name: str, folder: Path) -> Path:
     try:
         return folder / Path(name.removeprefix(FOLDER)).expanduser()
@@ -150,16 +108,7 @@ def _path_of(name: str, folder: Path) -> Path:
 
 
 def _digits() -> Dataset:
-    try:
-        with np.load(_DIGITS_FILE, allow_pickle=False) as arrays:
-            values = {key: arrays[key] for key in _ARRAYS}
-        for key, shape in _ARRAYS.items():
-            if values[key].shape != shape or values[key].dtype != np.uint8:
-                raise ValueError(f"{key} is {values[key].dtype} {values[key].shape}")
-        if max(values["train_labels"].max(), values["test_labels"].max()) > 9:
-            raise ValueError("a label is above 9")
-    except Exception as error:  # numpy and zipfile raise whatever their first bad byte leads to
-        raise DataError(f"'{_DIGITS_FILE}' is missing or damaged ({error}): take it from the project again.") from error
+    values = read_digits()
     train, test = (
         Split(torch.from_numpy(values[f"{part}_images"])[:, None], torch.from_numpy(values[f"{part}_labels"]).long())
         for part in ("train", "test")
@@ -194,4 +143,9 @@ def _published(name: str, folder: Path, progress: Report) -> Dataset:
     return replace(dataset, notes=(note,))
 
 
-_KEPT = _Kept(KEPT_BYTES)
+def _kept(most_bytes: int) -> Kept[Dataset]:
+    """A store of data sets, up to so many bytes and never less than one."""
+    return Kept(most_bytes=most_bytes, bytes_of=lambda dataset: dataset.train.nbytes + dataset.test.nbytes)
+
+
+_KEPT = _kept(KEPT_BYTES)

@@ -4,11 +4,8 @@ Every file has the same frame, with a version that reading checks. A file may ho
 sessions on several machines: each run names its session.
 """
 
-import errno
 import json
-import os
 import platform
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from explorer import __version__
+from explorer import __version__, whole_files
 from explorer.checkout import ASSETS
 from explorer.errors import ResultsError
 from explorer.reproduction.statistics import percent_of
@@ -175,29 +172,22 @@ def read_document(path: Path, experiment: str) -> dict[str, Any] | None:
 def write_document(path: Path, experiment: str, sessions: Sequence[Session], parts: Mapping[str, Any]) -> None:
     """Write a results file of our frame, whole or not at all; raises ResultsError where it cannot be written."""
     frame = {"version": VERSION, "experiment": experiment, "sessions": [asdict(session) for session in sessions]}
-    with _beside(path) as part:
-        part.write_text(_text({**frame, **parts}) + "\n", encoding="utf-8")
-        os.replace(part, path)
+    with _said(path):
+        whole_files.write_whole(path, f"{_text({**frame, **parts})}\n".encode())
 
 
 def check_writable(path: Path) -> None:
     """Raise ResultsError where a results file could not be written: before the work, and not after it."""
-    with _beside(path) as part:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part.touch()
+    with _said(path):
+        whole_files.check_writable(path)
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A file beside `path` that is gone afterwards; errors of the system as one sentence."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+def _said(path: Path) -> Iterator[None]:
+    """The folder of `path` is made; errors of the system are one sentence."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield part
-        finally:
-            part.unlink(missing_ok=True)
+        yield
     except OSError as error:
         raise ResultsError(
             f"The results cannot be written to {str(path)!r} ({error.strerror}): name another file with --to."

@@ -1,5 +1,6 @@
 """What an installation allows: each limit is a setting, each refusal one sentence with both numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.data.known import FOLDER, KNOWN
@@ -13,12 +14,23 @@ MAX_WAITING = 100  # runs of all visitors in the queue
 _MIB = 2**20
 
 
-def check_limits(recipe: Recipe, owner: str | None, store: Store, settings: Settings) -> None:
-    """Raise RunError in one sentence where a new run of `recipe` by `owner` (None: the command line) is not allowed.
+def check_limits(recipes: Sequence[Recipe], owner: str | None, store: Store, settings: Settings) -> None:
+    """Raise RunError in one sentence where new runs of `recipes` by `owner` (None: the command line) are not allowed.
 
-    Raises StoreError where the store cannot be used.
+    The store is asked once, however many recipes there are. Raises StoreError where it cannot be used.
     """
     check_training(settings)
+    for recipe in recipes:
+        _check_recipe(recipe, owner, settings)
+    if owner is not None:
+        _check_number(len(recipes), owner, store, settings)
+    if store.waiting() >= MAX_WAITING:
+        raise RunError(f"{MAX_WAITING} runs are waiting already: try again when some of them are done.")
+    check_disk(store, settings)
+
+
+def _check_recipe(recipe: Recipe, owner: str | None, settings: Settings) -> None:
+    """Raise RunError for what no store has to be asked about."""
     if recipe.size_px > settings.max_training_px:
         raise RunError(
             f"{recipe.size_px} px is more than is trained on here: give at most {settings.max_training_px} px, or "
@@ -31,11 +43,8 @@ def check_limits(recipe: Recipe, owner: str | None, store: Store, settings: Sett
         )
     known = KNOWN.get(recipe.data)
     check_steps(recipe, recipe.train_pictures or (known.train_pictures if known else 0), settings)
-    if owner is not None:
-        _check_visitor(recipe, owner, store, settings)
-    if store.waiting() >= MAX_WAITING:
-        raise RunError(f"{MAX_WAITING} runs are waiting already: try again when some of them are done.")
-    check_disk(store, settings)
+    if owner is not None and recipe.data.startswith(FOLDER):
+        _check_folder(recipe.data, settings)
 
 
 def check_disk(store: Store, settings: Settings) -> None:
@@ -64,19 +73,23 @@ def check_steps(recipe: Recipe, pictures: int, settings: Settings) -> None:
         )
 
 
-def _check_visitor(recipe: Recipe, owner: str, store: Store, settings: Settings) -> None:
-    if recipe.data.startswith(FOLDER):
-        if not recipe.data.isprintable():
-            raise RunError("The name of the folder has signs that cannot be shown: give it without them.")
-        allowed = settings.data_path.resolve()
-        named = Path(recipe.data.removeprefix(FOLDER))
-        # A visitor could look at any folder of the host.
-        if str(named).startswith("~") or not (allowed / named).resolve().is_relative_to(allowed):
-            raise RunError(
-                "Visitors train on folders in the data folder alone: put it there, see EXPLORER_DATA_FOLDER."
-            )
-    runs = len(store.list(owner))
-    if runs >= settings.max_runs:
+def _check_folder(data: str, settings: Settings) -> None:
+    """Raise RunError for a folder outside the data folder: a visitor could look at any folder of the host."""
+    if not data.isprintable():
+        raise RunError("The name of the folder has signs that cannot be shown: give it without them.")
+    allowed = settings.data_path.resolve()
+    named = Path(data.removeprefix(FOLDER))
+    if str(named).startswith("~") or not (allowed / named).resolve().is_relative_to(allowed):
+        raise RunError("Visitors train on folders in the data folder alone: put it there, see EXPLORER_DATA_FOLDER.")
+
+
+def _check_number(new: int, owner: str, store: Store, settings: Settings) -> None:
+    there = len(store.list(owner))
+    if there >= settings.max_runs:
         raise RunError(
-            f"You have {runs} runs and may have {settings.max_runs}: delete some of them, or raise EXPLORER_MAX_RUNS."
+            f"You have {there} runs and may have {settings.max_runs}: delete some of them, or raise EXPLORER_MAX_RUNS."
+        )
+    if there + new > settings.max_runs:
+        raise RunError(
+            f"You have {there} runs and may have {settings.max_runs}: delete some of them to start {new} more."
         )

@@ -1,7 +1,8 @@
 """Processes of this host: told apart from later ones with the same number, and ended.
 
-What Linux tells in /proc makes a process certain. Elsewhere only its number is known: nobody is taken for gone by it
-unless the number is free, and nobody is ended by it.
+When it was started makes a process certain: on Linux by /proc, which counts from a start of the machine that has a
+name, elsewhere by psutil. (Linux's psutil counts from 1970, so a clock that is set changes what it says.) Where nothing
+tells, only the number is known: nobody is taken for gone by it unless it is free, and nobody is ended by it.
 """
 
 import os
@@ -10,6 +11,8 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _ROOT = Path("/")
 _STATE, _START = 0, 19  # places after the name in /proc/PID/stat
@@ -40,22 +43,15 @@ def process_of(pid: int) -> Process:
 
 def is_gone(process: Process) -> bool:
     """Whether the process has certainly ended; one that only waits for its parent to notice has."""
-    if process.mark:
-        return _mark(process.pid) != process.mark
-    if sys.platform == "win32":  # asking there would end it
-        return False
-    try:
-        os.kill(process.pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    if not process.mark:
+        return not psutil.pid_exists(process.pid)
+    mark = _mark(process.pid)
+    return mark is None or mark not in ("", process.mark)
 
 
 def end(process: Process, *, by_force: bool) -> None:
     """Ask the process to end, or end it; nothing where it is not certain that it is the one."""
-    if not process.mark or is_gone(process):
+    if not process.mark or _mark(process.pid) != process.mark:
         return
     forced = signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM
     try:
@@ -65,7 +61,22 @@ def end(process: Process, *, by_force: bool) -> None:
 
 
 def _mark(pid: int) -> str | None:
-    """When the process was started, since which start of the machine; None where it has ended or nothing tells."""
+    """When the process was started; None where it has ended, empty where nothing tells."""
+    return _mark_on_linux(pid) if sys.platform == "linux" else _mark_elsewhere(pid)
+
+
+def _mark_elsewhere(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else repr(process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+    except (psutil.Error, OSError):  # another user's, perhaps
+        return ""
+
+
+def _mark_on_linux(pid: int) -> str | None:
+    """Since which start of the machine; None, too, where /proc does not show the process."""
     try:
         fields = (_ROOT / f"proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = (_ROOT / "proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

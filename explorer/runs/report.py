@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 from equivariance.groups.transforms import label_of
+from equivariance.largest import largest_of
 from explorer.runs.run import Run
 from explorer.training.metrics import ANGLES_DEG, TESTED, Epoch
 
@@ -116,7 +117,7 @@ def summary(run: Run, epochs: Sequence[Epoch]) -> str:
         return f"{what} No epoch has been evaluated yet."
     last = epochs[-1]
     turns = f"upright {last.accuracy['identity']:.1%}, mean of the three other quarter turns {last.unseen_accuracy:.1%}"
-    largest = max(last.errors.values(), default=0.0)
+    largest = largest_of(last.errors.values()) or 0.0
     return (
         f"{what} After {last.epoch} of {recipe.epochs} epochs: accuracy {turns}; the same answer at all four turns for "
         f"{last.agreement:.1%} of the test pictures; largest equivariance error of a layer {largest:.1e}."
@@ -136,7 +137,7 @@ def _epochs_table(epochs: Sequence[Epoch]) -> str:
             *(f"{epoch.accuracy[name]:.1%}" for name in TESTED),
             "" if epoch.angles_accuracy is None else f"{epoch.angles_accuracy:.1%}",
             f"{epoch.agreement:.1%}",
-            f"{max(epoch.errors.values(), default=0.0):.1e}",
+            f"{largest_of(epoch.errors.values()) or 0.0:.1e}",
         )
         for epoch in epochs
     ]
@@ -170,7 +171,9 @@ def _said(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}" if math.isfinite(value) else "no number"
+    if value is None:
+        return ""
+    return f"{value:.4f}" if math.isfinite(value) else "NaN" if math.isnan(value) else "infinite"
 
 
 def _time(seconds: float | None) -> str | None:

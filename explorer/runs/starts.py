@@ -1,8 +1,6 @@
 """What a run starts from: the weights of another run, those that come with the app, or a file that was given."""
 
 import hashlib
-import os
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ from explorer.serving.shipped import shipped_bytes
 from explorer.serving.weights import Weights, read_weights, weights_from
 from explorer.serving.weights_header import json_in, read_bytes
 from explorer.training.recipe import FILE, RUN, SHIPPED
+from explorer.whole_files import write_whole
 
 _KEPT_S = 86_400.0  # a file that was given and is not used yet
 
@@ -26,19 +25,15 @@ def keep_start(data: bytes, name: str, store: Store) -> str:
     weights_from(data, name)
     sha256 = hashlib.sha256(data).hexdigest()
     path = _path(sha256, store)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_unused(path.parent, store)
-        part.write_bytes(data)
-        os.replace(part, path)
+        write_whole(path, data)
     except OSError as error:
         raise StoreError(
             f"The weights {name!r} cannot be kept in the folder of the runs ({error.strerror}): make room or give "
             f"rights there."
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
     return FILE + sha256
 
 

@@ -29,6 +29,7 @@ from explorer.training.recipe import RUN, Recipe
 __all__ = ["STATES", "Facts", "Run", "Store", "Work", "open_store"]
 
 UNDO_S = 600  # a deleted run can be restored for so long; then its files go
+_REMOVED = 0.0  # in place of when a run was deleted: its files are being removed
 _LOG_BYTES = 2**16  # of the end of a log that is shown
 _ID_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes, one case: also the name of a folder
 _ID_LENGTH = 16  # 79 bits
@@ -164,9 +165,14 @@ class Store:
             _set(connection, run, deleted_s=time.time())
 
     def restore(self, run: str, owner: str | None) -> None:
-        """Undo `delete`. What was cancelled by it stays so."""
+        """Undo `delete`, within UNDO_S seconds. What was cancelled by it stays so."""
         with self._mine(run, owner, deleted=True) as (connection, _):
-            _set(connection, run, deleted_s=None)
+            in_time = (RUNS.c.id == run, RUNS.c.deleted_s > time.time() - UNDO_S)
+            restored = connection.execute(update(RUNS).where(*in_time).values(deleted_s=None))
+            if restored.rowcount != 1:
+                raise RunError(
+                    f"The run {run} was deleted more than {UNDO_S // 60} minutes ago: it can no longer be restored."
+                )
 
     # ------------------------------------------------------------------------------------------------------- files
 
@@ -322,15 +328,21 @@ class Store:
             return given_up.rowcount == 1
 
     def purge(self) -> None:
-        """Remove for good what was deleted more than UNDO_S seconds ago, files first."""
-        gone = select(RUNS.c.id).where(RUNS.c.deleted_s < time.time() - UNDO_S, RUNS.c.state != "running")
+        """Remove for good what was deleted more than UNDO_S seconds ago, files first.
+
+        Nobody can restore what is marked for it, and what a process that ended has marked is removed by the next.
+        """
+        expired = (RUNS.c.deleted_s < time.time() - UNDO_S, RUNS.c.state != "running")
         with self.database.reading() as connection:
-            runs = tuple(connection.scalars(gone))
+            if connection.scalar(select(RUNS.c.id).where(*expired).limit(1)) is None:
+                return
+        with self.database.writing() as connection:
+            connection.execute(update(RUNS).where(*expired).values(deleted_s=_REMOVED))
+            runs = tuple(connection.scalars(select(RUNS.c.id).where(RUNS.c.deleted_s == _REMOVED)))
         for run in runs:
             shutil.rmtree(self.folder_of(run), ignore_errors=True)
-        if runs:
-            with self.database.writing() as connection:
-                connection.execute(delete(RUNS).where(RUNS.c.id.in_(runs), RUNS.c.deleted_s.is_not(None)))
+        with self.database.writing() as connection:
+            connection.execute(delete(RUNS).where(RUNS.c.id.in_(runs), RUNS.c.deleted_s == _REMOVED))
 
 
 def open_store(settings: Settings) -> Store:

@@ -2,7 +2,6 @@
 
 import difflib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from equivariance.errors import NetworkError, SizeError
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.kept import Kept
 from equivariance.measurement.measure import Measurement, measure
 from equivariance.measurement.verdict import Verdict, judge
 from equivariance.theory.exactness import Prediction, Structure, predict
@@ -42,6 +42,15 @@ class Request:
     dtype: str = "float32"
     maps_of: str | None = None
     weights: Weights | None = None  # instead of random ones
+
+    def __post_init__(self) -> None:
+        if self.picture.ndim != 3:
+            raise ValueError(f"a request is of one picture (3, H, W), and {_shape(self.picture)} was given")
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return int(self.picture.shape[-2]), int(self.picture.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Engine:
         self._lock = Lock()
         self._free = settings.concurrent_measurements
         self._freed = Condition()
-        self._latest: OrderedDict[str, int] = OrderedDict()  # number of each owner's latest request
+        self._latest: Kept[int] = Kept(_KEPT_OWNERS)  # number of each owner's latest request
 
     def device_for(self, dtype: str) -> torch.device:
         """The device that runs `dtype`: the CPU for float64 where the device has none."""
@@ -153,7 +162,7 @@ class Engine:
             is_latest()
             progress(fraction)
 
-        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        height_px, width_px = request.size_px
         self.check_size(height_px=height_px, width_px=width_px)
         key = key_of(request.network, request.seed, request.dtype, request.weights)
         with self._turn(check):
@@ -177,10 +186,13 @@ class Engine:
         weights: Weights | None = None,
     ) -> Tensor:
         """The logits (B, classes), float64 on the CPU, of `pictures` (B, 3, H, W), 0..1; takes one of the places."""
-        self.check_size(height_px=pictures.shape[-2], width_px=pictures.shape[-1])
+        if pictures.ndim != 4:
+            raise ValueError(f"answers are of pictures (B, 3, H, W), and {_shape(pictures)} was given")
+        height_px, width_px = (int(side) for side in pictures.shape[-2:])
+        self.check_size(height_px=height_px, width_px=width_px)
         with self._turn(lambda fraction: None):
             served = self._networks.served(key_of(network, seed, dtype, weights), weights)
-            fitting = self._fitting(served, Request(network, seed, pictures, dtype=dtype), len(pictures))
+            fitting = self._fitting(served, (height_px, width_px), dtype, len(pictures))
             with fitting as at_once, torch.inference_mode():  # not sooner: nothing that is kept is made in it
                 parts = pictures.to(self.device_for(dtype), DTYPES[dtype]).split(at_once)
                 return torch.cat([served.network(part).double().cpu() for part in parts])
@@ -188,13 +200,13 @@ class Engine:
     def pass_s(
         self, network: NetworkSpec, seed: int, picture: Tensor, dtype: str = "float32", weights: Weights | None = None
     ) -> float:
-        """Seconds of one pass over one picture (1, 3, H, W), waiting left out: the quickest of some."""
+        """Seconds of one pass over one picture (3, H, W), waiting left out: the quickest of some."""
+        request = Request(network, seed, picture, dtype=dtype, weights=weights)
         with self._turn(lambda fraction: None):
             served = self._networks.served(key_of(network, seed, dtype, weights), weights)
-            fitting = self._fitting(served, Request(network, seed, picture, dtype=dtype), 1)
-            with fitting, torch.inference_mode():
-                picture = picture.to(self.device_for(dtype), DTYPES[dtype])
-                return min(_timed_passes(served.network, picture))
+            with self._fitting(served, request.size_px, dtype, 1), torch.inference_mode():
+                pictures = picture[None].to(self.device_for(dtype), DTYPES[dtype])
+                return min(_timed_passes(served.network, pictures))
 
     @contextmanager
     def room(self, needed_bytes: int, what: str) -> Iterator[None]:
@@ -211,11 +223,14 @@ class Engine:
         self, served: Served, request: Request, progress: Callable[[float], None], *, own_errors: bool
     ) -> Measurement:
         transforms = tuple(dict.fromkeys((*served.structure.elements, *request.transforms)))
-        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        height_px, width_px = request.size_px
         has_shift = any(isinstance(transform, Shift) for transform in transforms)
         grids = served.structure.grids(height_px=height_px, width_px=width_px) if has_shift else None
         picture = request.picture.to(self.device_for(request.dtype), DTYPES[request.dtype])
-        with self._fitting(served, request, len(transforms), own_errors=own_errors) as per_pass:
+        fitting = self._fitting(
+            served, request.size_px, request.dtype, len(transforms), own_errors=own_errors, maps_of=request.maps_of
+        )
+        with fitting as per_pass:
             while True:
                 try:
                     return measure(
@@ -233,19 +248,29 @@ class Engine:
                         raise
                 free_memory()  # not sooner: the error's traceback holds the maps
                 if per_pass == 1:
-                    raise DeviceError(self._too_large(request))
+                    raise DeviceError(self._too_large(request.size_px, request.dtype))
                 per_pass = max(1, per_pass // 2)
 
     @contextmanager
-    def _fitting(self, served: Served, request: Request, wanted: int, *, own_errors: bool = False) -> Iterator[int]:
-        """How many of the `wanted` transforms may share a pass with the picture, by the memory left: at least 1.
+    def _fitting(
+        self,
+        served: Served,
+        size_px: tuple[int, int],
+        dtype: str,
+        wanted: int,
+        *,
+        own_errors: bool = False,
+        maps_of: str | None = None,
+    ) -> Iterator[int]:
+        """How many of the `wanted` transforms, or pictures, may share a pass with one more, by the memory left.
 
-        Raises DeviceError where not even one may. Memory of a GPU is not known beforehand: all may.
+        At least 1: raises DeviceError where not even one may. Memory of a GPU is not known beforehand: all may.
+        size_px: height and width.
         """
-        if self.device_for(request.dtype).type != "cpu":
+        if self.device_for(dtype).type != "cpu":
             yield max(wanted, 1)
             return
-        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+        height_px, width_px = size_px
         recorded = served.structure.trace(height_px=height_px, width_px=width_px)
 
         def bytes_for(transforms: int) -> int:
@@ -254,19 +279,18 @@ class Engine:
                 transforms=transforms,
                 measured=wanted,
                 own_errors=own_errors,
-                maps_of=request.maps_of,
-                item_bytes=DTYPES[request.dtype].itemsize,
+                maps_of=maps_of,
+                item_bytes=DTYPES[dtype].itemsize,
             )
 
         with self._memory.reserved(bytes_for, most=max(wanted, 1)) as transforms:
             if transforms == 0:
-                raise DeviceError(self._too_large(request))
+                raise DeviceError(self._too_large(size_px, dtype))
             yield transforms
 
-    def _too_large(self, request: Request) -> str:
-        height_px, width_px = (int(side) for side in request.picture.shape[-2:])
+    def _too_large(self, size_px: tuple[int, int], dtype: str) -> str:
         return (
-            f"{height_px}×{width_px} px needs more memory than {self.device_name(request.dtype)} has left: "
+            f"{size_px[0]}×{size_px[1]} px needs more memory than {self.device_name(dtype)} has left: "
             f"choose a smaller size or a narrower network."
         )
 
@@ -275,12 +299,10 @@ class Engine:
         if owner is None:
             return lambda: None
         with self._lock:
-            number = self._latest[owner] = self._latest.pop(owner, 0) + 1
-            while len(self._latest) > _KEPT_OWNERS:
-                self._latest.popitem(last=False)
+            number = self._latest.put(owner, (self._latest.find(owner) or 0) + 1)
 
         def check() -> None:
-            if self._latest.get(owner, number) != number:
+            if self._latest.find(owner) not in (number, None):
                 raise Superseded
 
         return check
@@ -299,6 +321,10 @@ class Engine:
             with self._freed:
                 self._free += 1
                 self._freed.notify()
+
+
+def _shape(pictures: Tensor) -> str:
+    return f"({', '.join(map(str, pictures.shape))})"
 
 
 def _timed_passes(network: nn.Module, picture: Tensor) -> Iterator[float]:

@@ -4,9 +4,11 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+
+import psutil
 
 from equivariance.groups.transforms import elements_to_measure
 from equivariance.theory.tracing import Trace
@@ -93,13 +95,16 @@ def limit_bytes(root: Path = _ROOT) -> int | None:
     return min(limits, default=None)
 
 
-def held_bytes(root: Path = _ROOT) -> int | None:
-    """What this process holds and the system cannot read again from a file; None where /proc does not say."""
+def held_bytes() -> int | None:
+    """What this process holds and the system cannot read again from a file; None where the system does not say."""
     try:
-        resident, from_files = (root / "proc/self/statm").read_text(encoding="ascii").split()[1:3]
-    except OSError:
+        process = psutil.Process()
+        if sys.platform == "darwin":  # it tells what is resident, files included, and this after counting
+            return int(process.memory_full_info().uss)
+        held = process.memory_info()
+        return int(held.private if sys.platform == "win32" else held.rss - getattr(held, "shared", 0))
+    except (psutil.Error, OSError):
         return None
-    return (int(resident) - int(from_files)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def give_back() -> None:
@@ -116,10 +121,8 @@ def _spare() -> None:
 
 
 def _machine_bytes() -> Iterator[int]:
-    try:
-        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, others not these names
-        return
+    with suppress(psutil.Error, OSError):  # a system that does not say
+        yield int(psutil.virtual_memory().total)
 
 
 def _group_bytes(root: Path) -> Iterator[int]:

@@ -1,15 +1,14 @@
 """Networks as they are kept for all visitors: built layer by layer, shared, forgotten when others need the room."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
 
 import torch
 from torch import nn
 
 from equivariance.errors import NetworkError
 from equivariance.groups.transforms import elements_to_measure
+from equivariance.kept import Kept
 from equivariance.layers.export import layers_of
 from equivariance.theory.exactness import Structure, layer_errors
 from explorer.errors import DeviceError
@@ -48,22 +47,16 @@ class Networks:
 
     def __init__(self, cache_bytes: int, memory: Budget, device_for: Callable[[str], torch.device]) -> None:
         self.cache_bytes, self._memory, self._device_for = cache_bytes, memory, device_for
-        self._kept: OrderedDict[Key, Served] = OrderedDict()
-        self._structures: OrderedDict[Key, Structure] = OrderedDict()
-        self._building: dict[Key, Lock] = {}
-        self._lock = Lock()
+        self._kept: Kept[Served] = Kept(bytes_of=lambda served: served.bytes)
+        self._structures: Kept[Structure] = Kept(_KEPT_STRUCTURES)
 
     def kept(self, key: Key) -> Served | None:
         """The network, if it has been built and not forgotten."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+        return self._kept.find(key)
 
     def structure(self, key: Key) -> Structure | None:
         """What theory knows of the network, if it was built: kept for longer, for it is a hundredth as large."""
-        with self._lock:
-            return self._structures.get(key)
+        return self._structures.find(key)
 
     def served(self, key: Key, weights: Weights | None = None) -> Served:
         """The network, built by the first who asks; the others wait for it.
@@ -71,26 +64,14 @@ class Networks:
         Raises WeightsError for weights of another network, NetworkError for a layer that it does not have, and
         DeviceError where memory cannot hold it.
         """
-        served = self.kept(key)
-        if served is not None:
-            return served
-        with self._lock:
-            building = self._building.setdefault(key, Lock())
-        with building:
-            served = self.kept(key) or self._new(key, weights)
-        with self._lock:
-            self._building.pop(key, None)
-        return served
+        return self._kept.get_once(key, lambda: self._new(key, weights))
 
     def _new(self, key: Key, weights: Weights | None) -> Served:
         try:
             served = self._built_where_it_fits(key, weights)
         finally:
             free_memory()
-        with self._lock:
-            self._kept[key], self._structures[key] = served, served.structure
-            while len(self._structures) > _KEPT_STRUCTURES:
-                self._structures.popitem(last=False)
+        self._structures.put(key, served.structure)
         return served
 
     def _built_where_it_fits(self, key: Key, weights: Weights | None) -> Served:
@@ -109,9 +90,7 @@ class Networks:
 
     def _make_room(self, needed_bytes: int) -> None:
         """Drop the networks that were used longest ago until one of `needed_bytes` fits beside the rest."""
-        with self._lock:
-            while self._kept and sum(served.bytes for served in self._kept.values()) + needed_bytes > self.cache_bytes:
-                self._kept.popitem(last=False)
+        self._kept.shrink(self.cache_bytes - needed_bytes)
         free_memory()
 
     def _built(self, key: Key, weights: Weights | None) -> Served:

@@ -13,6 +13,7 @@ from typing import Any
 
 from equivariance.errors import WeightsError
 from explorer.checkout import ASSETS
+from explorer.whole_files import write_whole
 
 FOLDER = ASSETS / "weights"
 MANIFEST = "manifest.json"
@@ -72,4 +73,4 @@ def shipped_bytes(name: str, folder: Path = FOLDER) -> bytes:
 def write_manifest(entries: tuple[Shipped, ...], folder: Path) -> None:
     """Write the manifest that `shipped` reads."""
     text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=1)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_whole(folder / MANIFEST, f"{text}\n".encode())

@@ -4,8 +4,6 @@ A file holds the parameters and the running statistics of a network as it is bui
 escnn's bases and expanded filters; what trained it is in its metadata, see `weights_header`.
 """
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch import Tensor, nn
 
 from equivariance.errors import WeightsError
 from explorer.serving.weights_header import header_of, not_weights, read_bytes
+from explorer.whole_files import write_whole
 
 _CLASSIFIER = "head.classifier."  # of every network of the catalog
 _SHOWN = 3  # mismatches named in one sentence
@@ -44,12 +43,7 @@ def save_weights(network: nn.Module, path: Path, metadata: Mapping[str, str] = _
     metadata: texts to keep with them: "recipe", the recipe as JSON, and "classes", a JSON list of names in order.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights_of(network).items()}
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(save(tensors, dict(metadata) or None))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, save(tensors, dict(metadata) or None))
 
 
 def read_weights(path: Path) -> Weights:

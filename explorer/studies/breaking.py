@@ -25,14 +25,13 @@ from equivariance.groups.acting import transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import elements_to_measure
 from equivariance.layers.group_conv import GroupConv2d
-from equivariance.layers.subsampling import antialiased, symmetric
 from equivariance.theory.exactness import Prediction, predict
 from equivariance.theory.grids import BROKEN
 from explorer.errors import PictureError, SettingError
 from explorer.serving.engine import Engine
 from explorer.serving.memory import gradient_bytes
 from explorer.serving.weights import Weights, copy_weights, with_classifier_of
-from models.build import build, kernel_sizes
+from models.build import build, kernel_sizes, subsampled
 from models.catalog import GROUPS, NetworkSpec
 
 LN_2 = math.log(2.0)
@@ -132,7 +131,8 @@ class Outcome:
 class Training:
     """One attempt; iterating trains it and gives `steps` + 1 results, the first before any update.
 
-    Raises an EquivarianceError at once for what cannot be trained, and SettingError where the loss became NaN.
+    Raises an EquivarianceError at once for what cannot be trained, and SettingError where the loss became NaN or
+    infinite.
     """
 
     def __init__(self, attempt: Attempt) -> None:
@@ -165,7 +165,8 @@ class Training:
 
     def _result(self, step: int, logits: Tensor, loss: float) -> TrainedStep:
         if not math.isfinite(loss):
-            raise SettingError(f"The loss is no number any more after {step} steps: give a smaller learning rate.")
+            became = "NaN" if math.isnan(loss) else "infinite"
+            raise SettingError(f"The loss became {became} after {step} steps: give a smaller learning rate.")
         upright, transformed = logits.softmax(1)[:, 1].tolist()
         if abs(upright - transformed) < _SAME_ANSWER:
             return TrainedStep(step, loss, 0.5, (upright, transformed))
@@ -251,8 +252,7 @@ def _learner(network: NetworkSpec, seed: int, weights: Weights | None) -> Any:
     with torch.no_grad():
         learner.head.classifier.weight *= _FIRST_SCALE
         learner.head.classifier.bias *= _FIRST_SCALE
-    change = {"published": None, "symmetric": symmetric, "antialiased": antialiased}[network.subsampling]
-    return learner if change is None else change(learner, only=network.only or None)
+    return subsampled(learner, network)
 
 
 def _first_kernel(network: nn.Module) -> Tensor:

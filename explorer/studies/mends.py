@@ -16,6 +16,8 @@ from torch.nn import functional
 from equivariance.groups.acting import disc_mask, transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.largest import largest_of
+from equivariance.relative import relative_error
 from equivariance.theory.exactness import Prediction, predict
 from explorer.serving.engine import Engine
 from explorer.serving.weights import Weights
@@ -120,7 +122,7 @@ def compare(
     angles, shifts = answers.changes(ANGLES), answers.changes(SHIFTS)
     return Compared(
         mend,
-        max(answers.changes(QUARTER_TURNS)),
+        largest_of(answers.changes(QUARTER_TURNS)) or 0.0,
         sum(angles) / len(angles),
         sum(shifts) / len(shifts),
         answers.sides(),
@@ -144,11 +146,11 @@ class _Answers:
         upright, *moved = self._logits(
             torch.stack([source, *(transform_picture(source, transform) for transform in transforms)])
         )
-        return [float((row - upright).norm() / upright.norm()) for row in moved]
+        return [float(relative_error(row, upright)) for row in moved]
 
     def pass_s(self) -> float:
         """Seconds of one pass over the upright picture, brought to size."""
-        brought = self._mend.bring(self._picture[None])
+        (brought,) = self._mend.bring(self._picture[None])
         return self._engine.pass_s(self._mend.network, self._seed, brought, self._dtype, self._weights)
 
     def sides(self) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from equivariance.groups.acting import disc_mask, transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.relative import relative_error
 from equivariance.theory.exactness import Structure, predict
 from explorer.pictures.fitting import fit
 from explorer.pictures.images import Fit, Picture
@@ -112,8 +113,7 @@ class BatchErrors:
     def logits_change(self, transform: str) -> float:
         """‖f(g·x) − f(x)‖₂ / ‖f(x)‖₂ of the logits f, whether or not the transform acts on them."""
         upright, moved = self.logits[0], self.logits[1 + self.columns.index(transform)]
-        difference = np.linalg.norm(moved - upright)
-        return float(difference / np.linalg.norm(upright)) if difference else 0.0
+        return float(relative_error(torch.from_numpy(moved), torch.from_numpy(upright)))
 
 
 @dataclass(frozen=True)
@@ -298,6 +298,5 @@ def resampling_error(picture: Tensor, element: Element) -> float:
     """
     mask = disc_mask(*picture.shape[-2:])
     masked = picture.double() * mask
-    back = transform_picture(transform_picture(masked, element), element.inverse) * mask
-    length = torch.linalg.vector_norm(masked)
-    return float(torch.linalg.vector_norm(back - masked) / length) if length else 0.0
+    back = transform_picture(transform_picture(masked, element), element.inverse)
+    return float(relative_error(back, masked, mask=mask))

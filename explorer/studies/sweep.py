@@ -1,12 +1,12 @@
 """Sizes: theory's prediction, and the measured errors, for one network over a range of square pictures."""
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from equivariance.errors import SizeError
 from equivariance.groups.transforms import label_of
+from equivariance.largest import largest_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import Prediction, predict
 from equivariance.theory.grids import BROKEN, UNDECIDED
@@ -136,13 +136,13 @@ def _theory(prediction: Prediction) -> SizeResult:
 def _measured(inspection: Inspection) -> SizeResult:
     prediction, measured = inspection.prediction, inspection.measurement
     elements = list(prediction.elements)
-    by_layer = {layer.name: _largest(layer.error[name] for name in elements) for layer in measured.layers}
+    by_layer = {layer.name: largest_of(layer.error[name] for name in elements) for layer in measured.layers}
     theory = _theory(prediction)
     return SizeResult(
         theory.size_px,
         theory.predicted,
         theory.broken_layers,
-        _largest([*by_layer.values(), *(measured.output_error[name] for name in elements)]),
+        largest_of([*by_layer.values(), *(measured.output_error[name] for name in elements)]),
         by_layer,
         theory.undecided,
         _disagreements(inspection, by_layer),
@@ -160,9 +160,3 @@ def _disagreements(inspection: Inspection, by_layer: dict[str, float | None]) ->
     found = {**by_element, **{layer.name: by_layer[layer.name] for layer in unbroken}}
     level = ROUNDING_LEVEL[measured.dtype]
     return {name: error for name, error in found.items() if error is not None and not error <= level}
-
-
-def _largest(errors: Iterable[float | None]) -> float | None:
-    """The largest, not a number where one of them is not; None of none."""
-    known = [error for error in errors if error is not None]
-    return max(known, key=lambda error: (math.isnan(error), error), default=None)

@@ -8,6 +8,7 @@ rounding.
 """
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,7 @@ def _ascend(probe: "_Probe", search: Search) -> Iterator[Found]:
     worst, largest = picture, -1.0
     for step in range(search.steps + 1):
         error, uphill = probe(picture)
-        if error > largest:
+        if error > largest or (math.isnan(error) and not math.isnan(largest)):
             worst, largest = picture, error
         yield Found(step, largest, worst.to("cpu", torch.float32))
         if not uphill.any():

@@ -1,7 +1,6 @@
 """Checkpoints: all that a run needs to go on as if nothing had happened. Safetensors with JSON, never a pickle."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from explorer.errors import RunError
 from explorer.serving.weights import weights_of
 from explorer.training.recipe import Recipe
+from explorer.whole_files import whole_file
 
 _VERSION = "1"
 
@@ -44,7 +44,7 @@ def write_checkpoint(
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None,
 ) -> None:
-    """Write all of it to `path`, which holds either the old checkpoint or the new one at any moment."""
+    """Write all of it to `path`, which holds either the old checkpoint or the new one at every moment."""
     state = optimizer.state_dict()
     tensors = {f"network.{name}": value for name, value in weights_of(network).items()}
     for number, values in state["state"].items():
@@ -56,12 +56,8 @@ def write_checkpoint(
         "groups": json.dumps(state["param_groups"]),
         "scheduler": json.dumps(None if scheduler is None else scheduler.state_dict()),
     }
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, unfinished, said)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, said)
 
 
 def read_checkpoint(

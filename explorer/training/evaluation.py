@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from equivariance.groups.acting import transform_picture
 from equivariance.groups.transforms import Transform, elements_to_measure, parse
+from equivariance.largest import largest_of
 from equivariance.measurement.measure import measure
 from explorer.data.datasets import Split, brought
 from explorer.serving.weights import Weights, copy_weights, weights_of
@@ -101,9 +102,9 @@ def layer_errors(
         measured = measure(network, picture, elements, own_errors=False)
         by_layer = {layer.name: layer.error for layer in measured.layers} | {"logits": measured.output_error}
         for name, errors in by_layer.items():
-            acting = [error for error in errors.values() if error is not None]
-            if acting:
-                found.setdefault(name, []).append(max(acting))
+            largest = largest_of(errors.values())
+            if largest is not None:
+                found.setdefault(name, []).append(largest)
     return {name: sum(errors) / len(errors) for name, errors in found.items()}
 
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equivariance.errors import SizeError
-from equivariance.layers.subsampling import antialiased, symmetric
 from explorer.data.datasets import Dataset, brought
 from explorer.errors import RecipeError
 from explorer.serving.weights import Weights, classes_of, copy_weights, weights_of, with_classifier_of
@@ -28,10 +27,9 @@ from explorer.training.evaluation import Evaluation, evaluate, served
 from explorer.training.metrics import Epoch, Progress
 from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
-from models.build import build
+from models.build import build, subsampled
 from models.catalog import GROUPS, NetworkSpec
 
-_CHANGES: dict[str, Callable[[nn.Module], nn.Module]] = {"symmetric": symmetric, "antialiased": antialiased}
 _MOMENTUM = 0.9  # of SGD
 _FIFTHS = 5  # of a run, after each of which the schedule `step` halves the learning rate
 
@@ -61,7 +59,7 @@ def fit(
     on_epoch: told the figures of the network, and given it, before training and after each epoch that is tested. One
         that stops it is told the same epoch again when the run goes on.
 
-    Raises RecipeError or SizeError where recipe and data do not fit, and where the loss is no number any more;
+    Raises RecipeError or SizeError where recipe and data do not fit, and where the loss became NaN or infinite;
     WeightsError for weights of another network; RunError for a checkpoint of another run.
     """
     check_fit(recipe, dataset)
@@ -254,17 +252,18 @@ class _Run:
             self._save()
 
     def _loss(self) -> float:
-        """The mean loss of the epoch so far; raises RecipeError where it is no number."""
+        """The mean loss of the epoch so far; raises RecipeError where it is NaN or infinite."""
         loss = float(self.sums[0]) / max(self.place.seen, 1)
         if not math.isfinite(loss):
+            became = "NaN" if math.isnan(loss) else "infinite"
             raise RecipeError(
-                f"The loss is no number any more in epoch {self.place.epoch + 1}: start a new run with a smaller "
-                f"learning rate."
+                f"The loss became {became} in epoch {self.place.epoch + 1}: start a new run with a smaller learning "
+                f"rate."
             )
         return loss
 
     def _save(self) -> None:
-        """Write a checkpoint; the last one stays where the loss or a weight is no number any more."""
+        """Write a checkpoint; the last one stays where the loss or a weight became NaN or infinite."""
         values = (self.sums, *weights_of(self.network).values())
         if self.path is not None and all(bool(value.isfinite().all()) for value in values):
             self.place.loss_sum, self.place.hits = float(self.sums[0]), int(self.sums[1])
@@ -282,8 +281,7 @@ def _network(recipe: Recipe, spec: NetworkSpec, start: Weights | None, device: t
     network = build(spec, seed=recipe.seed)
     if start is not None:
         start_from(start, network)
-    change = _CHANGES.get(recipe.subsampling)
-    network = network if change is None else change(network)
+    network = subsampled(network, spec)
     # escnn's networks share their bases: moving one would move those of the next that is built.
     return network if device.type == "cpu" else copy.deepcopy(network).to(device)
 

@@ -179,6 +179,20 @@ def test_runs_and_data_are_kept_in_the_users_data_folder(
         assert Settings().runs_path == tmp_path / "given" / "equivariance-explorer" / "runs"
 
 
+@pytest.mark.parametrize(
+    ("system", "variable", "value"), [("darwin", "XDG_DATA_HOME", "/x"), ("linux", "XDG_DATA_HOME", "x")]
+)
+def test_folder_of_the_user_stays_where_it_was_found_before(
+    system: str, variable: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """macOS has no such variable, and a relative path counts for nothing."""
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv(variable, value)
+    inside = {"darwin": "Library/Application Support", "linux": ".local/share"}[system]
+    assert Settings().runs_path == tmp_path / inside / "equivariance-explorer" / "runs"
+
+
 @pytest.mark.parametrize("field", WHOLE_NUMBERS)
 @pytest.mark.parametrize("value", ["", "many", "-1", "3.5", " 64", "1e2", "0x40", "²", "9" * 5000])
 def test_value_that_is_no_whole_number_names_key_value_and_range(field: str, value: str) -> None:

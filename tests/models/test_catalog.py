@@ -1,5 +1,9 @@
 """The registry: which networks there are, how large they are, and that a seed decides their weights."""
 
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -8,8 +12,9 @@ from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Z2
 from equivariance.layers.export import layers_of, types_of
 from equivariance.layers.plain import FieldLength, GroupMaxPool
 from models import catalog
-from models.build import build, kernel_sizes, parameters, serve
-from models.catalog import FAMILIES, GROUPS, NAMES, spec
+from models.blocks import FullKit
+from models.build import _CHANGES, build, kernel_sizes, parameters, serve, subsampled
+from models.catalog import FAMILIES, GROUPS, LARGER_KERNELS, NAMES, SUBSAMPLINGS, NetworkSpec, spec
 
 # A network that is added to the registry has to be added here, and so to the tests that follow.
 GROUP_NAMES = ("z2", "p4", "p4m", "c4", "d4", "c8", "d8", "so2")
@@ -110,6 +115,39 @@ def test_kernel_sizes_are_those_of_the_served_network(name: str) -> None:
     kernels = [layer.weight.numel() for _, layer in layers_of(serve(minimum(name))) if isinstance(layer, nn.Conv2d)]
     assert sorted(sizes) == sorted(kernels)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_every_way_to_sample_is_one_that_networks_are_built_with() -> None:
+    assert {"published", *_CHANGES} == {*SUBSAMPLINGS, LARGER_KERNELS}
+
+
+def test_network_is_sampled_as_its_spec_says_and_left_as_it_is_otherwise() -> None:
+    published, changed = minimum("p4-cnn"), {}
+    built = build(published)
+    for subsampling in (*SUBSAMPLINGS, LARGER_KERNELS):
+        changed[subsampling] = subsampled(built, replace(published, subsampling=subsampling)).eval()
+    picture = torch.rand(1, 3, 29, 29, generator=torch.Generator().manual_seed(0))
+
+    assert changed["published"] is built
+    answers = [network(picture) for network in changed.values()]
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(answers, 2))
+    only = subsampled(built, replace(published, subsampling="symmetric", only=("layer1.conv",)))
+    assert torch.equal(only(picture), answers[0])  # a layer that has nothing to centre
+
+
+@pytest.mark.parametrize("name", ["z2-cnn", "p4m-resnet18", "c8-resnet18-large", "so2-knight"])
+def test_shared_layers_have_the_parameters_of_the_network_as_built(name: str) -> None:
+    assert parameters(minimum(name)) == weights(build(minimum(name))).numel()
+
+
+@pytest.mark.parametrize("count", [kernel_sizes, parameters.__wrapped__])
+def test_counting_leaves_the_kit_as_it_was(
+    count: Callable[[NetworkSpec], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = FullKit(C4)
+    monkeypatch.setattr("models.build._kit", lambda group: kit)
+    count(minimum("p4-cnn"))
+    assert vars(kit) == {"group": C4}
 
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-cnn", "c4-cnn", "so2-knight"])

@@ -1,14 +1,16 @@
 """Our initialization and our types of escnn's layers, against escnn's own."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, Harmonics, Regular, Scalar, regular, scalars
 from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, PointGroup
-from equivariance.layers.escnn import escnn_nn, field_type_of
+from equivariance.layers.escnn import escnn_nn, field_type_of, gspaces
 from models.steerable import (
     MAXIMUM_FREQUENCY,
     SteerableKit,
@@ -137,9 +139,60 @@ def test_regular_fields_of_two_groups_of_eight_are_told_apart() -> None:
 def test_other_fields_are_refused_by_name(group: PointGroup, fields: object) -> None:
     space = KITS[group.name].space
     representation = fields(space)
-    with pytest.raises(ValueError, match="are not supported: use trivial, regular or harmonic fields") as refusal:
+    with pytest.raises(
+        ValueError, match=r"are not supported: use trivial, regular or harmonic fields, the latter of SO\(2\)"
+    ) as refusal:
         field_type_of(escnn_nn.FieldType(space, [representation]))
     assert representation.name in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("space", "group"),
+    [
+        (gspaces.trivialOnR2(), PointGroup("c1", 1)),
+        (gspaces.rot2dOnR2(3), PointGroup("c3", 3)),
+        (gspaces.flip2dOnR2(), PointGroup("d1", 1, mirrors=True)),  # its group is called C2, like half turns
+        (gspaces.flipRot2dOnR2(2), PointGroup("d2", 2, mirrors=True)),
+        (gspaces.flipRot2dOnR2(6), PointGroup("d6", 6, mirrors=True)),
+    ],
+    ids=str,
+)
+def test_group_is_that_of_what_its_elements_do_to_the_plane(space: Any, group: PointGroup) -> None:
+    if group.order == 1:  # its regular field is a scalar
+        assert field_type_of(escnn_nn.FieldType(space, [space.regular_repr])) == scalars(1)
+        return
+    ours = field_type_of(escnn_nn.FieldType(space, [space.regular_repr]))
+    assert ours == regular(group, 1)
+    fields = torch.randn(1, group.order, 4, 4, generator=torch.Generator().manual_seed(0))
+    theirs = escnn_nn.GeometricTensor(fields, escnn_nn.FieldType(space, [space.regular_repr]))
+    for number, element in enumerate(group.elements):
+        if element.moves_pixels:
+            moved = theirs.transform(list(space.fibergroup.elements)[number]).tensor
+            torch.testing.assert_close(transform_fields(fields, ours, element), moved, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        gspaces.flip2dOnR2(axis=0.0),
+        gspaces.flipRot2dOnR2(4, axis=0.3),
+        gspaces.flipRot2dOnR2(-1, axis=0.3),
+        gspaces.no_base_space(gspaces.rot2dOnR2(4).fibergroup),
+    ],
+    ids=str,
+)
+def test_mirrors_about_another_axis_and_other_dimensions_are_refused(space: Any) -> None:
+    with pytest.raises(ValueError, match="are not supported: use turns about the centre of the plane, alone or"):
+        field_type_of(escnn_nn.FieldType(space, [space.trivial_repr]))
+
+
+def test_o2_is_not_taken_for_so2() -> None:
+    space = gspaces.flipRot2dOnR2(-1, maximum_frequency=2)
+    assert field_type_of(escnn_nn.FieldType(space, [space.trivial_repr] * 3)) == scalars(3)
+    frequencies = space.fibergroup.bl_irreps(1)
+    for fields in (space.irrep(1, 1), space.fibergroup.spectral_regular_representation(*frequencies, name=None)):
+        with pytest.raises(ValueError, match=r" of O\(2\) are not supported: use trivial, regular or harmonic fields"):
+            field_type_of(escnn_nn.FieldType(space, [fields]))
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=ids)

@@ -13,6 +13,9 @@ from tests.support import ROOT
 # From the ground to the top. What is in a folder imports from the same folder and from lower floors only.
 FLOORS = (
     "equivariance.errors",
+    "equivariance.kept",
+    "equivariance.largest",
+    "equivariance.relative",
     "equivariance.groups",
     "equivariance.layers",
     "equivariance.theory",
@@ -23,7 +26,7 @@ FLOORS = (
     "explorer.errors",
     "explorer.checkout",
     "explorer.settings",
-    "explorer.kept",
+    "explorer.whole_files",
     "explorer.pictures",
     "explorer.serving",
     "explorer.data",
@@ -66,13 +69,13 @@ def imported_names(source: str, package: str) -> Iterator[tuple[str, str]]:
 
 
 def module_of(path: str) -> str:
-    """`explorer.pages` for explorer/pages/__init__.py, `explorer.kept` for explorer/kept.py."""
+    """`explorer.pages` for explorer/pages/__init__.py, `explorer.errors` for explorer/errors.py."""
     return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
 def imports_of(path: str, source: str, modules: Iterable[str]) -> set[str]:
     """The modules that the file at `path` imports; of the project's own, those that are in `modules`."""
-    package = PurePosixPath(path).parent.as_posix().replace("/", ".")
+    package = ".".join(PurePosixPath(path).parts[:-1])
     known = set(modules)
     return {
         f"{stem}.{name}" if f"{stem}.{name}" in known else stem

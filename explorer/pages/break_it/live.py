@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
+from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
+from equivariance.relative import relative_error
 from explorer.figures import breaking as breaking_figures
-from explorer.kept import Kept
 from explorer.pages.break_it.controls import BreakItView
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.shared import settings
@@ -252,7 +253,7 @@ def insight_chart(size: TrainedSize) -> Chart:
     """What the network sees at one size, after the first result."""
     assert size.insight is not None
     upright, returned = size.insight.evidence
-    difference = float((returned - upright).norm() / upright.norm().clamp_min(1e-30))
+    difference = float(relative_error(returned, upright))
     evidence, filters = breaking_figures.limits(size.insight)
     words = [
         "Evidence: how much each place speaks for “transformed” (blue) or against it (orange), for g·x turned back",

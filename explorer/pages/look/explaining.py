@@ -1,8 +1,9 @@
 """What the Look page shows, in five sentences with its own numbers."""
 
+from equivariance.largest import largest_of
 from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from equivariance.measurement.verdict import Verdict, compared_errors, largest_of, size_text
+from equivariance.measurement.verdict import Verdict, compared_errors, size_text
 from equivariance.theory.exactness import Prediction
 from models.catalog import NetworkSpec
 
@@ -14,7 +15,8 @@ def explain(
     elements = list(prediction.elements)
     size = size_text(prediction.height_px, prediction.width_px)
     first = prediction.first_broken_layer
-    largest = largest_of([error for name in elements for error in compared_errors(measurement, name, prediction)])
+    compared = (error for name in elements for error in compared_errors(measurement, name, prediction))
+    largest = largest_of(compared) or 0.0
     group = network.point_group.name.upper().replace("SO2", "SO(2)")
     built = (
         f"`{network.name}` is a plain network: nothing in it knows of turns or mirrors."

@@ -14,12 +14,13 @@ from torch import Tensor
 from equivariance.groups.acting import transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import label_of, parse
+from equivariance.kept import Kept
+from equivariance.largest import largest_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import size_text
 from equivariance.theory.exactness import Prediction, predict
 from explorer.figures.layers import error_per_layer, large_map, logits_bars
 from explorer.figures.reasons import draw_reasons
-from explorer.kept import Kept
 from explorer.layer_view.packing import PackedView, pack_view
 from explorer.pages.look.controls import View
 from explorer.pages.look.explaining import explain
@@ -85,7 +86,7 @@ def _before(view: View, progress: Progress) -> str:
     request = replace(_request(view, view.picture), network=published)
     inspection = engine().inspect(request, owner=session_name(), own_errors=False, progress=progress)
     errors = [inspection.measurement.largest_error(name) for name in inspection.verdict.elements]
-    largest = max((error for error in errors if error is not None), default=0.0)
+    largest = largest_of(errors) or 0.0
     changed = ", ".join(view.network.only) or "all layers"
     published_as = f"{inspection.verdict.kind}, largest error {largest:.1e}"
     return f"As published: {published_as}. Now {view.network.subsampling} subsampling in {changed}."
@@ -141,8 +142,8 @@ def _row(view: View, picture: Picture) -> dict[str, object]:
     upright = answers.pop("identity")
     return {
         "picture": picture.name,
-        "largest error": max(measured.largest_error(name) or 0.0 for name in inspection.verdict.elements),
-        "logit error": max(measured.output_error[name] or 0.0 for name in inspection.verdict.elements),
+        "largest error": largest_of(map(measured.largest_error, inspection.verdict.elements)) or 0.0,
+        "logit error": largest_of(measured.output_error[name] for name in inspection.verdict.elements) or 0.0,
         "flip rate": sum(answer != upright for answer in answers.values()) / len(answers),
     }
 

@@ -8,8 +8,8 @@ from functools import partial
 
 from torch import Tensor
 
+from equivariance.kept import Kept
 from explorer.figures.mends import mends_chart
-from explorer.kept import Kept
 from explorer.pages.mends.controls import MendsView
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.widgets.charts import Chart, chart_of

@@ -13,12 +13,12 @@ from PIL import Image
 from equivariance.groups.acting import transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import label_of
+from equivariance.kept import Kept
 from equivariance.theory.exactness import predict
 from explorer.figures.layers import logits_bars
 from explorer.figures.orbit import mirrors, shift_map
 from explorer.figures.orbit_marks import OrbitCurve
 from explorer.figures.polar import Point, polar
-from explorer.kept import Kept
 from explorer.pages.orbit.controls import ROLES, OrbitView
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.shared import session_name

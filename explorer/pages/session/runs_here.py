@@ -6,8 +6,7 @@ from explorer.pages.session.shared import settings
 from explorer.runs.run import Run
 from explorer.runs.store import Store, open_store
 from explorer.training.recipe import Recipe
-
-_SUBSAMPLED = {"published": "", "symmetric": ", mended", "antialiased": ", antialiased"}
+from models.catalog import SUBSAMPLING_WORDS
 
 
 @st.cache_resource(show_spinner=False)
@@ -23,4 +22,4 @@ def title_of(run: Run) -> str:
 
 def label_of(recipe: Recipe) -> str:
     """`p4-cnn 29 px`, and how it is subsampled if not as published."""
-    return f"{recipe.network} {recipe.size_px} px{_SUBSAMPLED[recipe.subsampling]}"
+    return ", ".join(filter(None, (f"{recipe.network} {recipe.size_px} px", SUBSAMPLING_WORDS[recipe.subsampling])))

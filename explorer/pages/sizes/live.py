@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from equivariance.kept import Kept
+from equivariance.largest import largest_of
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import predict
 from equivariance.theory.grids import EXACT
@@ -14,7 +16,6 @@ from equivariance.theory.survivors import Survivors, survivors, theory_of
 from explorer.figures.reasons import draw_reasons
 from explorer.figures.sizes import SizeCurve, error_by_size, error_by_size_and_layer
 from explorer.figures.survivors import surviving_elements
-from explorer.kept import Kept
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.shared import session_name
 from explorer.pages.sizes.controls import Range
@@ -234,7 +235,7 @@ def _errors_in_words(series: Sequence[Series]) -> str:
                 by_status.setdefault(each.curve.theory[result.size_px], []).append(result.error)
         parts += [
             f"{each.curve.name} subsampling, {len(errors)} sizes that theory calls {status}: errors from "
-            f"{min(errors):.1e} to {max(errors):.1e}"
+            f"{min(errors):.1e} to {largest_of(errors):.1e}"
             for status, errors in by_status.items()
         ]
     return f"Largest error by size. {'; '.join(parts) or 'Nothing is measured yet'}."

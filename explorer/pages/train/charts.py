@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from equivariance.groups.transforms import label_of
+from equivariance.largest import largest_of
 from explorer.figures import training as figures
 from explorer.figures.training import COLOURS, DASHES, LOGITS, ROUNDING, UNSEEN, Lane
 from explorer.pages.session.shared import plain
@@ -42,7 +43,7 @@ def kind_of(lane: Lane) -> str:
         return ""
     if GROUPS[lane.recipe.network_spec(2).group].filters == "plain":
         return "plain"
-    return "exact" if max(lane.last.errors.values(), default=0.0) <= ROUNDING else "approximate"
+    return "exact" if (largest_of(lane.last.errors.values()) or 0.0) <= ROUNDING else "approximate"
 
 
 def kind_words(lane: Lane) -> str:
@@ -231,10 +232,11 @@ def _angle_words(lanes: Sequence[Lane]) -> str:
 def _map_words(lane: Lane) -> str:
     if lane.last is None or not lane.last.errors:
         return f"Equivariance error of {lane.title} by layer and epoch. Nothing yet."
-    name = max(lane.last.errors, key=lane.last.errors.__getitem__)
+    largest = largest_of(lane.last.errors.values())
+    name = next(name for name, error in lane.last.errors.items() if error is largest)
     return (
         f"Equivariance error of {lane.title} by layer and epoch. Largest after epoch {lane.last.epoch}: "
-        f"{lane.last.errors[name]:.1e} at {name}."
+        f"{largest:.1e} at {name}."
     )
 
 

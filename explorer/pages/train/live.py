@@ -10,9 +10,8 @@ from threading import Lock
 
 import torch
 
+from equivariance.kept import Kept
 from explorer.data.datasets import Dataset, Split
-from explorer.errors import RunError
-from explorer.kept import Kept
 from explorer.pages.session.live import engine, freeze
 from explorer.pages.session.runs_here import label_of, store
 from explorer.pages.session.shared import settings
@@ -104,12 +103,7 @@ def _check(plan: Plan, owner: str) -> None:
     """Raise an error for a plan that is not allowed here; quick."""
     for recipe in plan.recipes:
         recipe.checked()
-        check_limits(recipe, owner, store(), settings())
-    most, there = settings().max_runs, len(store().list(owner))
-    if there + len(plan.recipes) > most:
-        raise RunError(
-            f"You have {there} runs and may have {most}: delete some of them to start {len(plan.recipes)} more."
-        )
+    check_limits(plan.recipes, owner, store(), settings())
 
 
 def _check_network(recipe: Recipe, given: Weights | None) -> None:

@@ -1,7 +1,7 @@
 """The tensors of the weights that a visitor chose. Imports torch, so pages import this late."""
 
 from equivariance.errors import WeightsError
-from explorer.kept import Kept
+from equivariance.kept import Kept
 from explorer.pages.widgets.trained import Trained
 from explorer.serving.weights import Weights, weights_from
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from equivariance.groups.fields import move_pixels
-from equivariance.groups.point_groups import C4, C8, D4, D8, IDENTITY, SO2, Z2, Element, PointGroup
+from equivariance.groups.point_groups import C4, C8, D4, D8, IDENTITY, O2, SO2, Z2, Element, PointGroup
 from models.steerable import escnn_nn, gspaces
 
 ESCNN_SPACES = {
@@ -184,10 +184,17 @@ def test_group_contains_its_elements_and_no_others() -> None:
     assert Element(45.0) in C8 and Element(45.0) not in C4
     assert Element(90.0, mirrored=True) in D4 and Element(90.0, mirrored=True) not in C4
     assert Element(17.3) in SO2 and Element(17.3, mirrored=True) not in SO2
+    assert Element(17.3) in O2 and Element(17.3, mirrored=True) in O2
     assert [e for e in D8.elements if e in Z2] == [IDENTITY]
 
 
 def test_so2_has_no_list_of_elements_but_its_quarter_turns_move_pixels() -> None:
     assert SO2.pixel_exact_elements == C4.elements
-    with pytest.raises(ValueError, match="no list of elements"):
+    with pytest.raises(ValueError, match=r"^SO\(2\) has no list of elements"):
         _ = SO2.elements
+
+
+def test_o2_has_the_quarter_turns_and_mirrors_of_d4_and_no_list_of_elements() -> None:
+    assert O2.pixel_exact_elements == D4.elements
+    with pytest.raises(ValueError, match=r"^O\(2\) has no list of elements"):
+        _ = O2.elements

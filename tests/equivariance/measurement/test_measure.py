@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -279,6 +280,23 @@ def test_quarter_turns_of_a_picture_that_is_not_square_are_compared_with_swapped
     assert measured.largest_error("rot90") < ROUNDING < SEEN < measured.largest_error("rot270")
     assert all(layer.own_error["rot90"] is not None for layer in measured.layers)
     assert measured.logits["rot90"] == pytest.approx(measured.logits["identity"], abs=1e-12)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_largest_error_is_nan_wherever_one_is(place: int) -> None:
+    served, structure = serve("p4-cnn")
+    measured = measure(served, picture(12, 12), structure.elements)
+    layers = list(measured.layers)
+    if place < 3:
+        number = (0, len(layers) // 2, -1)[place]
+        layers[number] = replace(layers[number], error={**layers[number].error, "rot90": math.nan})
+    logits = {"rot90": math.nan} if place == 3 else {}
+    spoilt = replace(measured, layers=tuple(layers), output_error={**measured.output_error, **logits})
+
+    largest = spoilt.largest_error("rot90")
+
+    assert largest is not None and math.isnan(largest)
+    assert spoilt.largest_error("rot180") == measured.largest_error("rot180")
 
 
 def test_own_errors_can_be_left_out() -> None:

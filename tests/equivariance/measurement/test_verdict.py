@@ -1,5 +1,6 @@
 """The verdict: theory's word, settled and contradicted by measurement, in sentences with the right numbers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -221,6 +222,17 @@ def test_measurement_that_contradicts_theory_is_a_disagreement(inspect: Inspect,
     assert verdict.disagreements == ("rot180",)
     assert verdict.kind == "exact"  # theory's word stays; the contradiction is shown beside it
     assert "is the rounding of" not in verdict.reason
+
+
+def test_weights_that_are_no_numbers_are_named_in_words(inspect: Inspect) -> None:
+    inspection = inspect("p4-cnn", 28)
+    layers = tuple(replace(layer, weight_error=math.nan) for layer in inspection.prediction.layers)
+    broken = replace(layers[2], elements=dict.fromkeys(layers[2].elements, "broken"))
+    prediction = replace(inspection.prediction, verdict="not equivariant", layers=(*layers[:2], broken, *layers[3:]))
+
+    assert judge(prediction, inspection.measurement).reason == (
+        f"First broken at {broken.name}: its weights hold NaN or infinity, which no size mends."
+    )
 
 
 def test_sentence_of_a_disagreement_says_both_sides(inspect: Inspect) -> None:

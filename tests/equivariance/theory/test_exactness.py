@@ -1,5 +1,6 @@
 """Theory: the sizes at which a network is exact, the layers that break it and why, from the network's own calls."""
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -240,6 +241,17 @@ def test_recording_does_not_depend_on_the_weights(name: str) -> None:
     network = catalog.spec(name, minimum_width=True)
     other = Structure(serve(network, seed=1), network.point_group)
     assert other.trace(height_px=32, width_px=31) == structure(name).trace(height_px=32, width_px=31)
+
+
+def test_recording_used_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("equivariance.theory.exactness.KEPT_TRACES", 2)
+    fresh = Structure(served_cnn(), C4)
+    first, second = (fresh.trace(height_px=side, width_px=side) for side in (20, 24))
+    assert fresh.trace(height_px=20, width_px=20) is first
+    fresh.trace(height_px=28, width_px=28)
+
+    assert fresh.trace(height_px=20, width_px=20) is first
+    assert fresh.trace(height_px=24, width_px=24) is not second
 
 
 def test_recording_leaves_no_hooks_and_no_weights_behind() -> None:
@@ -484,6 +496,16 @@ def test_bias_of_one_channel_is_named(layer: str) -> None:
     network = served_cnn()
     network.get_submodule(layer).bias[1] += 0.5
     assert verdict_of(network) == ("not equivariant", [layer])
+
+
+@pytest.mark.parametrize("part", ["weight", "bias"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_commute_with_nothing(part: str, value: float) -> None:
+    network = served_cnn()
+    getattr(network.layer2.conv, part).flatten()[0] = value
+    assert verdict_of(network)[0] == "not equivariant"
+    layer = predict(Structure(network, C4), height_px=28, width_px=28).first_broken_layer
+    assert layer.name == "layer2.conv" and math.isnan(layer.weight_error)
 
 
 def prelu() -> nn.Module:

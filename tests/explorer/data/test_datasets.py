@@ -100,7 +100,7 @@ def refusal(name: str, folder: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "_KEPT", datasets._Kept(datasets.KEPT_BYTES))
+    monkeypatch.setattr(datasets, "_KEPT", datasets._kept(datasets.KEPT_BYTES))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -234,7 +234,7 @@ def test_files_of_another_published_set_are_not_taken_for_it(tmp_path: Path, mon
     write(tmp_path / "mnist", idx_files())
     content = load("mnist", folder=tmp_path).sha256
     monkeypatch.setitem(PUBLISHED, "fashion-mnist", replace(PUBLISHED["fashion-mnist"], content=content))
-    monkeypatch.setattr(datasets, "_KEPT", datasets._Kept(0))
+    monkeypatch.setattr(datasets, "_KEPT", datasets._kept(0))
     assert "are those of Fashion-MNIST" in refusal("mnist", tmp_path)
 
 
@@ -258,7 +258,7 @@ def test_missing_files_are_fetched_kept_and_not_fetched_again(
 
     for path in there.iterdir():
         path.unlink()
-    monkeypatch.setattr(datasets, "_KEPT", datasets._Kept(0))
+    monkeypatch.setattr(datasets, "_KEPT", datasets._kept(0))
     assert load("mnist", folder=here).sha256 == dataset.sha256
 
 
@@ -370,14 +370,14 @@ def test_what_is_kept_is_bounded_by_its_bytes_and_the_latest_always_stays() -> N
         split = Split(torch.zeros(10, 1, 10, 10, dtype=torch.uint8), torch.zeros(10, dtype=torch.int64))
         return Dataset(name, name, ("0",), split, split, (), "")
 
-    kept = datasets._Kept(5_000)  # two of 2 × 1,080 bytes each
-    first = kept.get("a", lambda: make("a"))
-    assert kept.get("b", lambda: make("b")) and kept.get("a", lambda: make("never")) is first
-    assert kept.get("c", lambda: make("c")).name == "c"
-    assert kept.get("a", lambda: make("never")) is first, "b was used before it, and goes first"
-    assert kept.get("b", lambda: make("b anew")).name == "b anew"
-    tiny = datasets._Kept(1)
-    assert tiny.get("a", lambda: first) is tiny.get("a", lambda: make("never"))
+    kept = datasets._kept(5_000)  # two of 2 × 1,080 bytes each
+    first = kept.get_once("a", lambda: make("a"))
+    assert kept.get_once("b", lambda: make("b")) and kept.get_once("a", lambda: make("never")) is first
+    assert kept.get_once("c", lambda: make("c")).name == "c"
+    assert kept.get_once("a", lambda: make("never")) is first, "b was used before it, and goes first"
+    assert kept.get_once("b", lambda: make("b anew")).name == "b anew"
+    tiny = datasets._kept(1)
+    assert tiny.get_once("a", lambda: first) is tiny.get_once("a", lambda: make("never"))
 
 
 def test_the_checksum_tells_a_pixel_a_label_and_the_two_splits_apart() -> None:

@@ -2,11 +2,20 @@
 
 import itertools
 import statistics
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from explorer.reproduction.statistics import LEAST_VALUES, Difference, difference, percent_of, summarise
+from explorer.reproduction.statistics import (
+    LEAST_VALUES,
+    RESAMPLES,
+    Difference,
+    difference,
+    percent_of,
+    summarise,
+)
 from explorer.training.metrics import TESTED, Epoch
 
 SEEDS = (97.4, 97.9, 97.6, 98.3, 97.1)
@@ -48,6 +57,22 @@ def test_interval_of_a_difference_is_that_of_all_pairs_of_resamples() -> None:
     assert found.mean == pytest.approx(np.mean(first) - np.mean(second))
     assert found.low == pytest.approx(low, abs=0.1) and found.high == pytest.approx(high, abs=0.1)
     assert found.sign == 1 and difference(second, first).sign == -1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_intervals_are_those_of_scipy_from_the_same_draws(seed: int) -> None:
+    first, second = SEEDS[:4], (80.0, 85.0, 79.0)
+
+    def of_scipy(samples: tuple[tuple[float, ...], ...], statistic: Callable[..., object]) -> tuple[float, float]:
+        options = {"method": "percentile", "n_resamples": RESAMPLES, "rng": np.random.default_rng(seed)}
+        return tuple(stats.bootstrap(samples, statistic, vectorized=True, **options).confidence_interval)
+
+    one, both = summarise(first, seed=seed), difference(first, second, seed=seed)
+
+    assert (one.low, one.high) == pytest.approx(of_scipy((first,), np.mean), rel=1e-12)
+    assert (both.low, both.high) == pytest.approx(
+        of_scipy((first, second), lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis)), rel=1e-12
+    )
 
 
 def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:

@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import update
 
-from explorer.runs import launch
+from explorer.runs import launch, processes
 from explorer.runs import store as runs
 from explorer.runs.crew import Crew
 from explorer.runs.launch import pump
@@ -95,8 +96,11 @@ def eventually(holds: Callable[[], Any]) -> None:
 # ----------------------------------------------------------------------------------------------------------- processes
 
 
-@needs_marks
-def test_process_is_told_from_one_that_has_ended_and_from_another_with_its_number(start: Any) -> None:
+@pytest.mark.parametrize("told_by", [pytest.param("_mark", marks=needs_marks), "_mark_elsewhere"])
+def test_process_is_told_from_one_that_has_ended_and_from_another_with_its_number(
+    told_by: str, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_mark", getattr(processes, told_by))
     child = start()
     process = process_of(child.pid)
     later = replace(process, mark=process.mark + "1")
@@ -112,6 +116,22 @@ def test_process_is_told_from_one_that_has_ended_and_from_another_with_its_numbe
     child.wait()
     assert is_gone(process)
     end(process, by_force=True)
+
+
+def test_process_of_another_user_that_tells_nothing_is_neither_gone_nor_ended(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = start()
+    known = Process(child.pid, "1.0")
+
+    def refuse(pid: int) -> None:
+        raise psutil.AccessDenied(pid)
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    monkeypatch.setattr(processes, "_mark", processes._mark_elsewhere)
+    assert process_of(child.pid) == Process(child.pid, "") and not is_gone(known)
+    end(known, by_force=True)
+    assert child.poll() is None
 
 
 def test_process_without_a_mark_is_gone_when_its_number_is_free(start: Any) -> None:

@@ -2,9 +2,13 @@
 
 import math
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import create_engine, insert, select, text, update
@@ -201,6 +205,104 @@ def test_deleted_run_can_be_restored_until_its_files_are_removed(store: Store, m
     assert (store.list(MINE, deleted=True), store.epochs(run), store.folder_of(run).exists()) == ((), (), False)
     with pytest.raises(RunError, match="There is no run"):
         store.restore(run, MINE)
+
+
+def deleted_for(store: Store, run: str, seconds: float) -> None:
+    """Delete the run as if it had been done so long ago."""
+    store.delete(run, MINE)
+    with store.database.writing() as connection:
+        connection.execute(update(RUNS).where(RUNS.c.id == run).values(deleted_s=time.time() - seconds))
+
+
+def test_run_is_restored_in_time_alone_also_where_nothing_was_removed_yet(store: Store) -> None:
+    in_time, too_late = (store.create(TINY, owner=MINE).id for _ in range(2))
+    deleted_for(store, in_time, runs.UNDO_S - 30)
+    deleted_for(store, too_late, runs.UNDO_S + 1)
+
+    store.restore(in_time, MINE)
+    with pytest.raises(RunError) as caught:
+        store.restore(too_late, MINE)
+
+    assert str(caught.value) == (
+        f"The run {too_late} was deleted more than 10 minutes ago: it can no longer be restored."
+    )
+    assert [run.id for run in store.list(MINE)] == [in_time]
+
+
+def test_run_whose_files_are_being_removed_is_not_restored_whatever_the_clock_of_another_host(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create(TINY, owner=MINE).id
+    deleted_for(store, run, runs.UNDO_S + 1)
+    other, remove = another(store), shutil.rmtree
+    refused: list[str] = []
+
+    def remove_while_another_restores(folder: Path, **options: bool) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "UNDO_S", runs.UNDO_S + 3600)  # its clock is an hour behind
+            with pytest.raises(RunError) as caught:
+                other.restore(run, MINE)
+        refused.append(str(caught.value))
+        remove(folder, **options)
+
+    monkeypatch.setattr(runs.shutil, "rmtree", remove_while_another_restores)
+    store.purge()
+
+    assert len(refused) == 1 and "can no longer be restored" in refused[0]
+    assert not store.folder_of(run).exists()
+    with pytest.raises(RunError, match="There is no run"):
+        store.restore(run, MINE)
+    other.database.close()
+
+
+def test_removal_that_was_broken_off_is_finished_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.create(TINY, owner=MINE).id
+    deleted_for(store, run, runs.UNDO_S + 1)
+
+    def broken_off(folder: Path, **options: bool) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.shutil, "rmtree", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            store.purge()
+    assert store.list(MINE, deleted=True) == () and store.folder_of(run).exists()
+    store.purge()
+
+    assert not store.folder_of(run).exists()
+    with store.database.reading() as connection:
+        assert connection.execute(select(RUNS)).all() == []
+
+
+def test_restoring_and_removing_at_once_leave_each_run_whole_or_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who restore have clocks that are behind; each store with connections of its own, as processes have them."""
+    made = [store.create(TINY, owner=MINE).id for _ in range(24)]
+    for run in made:
+        deleted_for(store, run, runs.UNDO_S + 1)
+    stores = [another(store) for _ in range(4)]
+    late = set[int]()
+    clock = SimpleNamespace(time=lambda: time.time() - 3600 * (get_ident() in late))
+    monkeypatch.setattr(runs, "time", clock)
+
+    def restore(number: int) -> None:
+        late.add(get_ident())
+        for run in made[number::4]:
+            with suppress(RunError):
+                stores[number].restore(run, MINE)
+
+    with ThreadPoolExecutor(4) as restoring, ThreadPoolExecutor(2) as removing:
+        restored = [restoring.submit(restore, number) for number in range(4)]
+        removed = [removing.submit(stores[number].purge) for number in (0, 1)]
+        for each in (*restored, *removed):
+            each.result()
+    store.purge()
+
+    left = {run.id for run in store.list(MINE)}
+    assert {path.name for path in store.folder.iterdir() if path.is_dir()} == left
+    for each in stores:
+        each.database.close()
 
 
 @pytest.mark.parametrize("run", ["../../etc", "", "a/b", "A" * 16, "x\0y", "starts", "abcdefgh23456789\n"])

@@ -77,3 +77,11 @@ def test_the_report_says_the_numbers_and_takes_no_text_as_markup() -> None:
 def test_a_run_without_epochs_is_summed_up_too() -> None:
     assert summary(a_run(), ()).endswith("No epoch has been evaluated yet.")
     assert "upright 75.0%, mean of the three other quarter turns 25.0%" in summary(a_run(), epochs())
+
+
+def test_a_loss_that_is_no_number_is_shown_as_nan_or_infinite() -> None:
+    lost = an_epoch(1, loss=float("nan")), an_epoch(2, loss=float("inf"))
+
+    html = report_html(a_run(), "mine", lost, [], command="")
+
+    assert [html.count(f">{word}</td>") for word in ("NaN", "infinite")] == [1, 1]

@@ -357,7 +357,7 @@ def test_database_that_is_away_for_a_moment_loses_nothing(store: Store, monkeypa
 
 def refusal(recipe: Recipe, store: Store, settings: Settings, owner: str | None = "visitor") -> str:
     with pytest.raises(RunError) as caught:
-        check_limits(recipe, owner, store, settings)
+        check_limits((recipe,), owner, store, settings)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -365,7 +365,7 @@ def refusal(recipe: Recipe, store: Store, settings: Settings, owner: str | None 
 def test_each_limit_is_one_sentence_with_both_numbers(
     store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_limits(TINY, "visitor", store, settings)
+    check_limits((TINY,), "visitor", store, settings)
     assert refusal(TINY, store, replace(settings, training="off"), None).startswith("Training is switched off here")
     assert refusal(replace(TINY, size_px=65), store, settings) == (
         "65 px is more than is trained on here: give at most 64 px, or raise EXPLORER_MAX_TRAINING_PX."
@@ -383,8 +383,8 @@ def test_each_limit_is_one_sentence_with_both_numbers(
     assert refusal(TINY, store, few) == (
         "You have 1 runs and may have 1: delete some of them, or raise EXPLORER_MAX_RUNS."
     )
-    check_limits(TINY, "another", store, few)
-    check_limits(TINY, None, store, few)
+    check_limits((TINY,), "another", store, few)
+    check_limits((TINY,), None, store, few)
 
     monkeypatch.setattr(store, "used_bytes", lambda: 65 * 2**20)
     assert refusal(TINY, store, replace(settings, runs_disk_mb=64)).startswith(
@@ -401,9 +401,9 @@ def test_visitor_trains_on_folders_in_the_data_folder_alone(
     inside = replace(settings, data_folder=str(tmp_path / "data"))
     asked = replace(TINY, data=f"folder:{path.format(outside=tmp_path)}")
     assert refusal(asked, store, inside).startswith("Visitors train on folders in the data folder alone")
-    check_limits(asked, None, store, inside)
+    check_limits((asked,), None, store, inside)
     for good in ("birds", str(tmp_path / "data" / "birds")):
-        check_limits(replace(TINY, data=f"folder:{good}"), "visitor", store, inside)
+        check_limits((replace(TINY, data=f"folder:{good}"),), "visitor", store, inside)
 
 
 # ------------------------------------------------------------------------------------------------------ real processes

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -38,8 +40,7 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture
 def machine_of_1000_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": PAGE}
-    monkeypatch.setattr(os, "sysconf", values.__getitem__, raising=False)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1000 * PAGE))
 
 
 @pytest.mark.usefixtures("machine_of_1000_pages")
@@ -78,15 +79,43 @@ def test_limit_is_the_least_of_machine_and_groups(tmp_path: Path, files: dict[st
 
 
 def test_limit_is_unknown_where_nothing_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delattr(os, "sysconf", raising=False)
+    def silent() -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(psutil, "virtual_memory", silent)
     assert limit_bytes(tmp_path) is None
 
 
-@pytest.mark.usefixtures("machine_of_1000_pages")
-def test_held_is_what_is_resident_and_not_of_a_file(tmp_path: Path) -> None:
-    assert held_bytes(tmp_path) is None
-    write(tmp_path / "proc/self/statm", "9000 500 120 3 0 700 0\n")
-    assert held_bytes(tmp_path) == 380 * PAGE
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="Windows has no sysconf")
+def test_machine_has_the_memory_that_the_system_counts_in_pages(tmp_path: Path) -> None:
+    assert limit_bytes(tmp_path) == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(("system", "held"), [("linux", 380), ("win32", 410), ("darwin", 390)])
+def test_held_is_what_is_not_of_a_file_as_each_system_tells_it(
+    system: str, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = SimpleNamespace(rss=500, shared=120, private=410)
+    process = SimpleNamespace(memory_info=lambda: told, memory_full_info=lambda: SimpleNamespace(uss=390))
+    monkeypatch.setattr(psutil, "Process", lambda: process)
+    monkeypatch.setattr("sys.platform", system)
+    assert held_bytes() == held
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_held_is_what_linux_counts_in_pages() -> None:
+    _, resident, from_files, *_ = map(int, (Path("/") / "proc" / "self" / "statm").read_text(encoding="ascii").split())
+    held = held_bytes()
+    assert held is not None
+    assert abs(held - (resident - from_files) * os.sysconf("SC_PAGE_SIZE")) < MEBIBYTE  # Python itself works meanwhile
+
+
+def test_held_is_unknown_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "Process", silent)
+    assert held_bytes() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")

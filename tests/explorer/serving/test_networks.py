@@ -111,7 +111,36 @@ def test_network_that_memory_cannot_hold_is_refused_in_one_sentence_and_not_buil
         "p4-resnet18 needs 70 MB of memory, and 40 MB are left: choose a narrower network, or raise "
         "EXPLORER_MEMORY_MB where there is more."
     )
-    assert kept._building == {} or not any(lock.locked() for lock in kept._building.values())
+    assert kept._kept._making == {}
+
+
+def test_nothing_is_held_after_a_network_that_could_not_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, key = networks(), key_of(CNN, 0, "float32")
+
+    def broken(network: NetworkSpec, **options: Any) -> nn.Module:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(networks_module, "serve", broken)
+        with pytest.raises(MemoryError):
+            kept.served(key)
+
+    assert kept._kept._making == {}
+    assert kept.kept(key) is None and kept.structure(key) is None
+    assert kept.served(key) is kept.kept(key)
+
+
+def test_theory_used_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks_module, "_KEPT_STRUCTURES", 2)
+    kept = networks(cache_bytes=0)
+    keys = [key_of(CNN, seed, "float32") for seed in range(3)]
+    first = kept.served(keys[0]).structure
+    kept.served(keys[1])
+    assert kept.structure(keys[0]) is first
+    kept.served(keys[2])
+
+    assert kept.structure(keys[0]) is first
+    assert kept.structure(keys[1]) is None
 
 
 def test_layer_that_the_network_does_not_have_is_named() -> None:

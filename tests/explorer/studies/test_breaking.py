@@ -262,12 +262,13 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(make: Callable[[], At
     assert words in message and message.endswith(".") and "\n" not in message
 
 
-def test_a_loss_that_is_no_number_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("value", "words"), [(math.nan, "NaN"), (math.inf, "infinite")])
+def test_a_loss_that_is_no_number_is_one_sentence(value: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "explorer.studies.breaking.functional.cross_entropy", lambda logits, right: logits.sum() * math.nan
+        "explorer.studies.breaking.functional.cross_entropy", lambda logits, right: 0 * logits.sum() + value
     )
 
-    with pytest.raises(EquivarianceError, match="no number any more after 0 steps: give a smaller learning rate"):
+    with pytest.raises(EquivarianceError, match=f"^The loss became {words} after 0 steps: give a smaller learning"):
         next(iter(Training(attempt())))
 
 

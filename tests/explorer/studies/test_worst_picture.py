@@ -1,5 +1,7 @@
 """The worst picture: found for broken networks, not to be found for exact ones."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -82,6 +84,17 @@ def test_an_error_of_exactly_zero_does_not_end_the_search(engine: Engine) -> Non
     assert found[0].error == 0.0
     assert found[-1].error < ROUNDING_LEVEL["float64"]
     assert found[-1].step == 5
+
+
+def test_an_error_that_is_nan_stays_the_largest() -> None:
+    own = Engine(Settings(device="cpu"))
+    network = served(own)
+    network.network.get_parameter("layer1.conv.weight").data[0, 0, 0, 0] = torch.nan
+
+    found = list(worst_picture(network, Search(cat(33), QUARTER_TURN, steps=2)))
+
+    assert all(math.isnan(each.error) for each in found)
+    assert all(torch.equal(each.picture, cat(33)) for each in found)
 
 
 def test_the_shared_network_is_left_as_it_was(engine: Engine) -> None:

@@ -81,6 +81,16 @@ def test_errors_name_the_layer_that_breaks(network: nn.Module) -> None:
     assert errors["pool"] > 1e-3 and errors["logits"] > 1e-3
 
 
+def test_one_weight_that_is_nan_shows_in_every_later_layer() -> None:
+    spoilt = served(build(SPEC, seed=4), SPEC, CPU)
+    spoilt.get_submodule("layer2.conv").weight.data[0, 0, 0, 0] = torch.nan
+
+    errors = layer_errors(spoilt, SPEC, SPLIT, RECIPE)
+
+    assert errors["layer1.conv"] < 1e-5
+    assert all(np.isnan(errors[name]) for name in ("layer2.conv", "layer3.conv", "logits"))
+
+
 def test_a_network_that_ignores_turns_agrees_with_itself() -> None:
     class Mean(nn.Module):
         def __init__(self) -> None:

@@ -201,7 +201,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_last_good_checkpoi
     given = iter([1.0, 1.0, 1.0, 1.0, math.nan, math.nan])
     monkeypatch.setattr("explorer.training.fit.changed", lambda *arguments: changed(*arguments) * next(given))
 
-    with pytest.raises(RecipeError, match=r"in epoch 2: .* smaller learning rate\."):
+    with pytest.raises(RecipeError, match=r"^The loss became NaN in epoch 2: .* smaller learning"):
         fit(SMALL, DATA, device=CPU, checkpoint=path, report_every_s=report_every_s, checkpoint_every_s=0.0)
 
     left, expected = load_file(path), load_file(good)

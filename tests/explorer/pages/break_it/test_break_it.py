@@ -162,7 +162,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_one_sentence(monkeypatc
 
     app = open_app(seed="11")
 
-    assert sentences(app) == ["The loss is no number any more after 0 steps: give a smaller learning rate."]
+    assert sentences(app) == ["The loss became NaN after 0 steps: give a smaller learning rate."]
     assert "break_job" not in app.session_state
 
 

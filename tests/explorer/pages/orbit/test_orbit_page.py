@@ -9,7 +9,7 @@ import streamlit as st
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from explorer.kept import Kept
+from equivariance.kept import Kept
 from explorer.pages.orbit import controls as orbit_controls
 from explorer.pages.orbit import live as orbit_live
 from explorer.pictures.images import load_gallery

@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
+from equivariance.kept import Kept
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from explorer.kept import Kept
 from explorer.pages.sizes import live as sizes_live
 from explorer.pages.sizes.controls import Range
 from explorer.pictures.images import load_gallery

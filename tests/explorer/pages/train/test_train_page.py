@@ -110,6 +110,19 @@ def test_the_first_sight_says_what_a_press_would_do_and_how_long_it_takes(owner:
     assert any(re.fullmatch(r"about .* on CPU · \d+ threads?", caption.value) for caption in app.caption)
 
 
+def test_the_folder_of_the_runs_is_walked_once_however_many_networks_are_compared(
+    owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks: list[Store] = []
+    walk = Store.used_bytes
+    monkeypatch.setattr(Store, "used_bytes", lambda store: walks.append(store) or walk(store))
+
+    app = open_app(owner, mended="true")
+
+    assert "Train 4 networks" in labels(app)
+    assert len(walks) == 1
+
+
 def test_before_the_browser_has_told_who_it_is_the_form_is_there_and_nothing_can_be_started() -> None:
     app = open_app(None)
 
