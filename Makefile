@@ -47,7 +47,7 @@ check: install-dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	rm -rf compat/*/build compat/*/*.egg-info
+	rm -rf build *.egg-info compat/*/build compat/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(VENV)/app-installed
