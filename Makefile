@@ -51,7 +51,7 @@ release-check: install-dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	rm -rf build *.egg-info compat/*/build compat/*/*.egg-info
+	rm -rf build dist *.egg-info compat/*/build compat/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(VENV)/app-installed
