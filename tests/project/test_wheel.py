@@ -1,4 +1,4 @@
-"""A wheel holds the library alone, and the library works where no other package is."""
+"""A wheel holds the library alone, and the library works where no other package is, but for torch and numpy."""
 
 import json
 import os
@@ -24,9 +24,10 @@ ABSENT = ("escnn", "lie_learn", "explorer", "models", "tests", "joblib", "scipy"
 # A network of somebody's own: its kernels are means over quarter turns, its windows fit at 9 px and not at 8.
 SCRIPT = f"""
 import importlib.util, json, os, sys
+import equivariance
+heavy = sorted({{"torch", "numpy"}} & set(sys.modules))
 import torch
 from torch import nn
-import equivariance
 from equivariance.groups.fields import average_kernel, scalars
 from equivariance.groups.point_groups import C4
 from equivariance.layers.export import export
@@ -53,6 +54,7 @@ for side_px in (8, 9):
 print(json.dumps({{
     "version": equivariance.__version__,
     "file": equivariance.__file__,
+    "heavy": heavy,
     "folder": os.listdir(),
     "strangers": [name for name in {ABSENT!r} if importlib.util.find_spec(name)],
     "seen": seen,
@@ -163,6 +165,11 @@ def test_the_wheel_measures_a_network_where_nothing_else_is_installed(seen: dict
         "8": ["approximate", "Approximately equivariant to quarter turns at 8 px", []],
         "9": ["exact", "Exactly equivariant to quarter turns at 9 px", []],
     }
+
+
+def test_the_library_is_imported_without_torch_until_something_of_it_is_used(seen: dict[str, Any]) -> None:
+    """The app reads the version and the errors from it, and shows its first screen before torch is there."""
+    assert seen["heavy"] == []
 
 
 def test_pinned_versions_satisfy_the_bounds_of_the_library() -> None:
