@@ -53,8 +53,8 @@ def drawing() -> str:
     """The whole picture, as SVG."""
     shapes: list[str] = []
     top = MARGIN
-    for folder, meaning, rooms in FLOORS:
-        height = _draw_floor(shapes, folder, meaning, rooms, top)
+    for floor, meaning, rooms in FLOORS:
+        height = _draw_floor(shapes, floor, meaning, rooms, top)
         top += height + GAP
     height = top - GAP + MARGIN
     beside = f"translate({MARGIN + 23} {height / 2}) rotate(90)"
@@ -77,13 +77,13 @@ def drawing() -> str:
     )
 
 
-def _draw_floor(shapes: list[str], folder: str, meaning: str, rooms: tuple[str, ...], top: int) -> int:
+def _draw_floor(shapes: list[str], floor: str, meaning: str, rooms: tuple[str, ...], top: int) -> int:
     """Adds one floor; its height."""
     rows = [rooms[start : start + ROOMS_IN_ROW] for start in range(0, len(rooms), ROOMS_IN_ROW)]
     height = 2 * PAD + LINE - 6 + len(rows) * (ROOM + 8)
     width = WIDTH - LEFT - MARGIN
-    kind = "ground" if folder == "equivariance" else "floor"
-    name = folder if folder.endswith(".py") else f"{folder}/"
+    kind = "ground" if floor == "equivariance" else "floor"
+    name = floor if floor.endswith(".py") else f"{floor}/"
     shapes += [
         f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{width}" height="{height}" rx="6"/>',
         f'<text class="name code" x="{LEFT + PAD}" y="{top + PAD + 11}">{escape(name)}</text>',

@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -70,7 +71,7 @@ def module_of(path: str) -> str:
 
 def imports_of(path: str, source: str, modules: Iterable[str]) -> set[str]:
     """The modules that the file at `path` imports; of the project's own, those that are in `modules`."""
-    package = path.rpartition("/")[0].replace("/", ".")
+    package = ".".join(PurePosixPath(path).parent.parts)
     known = set(modules)
     return {
         f"{stem}.{name}" if f"{stem}.{name}" in known else stem

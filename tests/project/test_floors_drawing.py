@@ -28,11 +28,9 @@ def test_the_stored_picture_is_what_the_script_draws(floors: ModuleType) -> None
 
 
 def test_floors_and_rooms_stand_in_the_order_of_their_imports(floors: ModuleType) -> None:
-    rooms = [
-        f"{folder}/{room}".replace("/", ".") for folder, _, rooms in reversed(floors.FLOORS) for room in rooms
-    ]  # fmt: skip
+    rooms = [f"{floor}/{room}".replace("/", ".") for floor, _, rooms in reversed(floors.FLOORS) for room in rooms]
     in_table = [room for room in rooms if room in FLOORS]
-    tops = [folder.removesuffix(".py").replace("/", ".") for folder, _, _ in reversed(floors.FLOORS)]
+    tops = [floor.removesuffix(".py").replace("/", ".") for floor, _, _ in reversed(floors.FLOORS)]
 
     assert in_table == sorted(in_table, key=FLOORS.index)
     assert tops == sorted(tops, key=FLOORS.index)
@@ -45,7 +43,7 @@ def test_every_folder_of_the_code_is_in_the_picture(floors: ModuleType) -> None:
         for top in ("equivariance", "explorer")
         for path in (ROOT / top).glob("*/**/__init__.py")
     }
-    drawn = {f"{folder}/{room}" for folder, _, rooms in floors.FLOORS for room in rooms} | {"explorer/pages"}
+    drawn = {f"{floor}/{room}" for floor, _, rooms in floors.FLOORS for room in rooms} | {"explorer/pages"}
     assert there == drawn
 
 

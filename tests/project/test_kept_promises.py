@@ -219,7 +219,8 @@ def open_link(address: str) -> AppTest:
 def controls_of(app: AppTest) -> dict[str, Any]:
     """What each control shows, by its key: the name of its parameter in an address."""
     kinds = ("selectbox", "number_input", "toggle", "checkbox", "slider", "text_input", "button_group")
-    return {control.key: control.value for kind in kinds for control in app.get(kind) if control.key}
+    shown: list[Any] = [control for kind in kinds for control in app.get(kind)]
+    return {control.key: control.value for control in shown if control.key}
 
 
 @pytest.mark.parametrize("link", stored("links.json"), ids=lambda link: link["address"][:70])

@@ -15,7 +15,7 @@ FILES = frozenset(project_files())
 FOLDERS = frozenset(str(parent) for path in FILES for parent in PurePosixPath(path).parents) - {"."}
 PLACES = FILES | FOLDERS
 NAMES = frozenset(PurePosixPath(path).name for path in FILES)
-TOPS = frozenset(path.split("/", 1)[0] for path in FOLDERS)
+TOPS = frozenset(PurePosixPath(path).parts[0] for path in FOLDERS)
 DOCUMENTS = sorted(
     path for path in FILES if path.endswith(".md") and not path.startswith(("tests/", "assets/")) and "/." not in path
 )
@@ -61,7 +61,7 @@ def names_of(path: str) -> set[str]:
 def lost(text: str, folder: str = "") -> list[str]:
     """What a document in `folder` names and the tree has not."""
     named = [path.rstrip(".").removeprefix("./") for path in PATH.findall(text)]
-    paths = [path for path in named if path.endswith(CODE) or "/" not in path or path.split("/", 1)[0] in TOPS]
+    paths = [path for path in named if path.endswith(CODE) or "/" not in path or PurePosixPath(path).parts[0] in TOPS]
     links = [posixpath.normpath(posixpath.join(folder, link)) for link in LINK.findall(text)]
     modules = [name for name in MODULE.findall(text) if not name.endswith((*CODE, ".md"))]
     return sorted(
