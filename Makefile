@@ -1,15 +1,16 @@
-# make app        the app, in the browser
-# make test       the tests (browser tests where a Chromium is found)
-# make test-full  the slow tests at full width
-# make opening    measure the opening view anew and store it
-# make check      linters, formatter, types, import floors
-# make clean      remove the virtual environment, caches and build leftovers
+# make app            the app, in the browser
+# make test           the tests (browser tests where a Chromium is found)
+# make test-full      the slow tests at full width
+# make opening        measure the opening view anew and store it
+# make check          linters, formatter, types, import floors
+# make release-check  do version, changelog and tag agree?
+# make clean          remove the virtual environment, caches and build leftovers
 #
 # Another Python: make app PYTHON=python3.12      More options: make app OPTIONS="--server.port 8600"
 # Needs no root and no compiler. Written for GNU make 3.81 (macOS) and later.
 
 ifeq ($(origin PYTHON),undefined)
-CANDIDATES := python3 python3.13 python3.12 python3.11
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 else
 CANDIDATES := $(PYTHON)
 endif
@@ -23,9 +24,9 @@ unexport PYTHONDONTWRITEBYTECODE
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt $(shell find compat -name build -prune -o \( -name '*.py' -o -name '*.toml' \) -print)
-SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
-.PHONY: app test test-full opening check clean install install-dev
+.PHONY: app test test-full opening check release-check clean install install-dev
 
 app: install
 	$(RUN) -m streamlit run app.py $(OPTIONS)
@@ -46,9 +47,12 @@ check: install-dev
 	$(RUN) -m mypy
 	$(RUN) -m pytest -q tests/project/test_floors.py
 
+release-check: install-dev
+	$(RUN) -m deploy.release_check
+
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	rm -rf compat/*/build compat/*/*.egg-info
+	rm -rf build dist *.egg-info compat/*/build compat/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(VENV)/app-installed
@@ -72,6 +76,6 @@ $(RUN):
 	        rm -rf $(VENV); exit 1; \
 	    fi; \
 	done; \
-	echo "Python 3.11, 3.12 or 3.13 with its venv module is needed and none was found among: $(CANDIDATES)." \
+	echo "Python 3.11 to 3.14 with its venv module is needed and none was found among: $(CANDIDATES)." \
 	    "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1

@@ -1,3 +1,5 @@
-"""Measure, explain and mend the equivariance of convolutional networks."""
+"""The app: measure, explain and mend the equivariance of convolutional networks, in pages and commands."""
 
-__version__ = "0.1.0"
+from equivariance import __version__
+
+__all__ = ["__version__"]
