@@ -19,3 +19,7 @@ class TransformError(EquivarianceError):
 
 class WeightsError(EquivarianceError):
     """Weights that do not fit the network."""
+
+
+class GroupError(EquivarianceError):
+    """A group name that cannot be read, or a group that the network does not have."""

@@ -79,6 +79,29 @@ class Regular:
 
 
 @dataclass(frozen=True)
+class Interleaved:
+    """Fields stored element after element, as channels (|G|, copies): channel e·copies + i is element e of field i."""
+
+    inner: Regular
+    copies: int
+
+    @property
+    def name(self) -> str:
+        """`regular, element-major`."""
+        return f"{self.inner.name}, element-major"
+
+    @property
+    def size(self) -> int:
+        """Channels of all copies."""
+        return self.inner.size * self.copies
+
+    def matrix(self, element: Element) -> np.ndarray | None:
+        """ρ(g) ⊗ 1, or None for elements outside the group."""
+        matrix = self.inner.matrix(element)
+        return None if matrix is None else np.kron(matrix, np.eye(self.copies))
+
+
+@dataclass(frozen=True)
 class Harmonics:
     """Frequencies 0 … `maximum_frequency` of a function on SO(2): one channel, then (cosine, sine) pairs."""
 
@@ -140,6 +163,11 @@ class FieldType:
     def fields(self) -> int:
         """Number of fields."""
         return sum(count for _, count in self.runs)
+
+    @property
+    def title(self) -> str:
+        """In words: `8 regular`, `3 scalar`, …"""
+        return ", ".join(f"{count} {representation.name}" for representation, count in self.runs)
 
     @property
     def is_scalar(self) -> bool:

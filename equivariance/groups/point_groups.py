@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+from equivariance.errors import GroupError
+
 _NAME = re.compile(r"(?:mirror|(?:mirror_)?rot(?P<angle_deg>\d+(?:\.\d+)?))")
 
 
@@ -122,3 +124,19 @@ C8 = PointGroup("c8", 8)
 D8 = PointGroup("d8", 8, mirrors=True)
 SO2 = PointGroup("so2", None)
 O2 = PointGroup("o2", None, mirrors=True)
+_GROUP = re.compile(r"(?P<kind>[CD])(?P<turns>[1-9]\d{0,2})", re.IGNORECASE)
+_NAMED = {"Z2": Z2, "SO2": SO2, "SO(2)": SO2, "O2": O2, "O(2)": O2, "C1": Z2}
+
+
+def group_called(name: str) -> PointGroup:
+    """The group called `name`: Z2, Cn, Dn (D1 is the mirror alone), SO2 or O2; raises GroupError otherwise.
+
+    >>> group_called("D4").order
+    8
+    """
+    if name.upper() in _NAMED:
+        return _NAMED[name.upper()]
+    match = _GROUP.fullmatch(name)
+    if match is None:
+        raise GroupError(f"There is no group {name!r}: use Z2, C2, C4, C8, D1 (the mirror), D2, D4, D8, SO2 or O2.")
+    return PointGroup(name.lower(), int(match["turns"]), match["kind"].upper() == "D")

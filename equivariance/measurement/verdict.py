@@ -8,7 +8,7 @@ from equivariance.largest import largest_of
 from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import LayerTheory, Prediction
-from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
+from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,24 @@ def grid_text(layer: LayerTheory) -> str:
     return (
         f"kernel {_pair(layer.kernel)}, stride {_pair(layer.stride)}{padding}, remainder {_pair(layer.remainder)}: "
         f"the grid is {displacement} px off centre"
+    )
+
+
+def grid_text_of(sampling: tuple[AxisSampling, AxisSampling]) -> str:
+    """The same of a window's numbers along height and width; what is alike on both axes is said once."""
+    height, width = sampling
+    windows = (height.window, width.window)
+    padding = tuple(window.pad for window in windows)
+    displacements = tuple(_halves(abs(axis.displacement_px)) for axis in sampling)
+    if height.displacement_px == width.displacement_px == 0:
+        kernel, stride = (tuple(getattr(window, name) for window in windows) for name in ("kernel", "stride"))
+        if kernel[0] != kernel[1] or stride[0] != stride[1] or padding[0] != padding[1]:
+            return f"kernel {_pair(kernel)}, stride {_pair(stride)}: height and width are not treated alike"
+    return (
+        f"kernel {_pair(tuple(window.kernel for window in windows))}, "
+        f"stride {_pair(tuple(window.stride for window in windows))}"
+        f"{f', padding {_pair(padding)}' if any(padding) else ''}, "
+        f"remainder {_pair((height.remainder, width.remainder))}: the grid is {_pair(displacements)} px off centre"
     )
 
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
 from equivariance.layers.subsampling import declared_windows
 from equivariance.layers.windows import AxisWindow
 from equivariance.theory.grids import Step
-from equivariance.theory.shapes import output_of
 
 aten = torch.ops.aten
 

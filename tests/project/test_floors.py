@@ -18,6 +18,7 @@ FLOORS = (
     "equivariance.relative",
     "equivariance.groups",
     "equivariance.layers",
+    "equivariance.following",
     "equivariance.theory",
     "equivariance.measurement",
     "equivariance",
@@ -51,7 +52,8 @@ OUTSIDE = {
     "escnn": ("equivariance.layers.escnn",),  # imported there alone, see equivariance/layers/coefficients.py
 }
 ROOMS = "explorer.pages."  # each page has a folder of its own there; what pages share is on the floors below
-LIBRARY_NEEDS = {"torch", "numpy", "escnn", "joblib"}  # and Python's own; joblib comes with escnn
+# And Python's own; the others are extras, each imported where it is used. joblib comes with escnn.
+LIBRARY_NEEDS = {"torch", "numpy", "escnn", "joblib", "pandas", "PIL"}
 
 
 def imported_names(source: str, package: str) -> Iterator[tuple[str, str]]:

@@ -142,7 +142,7 @@ def _done(series: Sequence[Series]) -> float:
 
 
 @dataclass(frozen=True)
-class Report:
+class SizesReport:
     """What the page shows of the measurements so far; texts are Markdown.
 
     summary: which sizes are exact by theory.
@@ -163,11 +163,11 @@ class Report:
     sizes_px: dict[int, str]
 
 
-def report_of(series: Sequence[Series]) -> Report:
+def report_of(series: Sequence[Series]) -> SizesReport:
     """Everything that is drawn."""
     chosen = series[0]
     measured = [(each, result) for each in series for result in each.curve.measured]
-    return Report(
+    return SizesReport(
         _summary(chosen.curve),
         _state(series),
         _done(series),

@@ -20,7 +20,7 @@ from explorer.pages.widgets.sampling_view import reasons_popover
 from explorer.pages.widgets.work_bar import is_stopped, telling, work_bar
 
 if TYPE_CHECKING:  # it imports torch
-    from explorer.pages.sizes.live import Report
+    from explorer.pages.sizes.live import SizesReport
 
 _SIGNS = {"exact": "● exact", "broken": "✕ breaks", "undecided": "△ undecided"}
 
@@ -50,7 +50,7 @@ def page() -> None:
 # --------------------------------------------------------------------------------------------------------------- parts
 
 
-def _draw(view: Range, report: "Report") -> DeltaGenerator:
+def _draw(view: Range, report: "SizesReport") -> DeltaGenerator:
     """Everything; returns the place of the progress bar."""
     st.markdown(report.summary)
     progress = _work(view, report)
@@ -81,7 +81,7 @@ def _draw(view: Range, report: "Report") -> DeltaGenerator:
     return progress
 
 
-def _work(view: Range, report: "Report") -> DeltaGenerator:
+def _work(view: Range, report: "SizesReport") -> DeltaGenerator:
     """The progress bar, or one line when all is measured."""
     with steady("sizes-work", height_rem=3):
         if report.state:
@@ -149,7 +149,7 @@ def _one_size(view: Range, theory: dict[int, str]) -> None:
         reasons_popover(live.reasons_of(view, size_px), key="sizes-reasons")
 
 
-def _downloads(view: Range, report: "Report") -> None:
+def _downloads(view: Range, report: "SizesReport") -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV",

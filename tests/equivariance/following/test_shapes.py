@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import equivariance.theory.tracing as tracing
+from equivariance.following.shapes import output_of
 from equivariance.layers.windows import AxisWindow
 from equivariance.theory.exactness import Structure
-from equivariance.theory.shapes import output_of
 from models.build import serve
 from models.catalog import FAMILIES, SUBSAMPLINGS, spec
 from tests.support import ROOT

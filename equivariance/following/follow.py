@@ -1,0 +1,427 @@
+"""Whether the operations of a recording commute with an element, found by following a skeleton of the network.
+
+The skeleton has the network's operations with their own arguments and the network's own sides, but one channel where
+the network has many, and generic analytic functions and kernels where the network has its own: float64 numbers drawn
+once. It runs on a random picture x and on g·x (kernels moved by g, as the kernels of an equivariant layer are, up to
+their channels), and every tensor is compared with the moved one of x. Where all operations are polynomial or analytic
+in picture and kernels, agreement on random numbers is agreement for all numbers, but for a set of measure zero
+(Schwartz 1980, Zippel 1979): what agrees here commutes for *every* weight setting that commutes with the channels'
+action, which `kinds` looks at. No layer is listed by its kind: paddings that a later layer drops, borders that a mean
+does not see, and numbers that depend on the place come out by themselves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equivariance.following import contractions, moving, pixelwise, reductions, windows
+from equivariance.following.dims import (
+    CHANNELS,
+    HEIGHT,
+    WIDTH,
+    Atom,
+    Dims,
+    UnclearError,
+    channels,
+    has_space,
+    moved,
+    random_like,
+    size_of,
+    turned,
+    type_of,
+    widths_of,
+)
+from equivariance.following.kinds import Kinds
+from equivariance.following.recording import Called, Operation, Recording, Ref
+from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
+from equivariance.groups.fields import FieldType
+from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
+
+HANDLING = (contractions, moving, pixelwise, reductions, windows)  # the modules whose handlers are registered
+AGREES = 1e-8  # relative; a step's rounding is 1e-15 or so, a displaced grid changes the first digit
+Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output
+_REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, KeyError, NotImplementedError, AssertionError)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the skeleton in each world, what its dimensions mean, and why its transform is not known, if so."""
+
+    dims: Dims
+    worlds: Mapping[Element, Tensor]
+    lost: str = ""
+
+    @property
+    def unknown(self) -> str:
+        """Why it is not known how the channels transform; empty where it is."""
+        if self.lost:
+            return self.lost
+        if any(type_of(dim) is None for dim in self.dims if not has_space([dim])):
+            return "the fields of its channels are not known"
+        mixed = [atom for dim in self.dims if has_space([dim]) for atom in dim if atom.kind == CHANNELS]
+        return "the fields of its channels are not known" if any(atom.fields is None for atom in mixed) else ""
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether it has height and width."""
+        return has_space(self.dims)
+
+    @property
+    def fields(self) -> FieldType | None:
+        """The type of its channels, of the dimension that has most of them; None where it is not known."""
+        dims = [dim for dim in self.dims if not has_space([dim])]
+        largest = max(dims, key=size_of, default=None)
+        return None if largest is None or self.lost else type_of(largest)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether elements change no channel."""
+        atoms = [atom for dim in self.dims for atom in dim if atom.kind == CHANNELS and atom.size != 1]
+        return all(atom.fields is not None and atom.fields.is_scalar for atom in atoms)
+
+
+@dataclass
+class Followed:
+    """What following found.
+
+    agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
+    unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
+    """
+
+    recording: Recording
+    agrees: dict[int, frozenset[Element]]
+    values: dict[int, Value | None]
+    own: dict[int, frozenset[Element]]
+    unknown: dict[int, str]
+    weights: dict[int, dict[str, float]]
+    places: dict[int, str] = field(default_factory=dict)
+
+
+def follow(
+    recording: Recording,
+    group: PointGroup,
+    elements: Sequence[Element],
+    declared: Mapping[str, Types] | None = None,
+    *,
+    turned_recording: Recording | None = None,
+    errors_of: Callable[[str], dict[str, float]] | None = None,
+    modules: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Followed:
+    """Follow `recording` under `elements`, which move pixels; `declared`: the types of layers, by the names of calls.
+
+    turned_recording: of a picture that is not square, the recording of its turn, for elements that swap its axes.
+    errors_of: of a layer that declares its types, by module name (`modules`: the calls' names → theirs), the elements
+    that its channels do not commute with; asked where its operations do not tell.
+    """
+    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed)
+    follower.errors_of, follower.modules = errors_of or (lambda name: {}), dict(modules or {})
+    return follower.follow()
+
+
+class _Follower:
+    def __init__(
+        self,
+        recording: Recording,
+        turned_recording: Recording,
+        group: PointGroup,
+        elements: Sequence[Element],
+        declared: Mapping[str, Types],
+        seed: int,
+    ) -> None:
+        self._recording, self._turned = recording, turned_recording
+        self._elements, self._declared, self._seed = tuple(elements), declared, seed
+        self.errors_of: Callable[[str], dict[str, float]] = lambda name: {}
+        self.modules: dict[str, str] = {}
+        self._kinds = Kinds(group, elements)
+        self._context = Context(self._kinds, recording.shapes, seed)
+        self._values: dict[int, Value | None] = {}
+        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors)
+        self._ends: dict[int, list[Called]] = {}
+        for call in recording.calls:
+            if call.name in declared and call.output is not None:
+                self._ends.setdefault(call.last, []).append(call)
+
+    def follow(self) -> Followed:
+        shape = self._recording.shapes[0]
+        dims: Dims = ((channels(1),), (channels(shape[1]),), (Atom(HEIGHT, shape[2]),), (Atom(WIDTH, shape[3]),))
+        picture = random_like((1, 1, shape[2], shape[3]), self._seed + 1)
+        worlds = {element: moved(picture, dims, element) for element in (IDENTITY, *self._elements)}
+        self._values[0] = Value(dims, worlds)
+        self._found.agrees[0] = frozenset(self._elements)
+        for number, operation in enumerate(self._recording.operations):
+            self._context.number = number
+            self._step(number, operation)
+            for call in self._ends.get(number + 1, ()):
+                self._declare(call)
+        return self._found
+
+    # ------------------------------------------------------------------------------------------------ one operation
+
+    def _step(self, number: int, operation: Operation) -> None:
+        inputs = [ref.number for ref in refs_in((operation.args, operation.kwargs))]
+        if any(self._values.get(each) is None for each in inputs):
+            self._forget(operation)
+            return
+        try:
+            self._follow_step(number, operation, inputs)
+        except UnclearError as error:
+            self._found.unknown[number] = str(error)
+            self._forget(operation)
+        except _REFUSALS as error:
+            self._found.unknown[number] = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._forget(operation)
+
+    def _follow_step(self, number: int, operation: Operation, inputs: Sequence[int]) -> None:
+        self._note_indices(operation)
+        self._context.lost = ""
+        self._context.looks_at_weights = True
+        self._context.wanted_type = self._declared.get(operation.call, (None, None))[1]
+        upright = self._results(operation, IDENTITY, itself=False)
+        self._context.looks_at_weights = False
+        lost = self._context.lost or next(
+            (value.lost for each in inputs if (value := self._values[each]) is not None and value.lost), ""
+        )
+        worlds = {element: self._results(operation, element, itself=False) for element in self._elements}
+        for at, output in enumerate(operation.outputs):
+            if output is None:
+                continue
+            result = upright[at] if at < len(upright) else None
+            if result is None:
+                self._values[output], self._found.agrees[output] = None, frozenset()
+                continue
+            self._check_shape(operation, result, output)
+            tensors = {IDENTITY: result.tensor}
+            agreeing = set()
+            for element in self._elements:
+                there = worlds[element][at]
+                assert there is not None
+                tensors[element] = there.tensor
+                if same(there.tensor, moved_or_none(result, element)):
+                    agreeing.add(element)
+            self._values[output] = Value(result.dims, tensors, lost)
+            self._found.agrees[output] = frozenset(agreeing)
+        broken = frozenset(element for element in self._elements if self._breaks(operation, element, inputs, upright))
+        if broken:
+            self._found.own[number] = broken
+
+    def _breaks(
+        self, operation: Operation, element: Element, inputs: Sequence[int], upright: Sequence[Skeleton | None]
+    ) -> bool:
+        """Whether the operation by itself does not commute: fed with the moved inputs of the picture itself."""
+        outputs = [output for output in operation.outputs if output is not None and self._values[output] is not None]
+        if all(element in self._found.agrees[each] for each in inputs):
+            return any(element not in self._found.agrees[output] for output in outputs)
+        try:
+            results = self._results(operation, element, itself=True)
+        except (UnclearError, *_REFUSALS):
+            return True
+        return any(
+            one is not None and (two is None or not same(two.tensor, moved_or_none(one, element)))
+            for one, two in zip(upright, results, strict=True)
+        )
+
+    def _results(self, operation: Operation, world: Element, *, itself: bool) -> list[Skeleton | None]:
+        """The outputs of an operation in a world; `itself`: on the moved inputs of the picture itself."""
+        if world.swaps_axes and self._turned is not self._recording:
+            operation = self._counterpart(operation)
+        self._context.operation, self._context.world = operation, world
+        self._context.shapes = (self._turned if world.swaps_axes else self._recording).shapes
+        args, kwargs = self._argument(operation.args, world, itself), self._argument(operation.kwargs, world, itself)
+        if operation.func is None:
+            return [moving.written(self._context, *args)]
+        result = _handler_of(operation)(self._context, args, kwargs)
+        results = result if isinstance(result, list) else [result]
+        for each in results:
+            if each is not None and tuple(each.tensor.shape) != widths_of(each.dims):
+                raise UnclearError(f"{operation.name}: {tuple(each.tensor.shape)} for {widths_of(each.dims)}")
+        return results
+
+    def _counterpart(self, operation: Operation) -> Operation:
+        """The same operation in the pass of the turned picture."""
+        others = self._turned.operations
+        if len(others) != len(self._recording.operations) or others[self._context.number].name != operation.name:
+            raise UnclearError("the turned picture is worked on by other operations")
+        return others[self._context.number]
+
+    def _argument(self, entry: Any, world: Element, itself: bool) -> Any:
+        if isinstance(entry, Ref):
+            value = self._values[entry.number]
+            assert value is not None
+            tensor = moved(value.worlds[IDENTITY], value.dims, world) if itself else value.worlds[world]
+            return Skeleton(turned(value.dims) if world.swaps_axes else value.dims, tensor)
+        if isinstance(entry, list | tuple):
+            return type(entry)(self._argument(each, world, itself) for each in entry)
+        if isinstance(entry, dict):
+            return {name: self._argument(each, world, itself) for name, each in entry.items()}
+        return entry
+
+    def _check_shape(self, operation: Operation, result: Skeleton, output: int) -> None:
+        shape, meant = self._recording.shapes[output], tuple(map(size_of, result.dims))
+        if meant != tuple(shape):
+            raise UnclearError(f"{operation.name} gives {meant} and not {tuple(shape)}")
+
+    def _note_indices(self, operation: Operation) -> None:
+        """Where a window's largest value was may only be looked up again, see `gather`."""
+        numbers = {ref.number for ref in refs_in((operation.args, operation.kwargs))}
+        if operation.name in _POOLS and len(operation.outputs) > 1 and operation.outputs[1] is not None:
+            self._context.window_indices.add(operation.outputs[1])
+        elif numbers & self._context.window_indices:
+            if operation.name in _VIEWS and operation.outputs[0] is not None:
+                self._context.window_indices.add(operation.outputs[0])
+            elif operation.name != "gather":
+                raise UnclearError("the places of largest values are used")
+
+    def _forget(self, operation: Operation) -> None:
+        for output in operation.outputs:
+            if output is not None:
+                self._values[output], self._found.agrees[output] = None, frozenset()
+
+    # ------------------------------------------------------------------------------------------------ declared types
+
+    def _declare(self, call: Called) -> None:
+        """A layer that declares its types: what goes in must be of its type, what comes out is then of its type."""
+        in_type, out_type = self._declared[call.name]
+        output = self._values.get(call.output) if call.output is not None else None
+        if output is None or call.output is None:
+            return
+        place = _channel_place(output.dims, out_type)
+        if out_type is None or place is None:
+            self._values[call.output] = replace(output, lost=f"{call.name} does not say how its output transforms")
+            return
+        if type_of(output.dims[place]) == out_type and not output.lost and not self._errors_in(call):
+            return  # followed one by one, its operations tell the same
+        if in_type is None:
+            return
+        lost = self._lost_before(call, in_type)
+        errors = self.errors_of(self.modules.get(call.name, ""))
+        if errors and not output.lost and type_of(output.dims[place]) is not None:
+            return  # its operations tell more than a look at its channels alone
+        for at in range(call.first, call.last):
+            self._found.weights.pop(at, None)
+        if errors:
+            self._kinds.note(max(call.last - 1, 0), errors)
+        dim = output.dims[place]
+        parts = [atom for atom in dim if atom.size != 1]
+        if len(parts) > 1 and widths_of(output.dims)[place] != 1:
+            lost = lost or f"the channels of {call.name} have several meanings"
+            self._values[call.output] = replace(output, lost=lost)
+            return
+        told_apart = parts[0].parts if len(parts) == 1 else (out_type.channels,)
+        atom = Atom(CHANNELS, out_type.channels, told_apart, out_type)
+        dims = (*output.dims[:place], (atom,), *output.dims[place + 1 :])
+        self._values[call.output] = Value(dims, output.worlds, lost)
+
+    def _errors_in(self, call: Called) -> bool:
+        return any(self._found.weights.get(at) for at in range(call.first, call.last))
+
+    def _lost_before(self, call: Called, in_type: FieldType) -> str:
+        """Why the layer is not given what it declares; empty where it is."""
+        given = self._values.get(call.input) if call.input is not None else None
+        if given is None:
+            return f"what {call.name} is given could not be followed"
+        at = _channel_place(given.dims, in_type)
+        came = None if at is None else type_of(given.dims[at])
+        if given.lost or came is None:
+            return given.lost or f"the fields that {call.name} is given are not known"
+        return "" if came == in_type else f"{call.name} is given other fields than it declares"
+
+
+def _channel_place(dims: Dims, fields: FieldType | None) -> int | None:
+    """The dimension of channels that such fields lie along: the second, or the only one of their size."""
+    if fields is None:
+        return None
+    fitting = [at for at, dim in enumerate(dims) if not has_space([dim]) and size_of(dim) == fields.channels]
+    return 1 if 1 in fitting else fitting[-1] if fitting else None
+
+
+def _handler_of(operation: Operation) -> Handler:
+    handler = TAUGHT.get(operation.func) or HANDLERS.get(operation.name)
+    if handler is None and torch.Tag.pointwise in operation.func.tags:
+        handler = pixelwise.pointwise
+    if handler is None:
+        raise UnclearError("it is not an operation that theory knows")
+    return handler
+
+
+# ---------------------------------------------------------------------------------------------------------------- teach
+
+TAUGHT: dict[Any, Handler] = {}
+
+
+def handle(operation: Any) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Teach theory an operation of your own (an `OpOverload`): decorate what it does to maps (N, 1, H, W), float64.
+
+    The function gets the operation's arguments with one channel, and must do to the pixels what the operation does; its
+    output's channels are of a type that is not known unless the layer around it declares one.
+
+        @equivariance.theory.handle(torch.ops.mine.sharpen.default)
+        def sharpen(maps):
+            return maps + 0.5 * (maps - blurred(maps))
+    """
+
+    def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def handler(context: Context, args: Any, kwargs: Any) -> Skeleton:
+            value: Skeleton = args[0]
+            windows.check_maps(value)
+            maps = function(windows.planes_of(value), *args[1:], **kwargs)
+            result = windows.from_planes(value, maps)
+            return Skeleton(pixelwise.bent(result.dims), result.tensor)
+
+        TAUGHT[operation] = handler
+        return function
+
+    return register
+
+
+# -------------------------------------------------------------------------------------------------------------- helpers
+
+
+def refs_in(values: Any) -> list[Ref]:
+    """All references, however deep."""
+    if isinstance(values, Ref):
+        return [values]
+    if isinstance(values, dict):
+        values = list(values.values())
+    if isinstance(values, list | tuple):
+        return [ref for value in values for ref in refs_in(value)]
+    return []
+
+
+def moved_or_none(value: Skeleton, element: Element) -> Tensor | None:
+    """The moved tensor; None where its dimensions cannot be moved."""
+    try:
+        return moved(value.tensor, value.dims, element)
+    except UnclearError:
+        return None
+
+
+def same(value: Tensor, expected: Tensor | None) -> bool:
+    """Whether two tensors agree but for rounding; infinities must be in the same places."""
+    if expected is None or value.shape != expected.shape:
+        return False
+    finite = torch.isfinite(expected)
+    if not torch.equal(finite, torch.isfinite(value)):
+        return False
+    value, expected = value[finite], expected[finite]
+    if not expected.numel():
+        return True
+    return float((value - expected).abs().max()) <= AGREES * max(float(expected.abs().max()), 1e-6)
+
+
+_POOLS = ("max_pool2d_with_indices", "adaptive_max_pool2d")
+_VIEWS = (
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "unsqueeze",
+    "squeeze",
+    "expand",
+    "permute",
+    "transpose",
+    "clone",
+    "detach",
+)

@@ -1,0 +1,125 @@
+"""How the channels of every tensor transform: field types carried through a recording, and weights held against them.
+
+A type comes from where a layer declares it, or is found: the layout in which a kernel commutes with the group. What
+cannot be found is unknown and stays so until a layer declares its output; it is never taken for scalar.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from equivariance.groups.fields import FieldType, Interleaved, Regular, Scalar, scalars, transformed_kernel
+from equivariance.groups.point_groups import Element, PointGroup
+
+TOLERANCES = {torch.float64: 1e-9, torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}
+_FEW_ROWS = 16  # of a kernel, looked at before all of it
+
+
+class Kinds:
+    """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform."""
+
+    def __init__(self, group: PointGroup, elements: Sequence[Element]) -> None:
+        self.group, self.elements = group, tuple(elements)
+        self.errors: dict[int, dict[str, float]] = {}
+
+    def note(self, operation: int, errors: Mapping[str, float]) -> None:
+        """Weights of an operation that differ from their own transform."""
+        found = self.errors.setdefault(operation, {})
+        for name, error in errors.items():
+            found[name] = max(error, found.get(name, 0.0))
+
+    def of_kernel(
+        self, operation: int, kernel: Tensor, in_type: FieldType | None, wanted: FieldType | None = None
+    ) -> FieldType | None:
+        """The type of the output of a kernel (C_out, C_in, k, k); errors are noted where no layout commutes."""
+        if in_type is None or in_type.channels != kernel.shape[1]:
+            return None
+        tolerance = TOLERANCES.get(kernel.dtype, 1e-9)
+        best: dict[str, float] = {}
+        layouts = self.layouts(kernel.shape[0], in_type)
+        if wanted is not None and wanted.channels == kernel.shape[0]:
+            layouts = [wanted]
+        for out_type in layouts:
+            errors = self.kernel_errors(kernel, in_type, out_type, tolerance)
+            if not errors:
+                return out_type
+            if not best or max(errors.values()) < max(best.values()):
+                best = errors
+        self.note(operation, best)
+        return layouts[-1]
+
+    def layouts(self, channels: int, in_type: FieldType | None = None) -> list[FieldType]:
+        """The types that so many channels may have, the likeliest first."""
+        found = [in_type] if in_type is not None and in_type.channels == channels and not in_type.is_scalar else []
+        order = 0 if self.group.rotations is None else self.group.order
+        if order > 1 and channels % order == 0:
+            count = channels // order
+            found.append(FieldType(((Regular(self.group), count),)))
+            if count > 1:
+                found.append(FieldType(((Interleaved(Regular(self.group), count), 1),)))
+        found.append(scalars(channels))
+        return list(dict.fromkeys(found))
+
+    def kernel_errors(
+        self, kernel: Tensor, in_type: FieldType, out_type: FieldType, tolerance: float | None = None
+    ) -> dict[str, float]:
+        """{element: ‖ρ_out(g) W ρ_in(g)⁻¹ − W‖ / ‖W‖} where it is more than `tolerance`."""
+        tolerance = TOLERANCES.get(kernel.dtype, 1e-9) if tolerance is None else tolerance
+        few = self._few_rows(out_type)
+        if few is not None and kernel.shape[0] > 2 * few.channels:
+            errors = self._kernel_errors(kernel[: few.channels], in_type, few, tolerance)
+            if errors:
+                return errors
+        return self._kernel_errors(kernel, in_type, out_type, tolerance)
+
+    def _kernel_errors(
+        self, kernel: Tensor, in_type: FieldType, out_type: FieldType, tolerance: float
+    ) -> dict[str, float]:
+        kernel = kernel.double()
+        size = float(kernel.norm())
+        if size == 0:
+            return {}
+        errors = {}
+        for element in self.elements:
+            if not (in_type.has_action(element) and out_type.has_action(element)):
+                errors[element.name] = 1.0
+                continue
+            if element.swaps_axes and kernel.shape[-1] != kernel.shape[-2]:
+                errors[element.name] = 1.0
+                continue
+            moved = transformed_kernel(kernel, element, in_type=in_type, out_type=out_type)
+            error = float((moved - kernel).norm()) / size
+            if error > tolerance:
+                errors[element.name] = error
+        return errors
+
+    def _few_rows(self, out_type: FieldType) -> FieldType | None:
+        """A type of the first few channels, where they are whole fields."""
+        if len(out_type.runs) != 1:
+            return None
+        (representation, count) = out_type.runs[0]
+        fields = max(1, _FEW_ROWS // representation.size)
+        return FieldType(((representation, fields),)) if fields < count else None
+
+    def vector_errors(self, vector: Tensor, fields: FieldType) -> dict[str, float]:
+        """How much one number for each channel differs from its own transform."""
+        if fields.is_scalar or vector.numel() != fields.channels:
+            return {}
+        tolerance = TOLERANCES.get(vector.dtype, 1e-9)
+        vector = vector.double().reshape(-1)
+        size = float(vector.norm())
+        errors = {}
+        for element in self.elements:
+            if not fields.has_action(element):
+                errors[element.name] = 1.0
+            elif size and (error := float((fields.act(vector, element, dim=0) - vector).norm()) / size) > tolerance:
+                errors[element.name] = error
+        return errors
+
+
+def permutes(fields: FieldType | None) -> bool:
+    """Whether elements only exchange channels, so that functions of each number by itself commute with them."""
+    return fields is not None and all(
+        isinstance(representation, Scalar | Regular | Interleaved) for representation, _ in fields.runs
+    )

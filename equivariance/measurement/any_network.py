@@ -1,0 +1,176 @@
+"""Measurement of a network of anyone's: its outputs, always, and every layer whose fields theory knows.
+
+ε(g; x) = ‖Φ(g·x) − ρ(g) Φ(x)‖₂ / ‖Φ(x)‖₂,  ρ(g) on space where Φ has height and width, and on its channels
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.following.recording import plain_tensor, side_of
+from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
+from equivariance.groups.fields import FieldType, move_pixels, scalars
+from equivariance.groups.point_groups import Element
+from equivariance.layers.export import layers_of
+from equivariance.relative import relative_error
+from equivariance.theory.program import outputs_of
+
+Errors = dict[str, float | None]  # by element's name; None where nothing can be compared
+
+
+@dataclass(frozen=True)
+class How:
+    """How an output is compared: "maps" (turned back in space) or "invariant", and its type (None: not known)."""
+
+    kind: str
+    fields: FieldType | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was measured on some pictures: the largest error by element, of each output and of each layer.
+
+    insensitive: whether the outputs are the same for all pictures, so that nothing can be learnt from them.
+    """
+
+    outputs: dict[str, Errors]
+    layers: dict[str, Errors]
+    kinds: dict[str, str]
+    insensitive: bool
+    failure: str = ""
+
+    def largest(self, element: str) -> float | None:
+        """The largest error of any output; None where none could be compared."""
+        errors = [errors[element] for errors in self.outputs.values() if errors.get(element) is not None]
+        return max((error for error in errors if error is not None), key=lambda e: (e != e, e), default=None)
+
+
+def measure_any(
+    network: nn.Module,
+    pictures: Sequence[Tensor],
+    elements: Sequence[Element],
+    how_of: Callable[[str, tuple[int, ...]], How],
+    types: Mapping[str, FieldType],
+) -> Seen:
+    """The errors of `network` on `pictures`, (C, H, W) each; nothing of the network is changed.
+
+    how_of: (path, shape) of an output → how it is compared. types: the types of layers' outputs by call, where known.
+    """
+    outputs: dict[str, Errors] = {}
+    layers: dict[str, Errors] = {}
+    kinds: dict[str, str] = {}
+    upright: list[dict[str, Tensor]] = []
+    for picture in pictures:
+        reference, calls = _run(network, picture)
+        upright.append(reference)
+        for element in elements:
+            moved, moved_calls = _run(network, transform_picture(picture, element))
+            for path, value in reference.items():
+                how = how_of(path, tuple(value.shape))
+                kinds[path] = how.kind
+                _keep(outputs, path, element, _error(value, moved.get(path), element, how))
+            for call, value in calls.items():
+                if call in types and call in moved_calls:
+                    how = How("maps" if value.dim() == 4 else "invariant", types[call])
+                    _keep(layers, call, element, _error(value, moved_calls[call], element, how))
+    return Seen(outputs, layers, kinds, _is_insensitive(upright))
+
+
+def _keep(found: dict[str, Errors], name: str, element: Element, error: float | None) -> None:
+    errors = found.setdefault(name, {})
+    before = errors.get(element.name)
+    if error is None or (before is not None and (before != before or before >= error)):
+        errors.setdefault(element.name, error)
+    else:
+        errors[element.name] = error
+
+
+@torch.no_grad()
+def _run(network: nn.Module, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """({path: output}, {call: output of layer}) for one picture."""
+    calls: dict[str, Tensor] = {}
+    with _watched(network, calls):
+        output = network(picture[None].clone())
+    found = {path: tensor.detach().clone() for path, tensor in outputs_of(_plain(output)) if isinstance(tensor, Tensor)}
+    return found, calls
+
+
+def _plain(value: Any) -> Any:
+    value = plain_tensor(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_plain, value))
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+@contextmanager
+def _watched(network: nn.Module, calls: dict[str, Tensor]) -> Iterator[None]:
+    counts: dict[str, int] = {}
+    handles = []
+
+    def hook_of(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            counts[name] = counts.get(name, 0) + 1
+            value = plain_tensor(output)
+            if isinstance(value, Tensor):
+                calls[name if counts[name] == 1 else f"{name}#{counts[name]}"] = value.detach().clone()
+
+        return hook
+
+    for name, layer in layers_of(network):
+        handles.append(layer.register_forward_hook(hook_of(name or "network")))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _error(reference: Tensor, moved: Tensor | None, element: Element, how: How) -> float | None:
+    """The relative error; None where the element has no action on the fields, infinite where the shapes differ."""
+    if moved is None:
+        return float("inf")
+    expected = _expected(reference, element, how)
+    if expected is None:
+        return None
+    if not expected.is_floating_point():
+        expected, moved = expected.double(), moved.double()
+    if not element.moves_pixels and how.kind == "maps":
+        mask = disc_mask(*side_of(reference), device=reference.device)
+        return float(relative_error(moved.double(), expected.double(), mask=mask))
+    return float(relative_error(moved.double(), expected.double()))
+
+
+def _expected(reference: Tensor, element: Element, how: How) -> Tensor | None:
+    fields = how.fields
+    if fields is not None and not fields.has_action(element):
+        return None
+    if how.kind == "maps" and reference.dim() >= 3:
+        if fields is not None and reference.dim() == 4 and fields.channels == reference.shape[1]:
+            return transform_fields(reference, fields, element)
+        if element.moves_pixels:
+            return move_pixels(reference, element)
+        return transform_fields(reference, scalars(reference.shape[1]), element) if reference.dim() == 4 else None
+    if fields is not None and reference.dim() > 1 and fields.channels == reference.shape[1]:
+        return fields.act(reference, element)
+    return reference
+
+
+def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
+    """Whether all outputs are alike for all pictures."""
+    if len(outputs) < 2:
+        return False
+    first, *others = outputs
+    for path, value in first.items():
+        for other in others:
+            there = other.get(path)
+            if there is None or float(relative_error(there.double(), value.double())) > 1e-7:
+                return False
+    return True

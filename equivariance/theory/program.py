@@ -1,0 +1,595 @@
+"""Theory for a network of anyone's: what is proven of it at a size, what breaks, and what could not be followed.
+
+The network is recorded at the size that is asked for, and never judged from a recording of another size.
+"""
+
+import fnmatch
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.errors import NetworkError, SizeError
+from equivariance.following.follow import Followed, Types, Value, follow, refs_in
+from equivariance.following.recording import Called, CodeLine, Constant, Operation, Recording, Ref, blank_copy, record
+from equivariance.groups.fields import FieldType
+from equivariance.groups.point_groups import D4, Element, PointGroup
+from equivariance.kept import Kept
+from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.windows import AxisWindow
+from equivariance.theory.exactness import layer_errors
+from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling
+
+NO_ACTION = "no action"
+SEARCH_PX = 32  # how far from a side the nearest exact sides are looked for
+SEARCH_S = 4.0  # and for how long at most
+SMALLEST_PX = 8  # smaller exact sides are true but of no use
+_KEPT = 16
+
+
+@dataclass(frozen=True)
+class NotFollowed:
+    """An operation that theory could not follow: its name, the layer that it is in, its line, and why it matters."""
+
+    operation: str
+    layer: str
+    place: CodeLine | None
+    why: str
+
+    def __str__(self) -> str:
+        where = " ".join(
+            filter(None, [f"in {self.layer}" if self.layer else "", f"at {self.place}" if self.place else ""])
+        )
+        return f"{self.operation} {where}".strip()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One call of one layer, or one operation outside all layers, as theory sees it at a size.
+
+    elements: status by name. weight_error: the largest relative difference of its weights from their own transform.
+    why: in words, what of it does not commute; empty for windows, whose numbers say it. place: its line.
+    fields: the type of its output's channels, None where it is not known; fields_from: where that comes from.
+    agrees: whether its output, with all that comes before it, transforms as theory says under every element.
+    """
+
+    name: str
+    kind: str
+    module_name: str
+    in_hw: tuple[int, int]
+    out_hw: tuple[int, int]
+    elements: dict[str, str]
+    weight_error: float = 0.0
+    why: str = ""
+    place: CodeLine | None = None
+    sampling: tuple[AxisSampling, AxisSampling] | None = None
+    fields: FieldType | None = None
+    fields_from: str = ""
+    agrees: bool = False
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether any element is broken by this part itself."""
+        return BROKEN in self.elements.values()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Theory's word for one network at one size.
+
+    elements: of the whole network. outputs: path → element → status. together: parts that do not commute by
+    themselves though the network does, so that they undo each other. by_weights: whether weights or numbers that depend
+    on the place break it at every size.
+    """
+
+    height_px: int
+    width_px: int
+    elements: dict[str, str]
+    outputs: dict[str, dict[str, str]]
+    parts: tuple[Part, ...]
+    not_followed: tuple[NotFollowed, ...]
+    together: tuple[str, ...]
+    by_weights: bool
+    unpooled: bool
+    output_values: dict[str, Value | None] = field(repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """ "exact", "approximate", "not equivariant" or "undecided"."""
+        statuses = set(self.elements.values())
+        if BROKEN in statuses:
+            return "not equivariant" if self.by_weights else "approximate"
+        return "undecided" if UNDECIDED in statuses or not statuses else "exact"
+
+    @property
+    def broken_parts(self) -> tuple[Part, ...]:
+        """Every part that breaks an element by itself, in order."""
+        return tuple(part for part in self.parts if part.is_broken)
+
+
+class Program:
+    """A network as theory follows it. Thread-safe; the network is never changed.
+
+    group: whose elements are judged. channels: of the picture. fields: out types of layers by name or pattern.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        group: PointGroup,
+        *,
+        channels: int = 3,
+        fields: Mapping[str, FieldType] | None = None,
+        types: Mapping[str, Types] | None = None,
+    ) -> None:
+        self.network, self.group, self.channels = network, group, channels
+        no_symmetry = group.rotations == 1 and not group.mirrors
+        self.elements = (D4 if no_symmetry else group).pixel_exact_elements[1:]
+        self._fields = dict(fields or {})
+        self._given_types = dict(types or {})
+        self._lock = RLock()
+        self._recordings: Kept[Recording] = Kept(_KEPT)
+        self._proofs: Kept[Proof] = Kept(_KEPT)
+        self._blank = _blank_or_none(network)
+        self.types = self._types()
+        self._module_errors: dict[str, dict[str, float]] = {}
+
+    def _types(self) -> dict[str, Types]:
+        found: dict[str, Types] = {}
+        for name, layer in layers_of(self.network):
+            declared = self._given_types.get(name) or types_of(layer)
+            for pattern, out_type in self._fields.items():
+                if fnmatch.fnmatchcase(name, pattern):
+                    declared = (declared[0], out_type)
+            if declared != (None, None):
+                found[name] = declared
+        return found
+
+    # ------------------------------------------------------------------------------------------------------ recording
+
+    def recording(self, height_px: int, width_px: int) -> Recording:
+        """The recorded pass at a size; raises SizeError where the network cannot take it."""
+        with self._lock:
+            return self._recordings.get((height_px, width_px), lambda: self._record(height_px, width_px))
+
+    def _record(self, height_px: int, width_px: int) -> Recording:
+        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+        picture = torch.rand(
+            1, self.channels, height_px, width_px, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        ).to(dtype)
+        try:
+            return record(self.network, self._blank, picture)
+        except (RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
+            raise SizeError(
+                f"The network cannot take {self.channels}×{height_px}×{width_px}: {_first_line(error)}"
+            ) from None
+        except (TypeError, AttributeError, KeyError) as error:
+            raise NetworkError(f"The network failed on a picture: {_first_line(error)}") from None
+
+    # ---------------------------------------------------------------------------------------------------------- proof
+
+    def proof(self, height_px: int, width_px: int) -> Proof:
+        """What theory says at a size; raises SizeError where the network cannot take it."""
+        with self._lock:
+            return self._proofs.get((height_px, width_px), lambda: self._prove(height_px, width_px, self.elements))
+
+    def _prove(self, height_px: int, width_px: int, elements: Sequence[Element]) -> Proof:
+        recording = self.recording(height_px, width_px)
+        turned = recording
+        if height_px != width_px and any(element.swaps_axes for element in elements):
+            turned = self.recording(width_px, height_px)
+        declared = {
+            call.name: self.types[call.module_name] for call in recording.calls if call.module_name in self.types
+        }
+        followed = follow(
+            recording,
+            self.group,
+            elements,
+            declared,
+            turned_recording=turned,
+            errors_of=self._errors_of,
+            modules=_modules_of(recording),
+        )
+        return _Judge(self, recording, followed, height_px, width_px, elements).proof()
+
+    def _errors_of(self, module_name: str) -> dict[str, float]:
+        """Of a layer that declares its types: what its weights, or its function of each number, do not commute with."""
+        if module_name not in self._module_errors:
+            layer = dict(self.network.named_modules())[module_name]
+            try:
+                self._module_errors[module_name] = layer_errors(layer, self.elements)
+            except (RuntimeError, ValueError, TypeError, IndexError):
+                self._module_errors[module_name] = {element.name: 1.0 for element in self.elements}
+        return self._module_errors[module_name]
+
+    # ---------------------------------------------------------------------------------------------------------- sizes
+
+    def is_exact(self, height_px: int, width_px: int, elements: Sequence[Element] | None = None) -> bool:
+        """Whether theory proves the network exact at a size, recorded there; False where it cannot take it."""
+        try:
+            proof = self._prove(height_px, width_px, self._few(height_px == width_px) if elements is None else elements)
+        except (SizeError, NetworkError):
+            return False
+        return proof.verdict == "exact"
+
+    def _few(self, square: bool) -> tuple[Element, ...]:
+        """A few elements whose products give all; of a picture that is not square all, since each asks other things."""
+        if not square:
+            return self.elements
+        turns = [element for element in self.elements if not element.mirrored]
+        mirrors = [element for element in self.elements if element.mirrored]
+        return (*turns[:1], *mirrors[:1])
+
+    def exact_sides(self, height_px: int, width_px: int, axis: int) -> tuple[int | None, int | None]:
+        """The nearest exact sides below and above along an axis (0 height, 1 width), each recorded itself.
+
+        Of a square picture both sides change together.
+        """
+        until = time.monotonic() + SEARCH_S
+
+        def first(sides: range) -> int | None:
+            for side in sides:
+                if time.monotonic() > until:
+                    return None
+                hw = (side, side) if height_px == width_px else (side, width_px) if axis == 0 else (height_px, side)
+                if self._is_exact_along(hw, axis, square=height_px == width_px):
+                    return side
+            return None
+
+        here = height_px if axis == 0 else width_px
+        below = first(range(here - 1, max(SMALLEST_PX, here - SEARCH_PX) - 1, -1))
+        return below, first(range(here + 1, here + SEARCH_PX + 1))
+
+    def _is_exact_along(self, hw: tuple[int, int], axis: int, *, square: bool) -> bool:
+        if square:
+            return self.is_exact(*hw)
+        reversal = Element(mirrored=True) if axis == 1 else Element(180.0, mirrored=True)
+        try:
+            recording = self.recording(*hw)
+            followed = follow(recording, self.group, (reversal,))
+        except (SizeError, NetworkError):
+            return False
+        numbers = [ref.number for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
+        return bool(numbers) and all(reversal in followed.agrees[number] for number in numbers)
+
+
+def _modules_of(recording: Recording) -> dict[str, str]:
+    return {call.name: call.module_name for call in recording.calls}
+
+
+def _blank_or_none(network: nn.Module) -> nn.Module | None:
+    try:
+        return blank_copy(network)
+    except (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError):
+        return None
+
+
+def outputs_of(output: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, entry) of every tensor in a network's output: tuples, lists, dictionaries and dataclasses."""
+    if isinstance(output, Ref | Constant | Tensor):
+        yield path or "output", output
+    elif isinstance(output, dict):
+        for name, value in output.items():
+            yield from outputs_of(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(output, list | tuple):
+        names = getattr(output, "_fields", range(len(output)))
+        for name, value in zip(names, output, strict=True):
+            yield from outputs_of(value, f"{path}.{name}" if path else str(name))
+    elif hasattr(output, "__dataclass_fields__"):
+        for name in output.__dataclass_fields__:
+            yield from outputs_of(getattr(output, name), f"{path}.{name}" if path else name)
+
+
+class _Judge:
+    """Turns what was followed into statuses."""
+
+    def __init__(
+        self,
+        program: Program,
+        recording: Recording,
+        followed: Followed,
+        height_px: int,
+        width_px: int,
+        elements: Sequence[Element],
+    ) -> None:
+        self._program, self._recording, self._followed = program, recording, followed
+        self._sides, self._elements = (height_px, width_px), elements
+        self._outputs = dict(outputs_of(recording.output))
+        self._relevant = self._ancestors([entry.number for entry in self._outputs.values() if isinstance(entry, Ref)])
+        self._unpooled = False
+
+    def proof(self) -> Proof:
+        outputs = {path: self._statuses(entry) for path, entry in self._outputs.items()}
+        elements = {
+            element.name: worst([statuses[element.name] for statuses in outputs.values()] or [UNDECIDED])
+            for element in self._elements
+        }
+        weights = self._weight_errors()
+        parts = self._parts(elements, weights)
+        exact = [name for name, status in elements.items() if status == EXACT]
+        together = tuple(part.name for part in parts if any(part.elements.get(name) == UNDECIDED for name in exact))
+        return Proof(
+            *self._sides,
+            elements,
+            outputs,
+            parts,
+            tuple(self._not_followed()),
+            together,
+            any(weights.values()) or self._unpooled,
+            self._unpooled,
+            {path: self._value(entry) for path, entry in self._outputs.items()},
+        )
+
+    def _value(self, entry: Any) -> Value | None:
+        return self._followed.values.get(entry.number) if isinstance(entry, Ref) else None
+
+    def _ancestors(self, numbers: Sequence[int]) -> set[int]:
+        """The operations that the outputs depend on."""
+        makers = {
+            output: at
+            for at, operation in enumerate(self._recording.operations)
+            for output in operation.outputs
+            if output is not None
+        }
+        found: set[int] = set()
+        waiting = [makers[number] for number in numbers if number in makers]
+        while waiting:
+            at = waiting.pop()
+            if at not in found:
+                found.add(at)
+                operation = self._recording.operations[at]
+                refs = refs_in((operation.args, operation.kwargs))
+                waiting += [makers[ref.number] for ref in refs if ref.number in makers]
+        return found
+
+    def _weight_errors(self) -> dict[int, dict[str, float]]:
+        return {at: errors for at, errors in self._followed.weights.items() if at in self._relevant and errors}
+
+    def _statuses(self, entry: Any) -> dict[str, str]:
+        value = self._value(entry)
+        if value is None:
+            broken = self._surely_broken()
+            return {element.name: BROKEN if element.name in broken else UNDECIDED for element in self._elements}
+        agrees = self._followed.agrees[entry.number]
+        weights = self._weight_errors()
+        by_weights = {name for errors in weights.values() for name in errors}
+        statuses = {}
+        for element in self._elements:
+            if element.name in by_weights or element not in agrees:
+                statuses[element.name] = BROKEN
+            elif value.unknown or self._recording.doubts:
+                statuses[element.name] = UNDECIDED
+            elif not value.is_scalar and not value.has_maps:
+                statuses[element.name] = BROKEN  # the group is not pooled: the numbers of a field change places
+                self._unpooled = True
+            else:
+                statuses[element.name] = EXACT
+        return statuses
+
+    def _surely_broken(self) -> set[str]:
+        """Elements broken by weights before anything unknown: what follows may hide it, but cannot be told."""
+        return {name for errors in self._weight_errors().values() for name in errors}
+
+    def _not_followed(self) -> Iterator[NotFollowed]:
+        for at, why in self._followed.unknown.items():
+            if at in self._relevant or not self._relevant:
+                operation = self._recording.operations[at]
+                yield NotFollowed(operation.name, operation.call, operation.place, why)
+        for name, place, why in self._recording.doubts:
+            yield NotFollowed(name, "", place, why)
+        for path, entry in self._outputs.items():
+            value = self._value(entry)
+            if isinstance(entry, Constant | Tensor):
+                yield NotFollowed(path, "", None, "the output does not depend on the picture as far as theory can see")
+            elif value is not None and value.unknown and not self._followed.unknown:
+                yield NotFollowed(path, "", None, value.unknown)
+
+    # ---------------------------------------------------------------------------------------------------------- parts
+
+    def _parts(self, elements: Mapping[str, str], weights: Mapping[int, Mapping[str, float]]) -> tuple[Part, ...]:
+        parts: list[tuple[int, Part]] = []
+        inside: set[int] = set()
+        for call in self._recording.calls:
+            numbers = range(call.first, call.last)
+            inside.update(numbers)
+            parts.append((call.first, self._part(call, list(numbers), elements, weights)))
+        loose = sorted((set(self._followed.own) | set(weights)) - inside)
+        counts: dict[str, int] = {}
+        for at in [
+            *loose,
+            *(
+                at
+                for at, each in enumerate(self._recording.operations)
+                if at not in inside and at not in loose and each.name in _WINDOWS
+            ),
+        ]:
+            operation = self._recording.operations[at]
+            if at not in self._relevant:
+                continue
+            counts[operation.name] = counts.get(operation.name, 0) + 1
+            number = counts[operation.name]
+            name = f"functional.{operation.name}" + (f"#{number}" if number > 1 else "")
+            output = next((each for each in operation.outputs if each is not None), None)
+            source = next(iter(refs_in(operation.args)), None)
+            call = Called(
+                name,
+                operation.name,
+                "",
+                _sides_of(self._recording.shapes[source.number]) if source else (1, 1),
+                _sides_of(self._recording.shapes[output]) if output is not None else (1, 1),
+                at,
+                at + 1,
+                source.number if source else None,
+                output,
+                0,
+            )
+            parts.append((at, self._part(call, [at], elements, weights)))
+        return tuple(part for _, part in sorted(parts, key=lambda pair: pair[0]))
+
+    def _part(
+        self,
+        call: Called,
+        numbers: Sequence[int],
+        network: Mapping[str, str],
+        weights: Mapping[int, Mapping[str, float]],
+    ) -> Part:
+        relevant = [at for at in numbers if at in self._relevant]
+        errors = {name: error for at in relevant for name, error in weights.get(at, {}).items()}
+        statuses = {}
+        value = self._followed.values.get(call.output) if call.output is not None else None
+        for element in self._elements:
+            own = any(element in self._followed.own.get(at, ()) for at in relevant)
+            if element.name in errors:
+                statuses[element.name] = BROKEN
+            elif own and call.output is not None and self._is_mended_inside(call, element):
+                statuses[element.name] = EXACT
+            elif own:
+                statuses[element.name] = UNDECIDED if network.get(element.name) == EXACT else BROKEN
+            elif any(at in self._followed.unknown for at in relevant):
+                statuses[element.name] = UNDECIDED
+            elif value is None or value.unknown:
+                statuses[element.name] = NO_ACTION
+            else:
+                statuses[element.name] = EXACT
+        first_broken = next(
+            (self._recording.operations[at] for at in relevant if at in self._followed.own or at in weights), None
+        )
+        fields, fields_from = self._fields_of(call, value)
+        return Part(
+            call.name,
+            call.kind,
+            call.module_name,
+            call.in_hw,
+            call.out_hw,
+            statuses,
+            max(errors.values(), default=0.0),
+            _why(first_broken, self._followed.places) if first_broken is not None else "",
+            first_broken.place if first_broken is not None else None,
+            self._sampling(relevant),
+            fields,
+            fields_from,
+            call.output is not None and set(self._elements) <= set(self._followed.agrees.get(call.output, ())),
+        )
+
+    def _is_mended_inside(self, call: Called, element: Element) -> bool:
+        """Whether a layer commutes as a whole although some of its operations do not."""
+        inputs_agree = call.input is not None and element in self._followed.agrees.get(call.input, frozenset())
+        return (
+            inputs_agree and call.output is not None and element in self._followed.agrees.get(call.output, frozenset())
+        )
+
+    def _fields_of(self, call: Called, value: Value | None) -> tuple[FieldType | None, str]:
+        if value is None:
+            return None, "unknown"
+        found = value.fields
+        if call.module_name in self._program.types:
+            return found, "declared"
+        return found, "unknown" if found is None else "scalar" if found.is_scalar else "inferred"
+
+    def _sampling(self, numbers: Sequence[int]) -> tuple[AxisSampling, AxisSampling] | None:
+        """The window of a part that strides most, for its numbers; None where it has none."""
+        best: tuple[AxisSampling, AxisSampling] | None = None
+        for at in numbers:
+            found = _sampling_of(self._recording.operations[at], self._recording.shapes)
+            if found is not None and (best is None or _prominence(found) > _prominence(best)):
+                best = found
+        return best
+
+
+def worst(statuses: Sequence[str]) -> str:
+    """BROKEN before UNDECIDED before EXACT."""
+    return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
+
+
+_WINDOWS = ("convolution", "max_pool2d_with_indices", "avg_pool2d")
+
+
+def _prominence(sampling: tuple[AxisSampling, AxisSampling]) -> tuple[int, int, int]:
+    height = sampling[0].window
+    return height.stride, height.kernel, height.pad
+
+
+def _sampling_of(operation: Operation, shapes: Sequence[tuple[int, ...]]) -> tuple[AxisSampling, AxisSampling] | None:
+    if operation.name not in _WINDOWS or operation.outputs[0] is None or not isinstance(operation.args[0], Ref):
+        return None
+    args = operation.args
+    in_hw, out_hw = _sides_of(shapes[args[0].number]), _sides_of(shapes[operation.outputs[0]])
+    if operation.name == "convolution":
+        if args[6]:
+            return None
+        kind, kernel, stride, padding, dilation, ceil_mode = (
+            "conv",
+            args[1].shape[-2:],
+            args[3],
+            args[4],
+            args[5],
+            False,
+        )
+    else:
+        kind = "max" if operation.name != "avg_pool2d" else "padded mean"
+        kernel = args[1]
+        stride = args[2] if len(args) > 2 and args[2] else kernel
+        padding = args[3] if len(args) > 3 else 0
+        dilation = args[4] if operation.name != "avg_pool2d" and len(args) > 4 else 1
+        ceil_mode = (
+            bool(args[5 if operation.name != "avg_pool2d" else 4])
+            if len(args) > (5 if operation.name != "avg_pool2d" else 4)
+            else False
+        )
+    height, width = (
+        AxisSampling(
+            AxisWindow(kind, _at(kernel, axis), _at(stride, axis), _at(dilation, axis), _at(padding, axis), ceil_mode),
+            in_hw[axis],
+            out_hw[axis],
+            _at(padding, axis),
+            _at(padding, axis),
+        )
+        for axis in (0, 1)
+    )
+    return height, width
+
+
+def _at(value: Any, axis: int) -> int:
+    return int(value[min(axis, len(value) - 1)]) if isinstance(value, list | tuple | torch.Size) else int(value)
+
+
+def _sides_of(shape: Sequence[int]) -> tuple[int, int]:
+    return (int(shape[-2]), int(shape[-1])) if len(shape) >= 4 else (1, 1)
+
+
+def _why(operation: Operation, places: Mapping[int, str]) -> str:
+    del places
+    return _SENTENCES.get(operation.name, f"{operation.name} does not commute")
+
+
+# What an operation does that breaks, in words.
+_SENTENCES = {
+    "convolution": "",
+    "max_pool2d_with_indices": "",
+    "avg_pool2d": "",
+    "slice": "it keeps pixels that do not lie about the centre",
+    "select": "it takes one row or column",
+    "roll": "it moves the maps to one side",
+    "flip": "it mirrors the maps",
+    "constant_pad_nd": "it pads one side more than the other",
+    "reflection_pad2d": "it pads one side more than the other",
+    "replication_pad2d": "it pads one side more than the other",
+    "upsample_bilinear2d": "it resizes with a grid that is off centre",
+    "upsample_bicubic2d": "it resizes with a grid that is off centre",
+    "upsample_nearest2d": "it takes the nearest pixel to one side of the centre",
+    "_upsample_nearest_exact2d": "it takes the nearest pixel to one side of the centre",
+    "write": "it writes into a part of the maps that does not lie about the centre",
+    "cat": "it puts maps side by side",
+    "mm": "each pixel has a weight of its own",
+    "addmm": "each pixel has a weight of its own",
+    "bmm": "each pixel has a weight of its own",
+}
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
