@@ -51,7 +51,7 @@ class Value:
     """A tensor of the skeleton in each world, what its dimensions mean, and why its transform is not known, if so."""
 
     dims: Dims
-    worlds: Mapping[Element, Tensor]
+    worlds: Mapping[Element, Skeleton]
     lost: str = ""
 
     @property
@@ -149,7 +149,10 @@ class _Follower:
         shape = self._recording.shapes[0]
         dims: Dims = ((channels(1),), (channels(shape[1]),), (Atom(HEIGHT, shape[2]),), (Atom(WIDTH, shape[3]),))
         picture = random_like((1, 1, shape[2], shape[3]), self._seed + 1)
-        worlds = {element: moved(picture, dims, element) for element in (IDENTITY, *self._elements)}
+        worlds = {
+            element: Skeleton(turned(dims) if element.swaps_axes else dims, moved(picture, dims, element))
+            for element in (IDENTITY, *self._elements)
+        }
         self._values[0] = Value(dims, worlds)
         self._found.agrees[0] = frozenset(self._elements)
         for number, operation in enumerate(self._recording.operations):
@@ -194,12 +197,12 @@ class _Follower:
                 self._values[output], self._found.agrees[output] = None, frozenset()
                 continue
             self._check_shape(operation, result, output)
-            tensors = {IDENTITY: result.tensor}
+            tensors = {IDENTITY: result}
             agreeing = set()
             for element in self._elements:
                 there = worlds[element][at]
                 assert there is not None
-                tensors[element] = there.tensor
+                tensors[element] = there
                 if same(there.tensor, moved_or_none(result, element)):
                     agreeing.add(element)
             self._values[output] = Value(result.dims, tensors, lost)
@@ -251,7 +254,9 @@ class _Follower:
         if isinstance(entry, Ref):
             value = self._values[entry.number]
             assert value is not None
-            tensor = moved(value.worlds[IDENTITY], value.dims, world) if itself else value.worlds[world]
+            if not itself:
+                return Skeleton(value.dims, value.worlds[world].tensor) if world == IDENTITY else value.worlds[world]
+            tensor = moved(value.worlds[IDENTITY].tensor, value.dims, world)
             return Skeleton(turned(value.dims) if world.swaps_axes else value.dims, tensor)
         if isinstance(entry, list | tuple):
             return type(entry)(self._argument(each, world, itself) for each in entry)
