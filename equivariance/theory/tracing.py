@@ -218,7 +218,7 @@ class _Recorder(TorchDispatchMode):
         if func is aten.mean.dim and _over_space(args):
             return Step("mean", numbers, call)
         if _pixel_by_pixel(func, args, inputs, output):
-            placed = _is_placed(func, args, inputs)
+            placed = output.dim() >= 3 and _is_placed(func, args, inputs)  # a flattened pixel has no neighbours
             return Step("together", numbers, call, linear=func in _VIEWS and not placed, placed=placed)
         return Step("unknown", numbers, call)
 

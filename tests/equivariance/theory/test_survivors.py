@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from equivariance.groups.fields import regular, scalars
 from equivariance.groups.point_groups import C4
+from equivariance.layers.plain import typed
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.exactness import Structure, predict
 from equivariance.theory.survivors import survivors, theory_of
@@ -104,3 +106,28 @@ def test_a_network_that_asks_for_the_size_is_recorded_for_each_pair() -> None:
 )
 def test_the_word_for_all_elements_is_the_worst(statuses: tuple[str, ...], word: str) -> None:
     assert theory_of(dict(zip(("rot90", "rot180"), statuses, strict=True))) == word
+
+
+@pytest.mark.parametrize("stride", [(2, 1), (1, 2)], ids=["height", "width"])
+def test_of_unlike_axes_each_is_followed_by_its_own_stride(stride: tuple[int, int]) -> None:
+    conv = nn.Conv2d(3, 8, 3, stride, padding=1, bias=False).double()
+    nn.init.ones_(conv.weight)
+    structure = Structure(nn.Sequential(typed(conv, scalars(3), regular(C4, 2))), C4)
+
+    table = survivors(structure, heights_px=range(8, 12), widths_px=range(8, 12))
+
+    for height_px in range(8, 12):
+        for width_px in range(8, 12):
+            halved_px = height_px if stride == (2, 1) else width_px
+            expected = "exact" if halved_px % 2 else "broken"
+            assert table.at(height_px=height_px, width_px=width_px)["rot180"] == expected
+
+
+def test_what_does_not_come_from_the_picture_is_undecided_at_every_size() -> None:
+    class Constant(nn.Module):
+        def forward(self, picture: Tensor) -> Tensor:
+            return torch.zeros(1, 4)
+
+    table = survivors(Structure(Constant(), C4), heights_px=(8, 9), widths_px=(8, 9))
+
+    assert {theory_of(statuses) for row in table.statuses for statuses in row} == {"undecided"}

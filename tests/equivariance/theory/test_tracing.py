@@ -67,6 +67,13 @@ def test_numbers_that_are_not_of_the_picture_are_placed_where_they_differ_from_p
         assert (step.kind, step.placed, step.linear) == ("together", placed, False)
 
 
+def test_weights_of_what_follows_the_last_pixel_are_not_placed() -> None:
+    *_, step = traced(
+        lambda maps: nn.functional.linear(maps.mean((2, 3)), torch.zeros(5, SIDE_PX), torch.zeros(5))
+    ).steps
+    assert (step.kind, step.placed) == ("together", False)
+
+
 def test_a_channel_of_positions_is_placed_and_its_border_is_not_zero() -> None:
     *_, step = traced(lambda maps: torch.cat([maps, torch.zeros(1, 1, SIDE_PX, SIDE_PX)], 1)).steps
     assert (step.kind, step.placed, step.linear) == ("together", True, False)
