@@ -36,7 +36,7 @@ def is_there(path: str) -> bool:
 
 
 def has_module(dotted: str) -> bool:
-    """Whether `explorer.kept.Kept` is a module of ours, or a name at the top of one."""
+    """Whether `equivariance.kept.Kept` is a module of ours, or a name at the top of one."""
     parts = dotted.split(".")
     for count in range(len(parts), 0, -1):
         stem = "/".join(parts[:count])
@@ -104,7 +104,7 @@ def test_a_name_that_is_not_there_is_caught(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "`explorer/serving/engine.py`, `explorer.kept.Kept`, `explorer/layer_view/*.js`",
+        "`explorer/serving/engine.py`, `equivariance.kept.Kept`, `explorer/layer_view/*.js`",
         "`equivariance.__version__`, `/proc/self/statm`, resize/crop, `.venv/bin/python`, https://a.org/docs/no.html",
         "[the picture](docs/look.png), [elsewhere](https://example.org/explorer/nowhere)",
         "python -m explorer.settings, explorer/",

@@ -138,7 +138,7 @@ def seen(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 def test_a_wheel_has_the_library_and_its_licence_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         names = set(opened.namelist())
-    about = f"equivariance-{equivariance.__version__}.dist-info"
+    about = f"equivariance_explorer-{equivariance.__version__}.dist-info"
     ours = {path for path in project_files() if path.startswith("equivariance/")}
 
     assert {name for name in names if not name.startswith(f"{about}/")} == ours
