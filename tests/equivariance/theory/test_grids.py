@@ -407,3 +407,16 @@ def test_centred_window_keeps_a_displacement_and_takes_one_sided_padding_for_pix
     assert (state_of(padded, 32).status, state_of(padded, 32).mixed) == (BROKEN, True)
     assert state_of([*padded, Layer("pad", pads=(1, 0)), conv(3)], 32).status == BROKEN, "nothing makes it even again"
     assert state_of([Layer("pad", pads=(1, 1)), centred], 32).status == EXACT
+
+
+@pytest.mark.parametrize("pads", [(0, 0), (1, 1)], ids=["as it is", "padded"])
+def test_mean_over_all_pixels_depends_on_what_they_depend_on_together(pads: tuple[int, int]) -> None:
+    """Four samples two pixels apart, of three pixels each, the first one pixel before the picture."""
+    state = state_of([conv(3, 2, pad=1), Layer("pad", pads=pads), Layer("global mean")], 8)
+    assert (state.side, state.start, state.extent) == (1, -1, 9)
+
+
+def test_one_pixel_stands_between_two_means() -> None:
+    """It has no neighbours, so that it is averaged with what lies outside, before and after it."""
+    centred = Layer("window", AxisWindow("conv", 2, 2, pad=1, centred=True))
+    assert stack([centred], 1)[-1].sampling.side == 2
