@@ -118,18 +118,22 @@ class TrainingJob:
         return max(0, len(self.parts[0].steps) - 1)
 
     def advance(self, is_due: Callable[[], bool]) -> None:
-        """Train until something `is_due`, or the end; at least one step where there is a place for it."""
+        """Train until something `is_due`, or the end; at least one step where there is a place for it.
+
+        Steps are shown with their insight or not at all: another run of the page may draw them meanwhile.
+        """
+        made: list[tuple[TrainedStep, ...]] = []
         with _place() as is_free:
             if not is_free:
                 return
             with self._room():
                 for steps in self._steps:
-                    for size, step in zip(self.parts, steps, strict=True):
-                        size.steps.append(step)
+                    made.append(steps)
                     if is_due():
                         break
-            for size, training in zip(self.parts, self._trainings, strict=True):
+            for number, (size, training) in enumerate(zip(self.parts, self._trainings, strict=True)):
                 size.insight = training.insight()
+                size.steps.extend(steps[number] for steps in made)
 
 
 class SearchJob:

@@ -237,3 +237,21 @@ def test_training_can_be_stopped(open_page: Callable[..., Page]) -> None:
 
     expect(page.get_by_text(re.compile(r"^Stopped after \d+ of 1500 steps\."))).to_be_visible(timeout=PAINT_LIMIT_MS)
     expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+def test_a_run_of_the_page_meanwhile_sees_no_steps_without_their_insight(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = BreakItView(spec("p4-knight"), "knight", load_gallery("knight"), (32, 33), Element(90.0), 0, 3, 0.03)
+    job = TrainingJob(view)
+    seen: list[list[int]] = []
+    insight = Training.insight
+
+    def noted(training: Training) -> Any:
+        seen.append([len(size.steps) for size in job.parts])
+        return insight(training)
+
+    monkeypatch.setattr(Training, "insight", noted)
+
+    job.advance(lambda: True)
+
+    assert seen[0] == [0, 0]
+    assert [(len(size.steps), size.insight is not None) for size in job.parts] == [(1, True), (1, True)]

@@ -3,18 +3,19 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from explorer.pages.look.opening import stored_sheet
 from explorer.pages.look.sheet import Sheet, Shown
 from tests.support import ROOT
+from tests.support.app_process import running_app
 
 ROUNDING = 1e-4  # of values about 1 in float32, over 60 layers and between machines
 TEXTS = (
@@ -125,9 +126,15 @@ print("torch" in sys.modules, "escnn" in sys.modules)
     assert run.stdout.split() == ["False", "False"]
 
 
-def test_a_visitor_sees_the_stored_result_and_then_the_live_one(open_page: Callable[..., Page]) -> None:
-    page = open_page(width_px=1440, height_px=900)
+def test_the_first_visitor_sees_the_stored_result_and_then_the_live_one(browser: Browser, tmp_path: Path) -> None:
+    with running_app(ROOT / "app.py", tmp_path / "app.log") as url:  # one that has measured nothing yet
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(url)
+        check_that_the_live_result_follows(page)
+        page.close()
 
+
+def check_that_the_live_result_follows(page: Page) -> None:
     expect(page.get_by_text("Stored result, being measured live")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Approximately equivariant to quarter turns at 32 px")).to_be_visible()
     expect(page.get_by_text("CPU · ").or_(page.get_by_text("GPU · "))).to_be_visible(timeout=60_000)
