@@ -1,4 +1,4 @@
-"""Theory: whether a network is exactly equivariant at a size, which layers break it, why, and which sizes do not.
+"""Theory: whether a network is exactly equivariant at a size, which layers break it and why, and the exact sizes.
 
 Two things decide. The *grids*: a layer whose sampling grid is displaced (δ ≠ 0, see `grids`) does not commute with a
 reversal of that axis. The *weights*: a kernel that differs from its own transform, or an activation or pool that does

@@ -101,7 +101,7 @@ class LargeMap:
 
 
 def large_map_of(view: View, wanted: Enlarge, choice: str | None) -> LargeMap | None:
-    """The map called `choice` (default: the first) of one channel, measured anew; None where there is none."""
+    """The map called `choice` (default: the first) of one channel, measured again; None where there is none."""
     maps = _channels.get((view.key(), wanted), lambda: _channel(view, wanted))
     if not maps:
         return None

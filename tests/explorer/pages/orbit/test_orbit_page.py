@@ -164,7 +164,7 @@ def test_without_a_network_the_page_says_so() -> None:
     assert not app.exception
 
 
-def test_a_network_that_there_is_not_is_one_sentence() -> None:
+def test_an_unknown_network_gives_one_sentence() -> None:
     app = open_orbit(group="Z2", **only("mended"))
 
     assert any(caption.value.startswith("There is no such network beside z2-cnn") for caption in app.caption)

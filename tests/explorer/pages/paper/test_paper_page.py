@@ -72,7 +72,7 @@ def test_results_are_shown_beside_the_authors(folder: Path) -> None:
     app = open_page()
 
     assert not app.exception
-    assert "**Seen.** On turns that it has not seen, the exact network is right for 97.7 % of the digits" in words(app)
+    assert "**Seen.** On turns that training did not show, the exact network reads 97.7 % of the digits" in words(app)
     assert "python -m explorer reproduce mnist --budget full --wait" in words(app)  # the authors' split was not run
     assert "3 seeds, 12 epochs on all training pictures of mnist-12k, tested on all" in words(app)
     table = tables(app)
@@ -106,8 +106,8 @@ def test_photographs_are_shown_with_what_was_not_run(folder: Path) -> None:
     ("text", "sentence"),
     [
         (f'{{"experiment": "knight", "version": {VERSION + 1}}}', "were written by another version of the explorer"),
-        ("nothing", "knight.json is no results file of knight, or is damaged"),
-        (f'{{"experiment": "knight", "version": {VERSION}}}', "knight.json is no results file of knight"),
+        ("nothing", "knight.json is not a results file of knight, or is damaged"),
+        (f'{{"experiment": "knight", "version": {VERSION}}}', "knight.json is not a results file of knight"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sentence: str) -> None:
@@ -147,7 +147,7 @@ def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"budget": "huge"}, "mnist-quick.json is of a budget 'huge' that is not known"),
+        ({"budget": "huge"}, "mnist-quick.json has an unknown budget, 'huge'"),
         ({"cases": {"upright/exact-28": {"epochs": 3}}}, "has runs of upright/exact-28 with epochs 3 and not 12"),
     ],
 )
