@@ -412,8 +412,9 @@ class _Decision:
         if self.verdict != "approximate":
             return ""
         sides = [side for side in self.exact_sizes["height"] if side is not None]
-        near = f"Exact sizes near: {', '.join(map(str, sides))} px. " if sides else ""
-        return f"{near}Or switch on symmetric subsampling."
+        if not sides:
+            return "Switch on symmetric subsampling."
+        return f"Nearest exact sizes: {', '.join(map(str, sides))} px. Or switch on symmetric subsampling."
 
     @functools.cached_property
     def exact_sizes(self) -> dict[str, tuple[int | None, int | None]]:

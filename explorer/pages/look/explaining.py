@@ -62,4 +62,4 @@ def _advice(verdict: Verdict, prediction: Prediction) -> str:
 
 
 def _either(sides_px: tuple[int | None, int | None]) -> str:
-    return " or ".join(f"{side} px" for side in sides_px if side is not None) or "no size near"
+    return " or ".join(f"{side} px" for side in sides_px if side is not None) or "no nearby size"

@@ -224,7 +224,7 @@ def _exact_sizes(view: View, prediction: Prediction) -> str:
     this = [prediction.height_px] if prediction.height_is_exact else []
     sides = sorted(side for side in (*prediction.exact_heights_px, *this) if side is not None)
     axis = "" if prediction.height_px == prediction.width_px else " high"
-    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size near."
+    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size nearby."
 
 
 def _duration(elapsed_s: float) -> str:

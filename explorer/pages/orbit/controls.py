@@ -18,9 +18,9 @@ from explorer.pictures.images import DIGITS, PHOTOGRAPHS, Fit, Picture, load_gal
 from models.catalog import NetworkSpec
 
 ROLES = {  # of explorer.studies.orbit.variants; with the sign in the plots, and what it means
-    "as chosen": ("● as chosen", "The network of the sidebar."),
+    "as chosen": ("● as chosen", "The network chosen in the sidebar."),
     "size near": (
-        "■ size near",
+        "■ nearby size",
         "The same weights at the nearest exact size, or one pixel more where this size is exact.",
     ),
     "plain": ("◆ plain", "The same family without a group (Z2)."),

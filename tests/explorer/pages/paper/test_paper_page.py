@@ -127,7 +127,7 @@ def test_the_committed_results_show_the_claims_and_what_was_tried() -> None:
 
     assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 ", shown)
     assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
-    assert "**Seen.** On turns that it has not seen" in shown and "**Seen.** Trained on digits turned by" in shown
+    assert "**Seen.** On turns that training did not show" in shown and "**Seen.** Trained on digits turned by" in shown
     assert "- without padding in any convolution: 9" in shown
 
 
@@ -139,7 +139,7 @@ def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
     app = open_page()
 
     assert app.segmented_control(key="paper-budget").value == "quick"
-    assert "**Seen.** On turns that it has not seen" in words(app)
+    assert "**Seen.** On turns that training did not show" in words(app)
     app.segmented_control(key="paper-budget").set_value("full").run()
     assert "Not complete: approximate-27 and approximate-29 not run yet." in words(app)
 
