@@ -145,7 +145,7 @@ class Structure:
         with self._recording:
             try:
                 steps = trace(self._blank, height_px=_PROBE_SIDE, width_px=_PROBE_SIDE).steps
-            except (RuntimeError, ValueError):  # it takes one side alone: none is too small
+            except (RuntimeError, ValueError):  # it takes only one side: none is too small
                 return 2
         return next((side for side in range(2, _PROBE_SIDE) if _fits(evaluate(steps, 0, side))), _PROBE_SIDE)
 

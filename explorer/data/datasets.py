@@ -27,7 +27,7 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Pictures to train and to test on. Shared by all that load it: do not write into it.
+    """Pictures to train and to test on. Shared by everything that loads it: do not write into it.
 
     name: as a recipe has it. title: to be shown.
     classes: what each label means, from 0 on.

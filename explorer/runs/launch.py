@@ -50,7 +50,7 @@ def pump(store: Store, settings: Settings) -> str:
     used.
     """
     watcher = _watchers.setdefault(store.database.address, _Watcher())
-    if not watcher.lock.acquire(blocking=False):  # another thread is at it
+    if not watcher.lock.acquire(blocking=False):  # another thread is doing it
         return watcher.fault
     try:
         crew = Crew(store.database)

@@ -1,4 +1,4 @@
-"""What is written down of a run: its figures as CSV, its configuration as JSON, and a report to keep as one HTML file.
+"""What can be saved of a run: its figures as CSV, its configuration as JSON, and a report as one HTML file.
 
 None of them says anything about who owns the run.
 """

@@ -1,4 +1,5 @@
-"""Memory: how much this process may hold and holds, what a pass of a network takes, and giving freed blocks back."""
+"""Memory: how much this process may hold and does hold, what a pass of a network takes, and giving freed blocks "
+"back."""
 
 import ctypes
 import os

@@ -311,7 +311,7 @@ def _scheduler(
         return None
     if recipe.schedule == "step":
         return torch.optim.lr_scheduler.StepLR(optimizer, max(1, steps // _FIFTHS), gamma=0.5)
-    # One step more: the scheduler refuses to be asked after its last one, and it is asked once after each update.
+    # One step more: the scheduler raises after its last one, and it is asked once after each update.
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps + 1)
 
 

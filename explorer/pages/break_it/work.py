@@ -135,7 +135,7 @@ class _Work(ABC, Generic[Part]):
     @property
     @abstractmethod
     def command(self) -> str:
-        """The command line that does the work of the first of the two sizes and gives the same numbers."""
+        """The command line that does the same for the first of the two sizes, with the same numbers."""
 
     @abstractmethod
     def job(self) -> Job[Part]:
@@ -143,7 +143,7 @@ class _Work(ABC, Generic[Part]):
 
     @abstractmethod
     def finished(self) -> list[tuple[Part, ...]]:
-        """The result as any visitor has it who came to the end; empty until one has."""
+        """The finished result, shared by all visitors; empty until one has come to the end."""
 
     @abstractmethod
     def steps_of(self, parts: Sequence[Part]) -> int:
@@ -151,7 +151,7 @@ class _Work(ABC, Generic[Part]):
 
     @abstractmethod
     def card(self, part: Part) -> None:
-        """Draw what is said of one size."""
+        """Draw what is known about one size."""
 
     @abstractmethod
     def charts(self, parts: Sequence[Part]) -> tuple[dict[str, Chart], dict[str, Chart]]:

@@ -79,7 +79,7 @@ def _reasons(view: View, prediction: Prediction, progress: Progress) -> tuple[st
 
 
 def _before(view: View, progress: Progress) -> str:
-    """What a network whose subsampling was changed is as published; empty for one that is."""
+    """How a network with changed subsampling does as published; empty for one that is as published."""
     if view.network.subsampling == "published":
         return ""
     published = view.network.as_published

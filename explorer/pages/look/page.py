@@ -47,7 +47,7 @@ def page() -> None:
         st.rerun()
     shown: Shown | None = st.session_state.get("shown")
     if shown is None:
-        if view.trained is None or not view.trained.problem:  # those have a way out of their own
+        if view.trained is None or not view.trained.problem:  # these have a button of their own
             _offer_default_size()
         return
     is_current = shown.view is view
@@ -100,7 +100,7 @@ def _draw(shown: Shown, *, made: str) -> None:
 
 
 def _enlarge() -> None:
-    """Keep the wish until it is dismissed: the run after a click may be cut short by the next change."""
+    """Keep the request until it is dismissed: the run after a click may be cut short by the next change."""
     st.session_state["enlarge"] = enlarged("layers")
 
 

@@ -75,7 +75,7 @@ class OrbitWork:
 
     @property
     def fraction(self) -> float:
-        """Done of all."""
+        """The fraction of all batches that is done."""
         return len(self.found) / max(1, len(self.found) + len(self.left))
 
 

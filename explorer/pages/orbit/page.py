@@ -37,7 +37,7 @@ def page() -> None:
         layer, shift_layer = _layer_control(view)
         work = live.work_of(view, layer, shift_layer)
         if not work.orbit.variants:
-            status.caption(f"This network has no counterpart for {view.network.name}: choose another one above.")
+            status.caption(f"For {view.network.name} there is no such network: choose another one above.")
             return
         progress = _progress(status, work)
         _draw(work)

@@ -16,7 +16,7 @@ from explorer.training.metrics import Epoch
 
 
 def draw_details(run: Run, epochs: Sequence[Epoch]) -> None:
-    """All of it; what changes the run is there for its owner alone."""
+    """All of it; controls that change the run are shown to its owner alone."""
     if run.is_mine:
         _name(run)
     _downloads(run, epochs)

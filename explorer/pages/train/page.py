@@ -72,7 +72,7 @@ def page() -> None:
 
 
 def _draw_off(runs: Sequence[Run], problem: str) -> None:
-    """Where nothing can be trained: what was."""
+    """The page where training is switched off: earlier runs."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
     st.markdown("### Train networks")
@@ -201,7 +201,7 @@ def _estimate(plan: Plan, tell: Callable[[str], object]) -> str:
 
 
 def _draw_problem() -> None:
-    """What a button was refused for, once."""
+    """Why the last button was refused, shown once."""
     problem = st.session_state.pop(PROBLEM, None)
     if problem:
         st.error(plain(problem), icon=":material/error:")
@@ -211,7 +211,7 @@ def _draw_problem() -> None:
 
 
 def _draw_runs(runs: Sequence[Run], problem: str) -> None:
-    """Those that are shown, or what it will look like. problem: why they cannot be read, if so."""
+    """The runs that are shown, or an example of what they look like. problem: why they cannot be read, if so."""
     if problem:
         st.error(plain(problem), icon=":material/error:")
         _draw_example()
@@ -307,7 +307,7 @@ def _close() -> None:
 
 
 def _only_one(asked: str) -> None:
-    """A run by its id, for anybody who has it."""
+    """A run by its id, for anyone who has the id."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
         st.page_link(__file__, label="All my runs", icon=":material/arrow_back:", query_params={})

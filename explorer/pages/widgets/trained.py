@@ -96,7 +96,7 @@ def chosen_key() -> str:
 
 
 def tell_address() -> None:
-    """Put what is chosen into the address: shipped weights and runs; uploads and random ones are not part of it."""
+    """Put the chosen weights into the address: shipped ones and runs; uploads and random ones are not part of it."""
     key = chosen_key()
     told = key if key.startswith((SHIPPED, RUN)) else None
     here = this_page()
@@ -179,7 +179,7 @@ def _fit_of(recipe: Recipe) -> str:
 
 
 def plain_beside(trained: Trained | None) -> Trained | None:
-    """The app's own weights of the plain network, where it was trained on the same as the chosen one."""
+    """The app's own weights of the plain network, if it was trained on the same data as the chosen one."""
     recipe = None if trained is None else trained.recipe
     if recipe is None:
         return None
@@ -213,7 +213,7 @@ def titles() -> dict[str, str]:
 
 
 def _trained(key: str) -> Trained:
-    """The weights called `key`; raises an EquivarianceError for those that cannot be had."""
+    """The weights called `key`; raises an EquivarianceError for those that are not available."""
     if key.startswith(SHIPPED):
         return _shipped(key)
     if key.startswith(RUN):

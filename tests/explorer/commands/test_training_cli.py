@@ -301,7 +301,7 @@ def test_unreachable_database_is_one_line(call: Any, monkeypatch: pytest.MonkeyP
     [
         ("failed", "The labels do not match.", "The run {} has failed. The labels do not match."),
         ("cancelled", "", "The run {} was cancelled."),
-        ("interrupted", "Lost.", "The run {} was interrupted. Lost. `python -m explorer resume {}` goes on."),
+        ("interrupted", "Lost.", "The run {} was interrupted. Lost. `python -m explorer resume {}` continues it."),
     ],
 )
 def test_waiting_for_a_run_that_does_not_finish_is_one_line(

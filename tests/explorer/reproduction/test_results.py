@@ -99,7 +99,7 @@ def test_another_file_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mnist.json"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(ResultsError, match=r"no results file of mnist, or is damaged: remove it and run"):
+    with pytest.raises(ResultsError, match=r"not a results file of mnist, or is damaged: remove it and run"):
         read_results(path, "mnist")
 
 

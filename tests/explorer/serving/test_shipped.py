@@ -149,14 +149,14 @@ def test_a_damaged_file_is_one_sentence(folder: Path) -> None:
     data[-1] ^= 1
     path.write_bytes(data)
 
-    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are not what the manifest says: put "):
+    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are not what the manifest says: restore "):
         shipped_bytes("p4-cnn-28", folder)
 
 
 def test_a_missing_file_is_one_sentence(folder: Path) -> None:
     (folder / "p4-cnn-28.safetensors").unlink()
 
-    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are missing: put assets/weights/"):
+    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are missing: restore assets/weights/"):
         shipped_bytes("p4-cnn-28", folder)
 
 

@@ -160,7 +160,7 @@ def test_every_control_has_an_explanation(owner: str) -> None:
 def test_what_is_resampled_is_said_as_training_does_it(owner: str, how: str, words: str) -> None:
     app = open_app(owner, fit=how)
 
-    captions = [caption.value for caption in app.caption if "resampled" in caption.value]
+    captions = [caption.value for caption in app.caption if "resample" in caption.value]
     assert [caption.startswith(words) for caption in captions] == [True] * bool(words)
     assert "puts black around smaller ones" in app.segmented_control(key="fit").help
 
