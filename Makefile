@@ -5,6 +5,7 @@
 # make check          linters, formatter, types, import floors
 # make release-check  do version, changelog and tag agree?
 # make clean          remove the virtual environment, caches and build leftovers
+#
 # Another Python: make app PYTHON=python3.12      Further options: make app OPTIONS="--server.port 8600"
 # Needs no root and no compiler. Written for GNU make 3.81 (macOS) and later.
 
