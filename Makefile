@@ -1,12 +1,12 @@
 # make app            the app, in the browser
 # make test           the tests (browser tests where a Chromium is found)
 # make test-full      the slow tests at full width
-# make opening        measure the opening view anew and store it
+# make opening        measure the opening view again and store it
 # make check          linters, formatter, types, import floors
 # make release-check  do version, changelog and tag agree?
 # make clean          remove the virtual environment, caches and build leftovers
 #
-# Another Python: make app PYTHON=python3.12      More options: make app OPTIONS="--server.port 8600"
+# Another Python: make app PYTHON=python3.12      Further options: make app OPTIONS="--server.port 8600"
 # Needs no root and no compiler. Written for GNU make 3.81 (macOS) and later.
 
 ifeq ($(origin PYTHON),undefined)
@@ -15,11 +15,11 @@ else
 CANDIDATES := $(PYTHON)
 endif
 
-# Each worker has its own app and browser; one that has nothing left takes tests from another. Browsers wait a lot, so two
-# cores are kept busy by three.
+# Each worker has its own app and browser; a worker that has run out of tests takes some from another. Browsers wait a
+# lot, so three workers keep two cores busy.
 WORKERS := -n 3 --dist worksteal
 VENV := .venv
-# Bytecode is kept whatever the shell says: the tests start the app and the command line again and again.
+# Bytecode is kept whatever the shell's settings: the tests start the app and the command line again and again.
 unexport PYTHONDONTWRITEBYTECODE
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -58,9 +58,9 @@ clean:
 install: $(VENV)/app-installed
 install-dev: $(VENV)/dev-installed
 
-# The two stamps are younger than the requirements they stand for: nothing is installed twice.
+# The two stamp files are newer than the requirements they stand for, so nothing is installed twice.
 $(VENV)/app-installed: $(REQUIREMENTS) $(RUN)
-	@echo "Installing the app into $(VENV) (some minutes the first time)"
+	@echo "Installing the app into $(VENV) (this takes a few minutes the first time)"
 	$(INSTALL) -r requirements.txt
 	@touch $@
 

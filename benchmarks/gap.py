@@ -31,7 +31,7 @@ from explorer.training.metrics import Epoch
 from explorer.training.recipe import Recipe
 from models import cnn
 
-MEAN_GREY = 0.1308  # that the authors take off their digits, so that zero padding is no longer black
+MEAN_GREY = 0.1308  # that the authors subtract from their digits, so that zero padding is no longer black
 DROPPED = 0.3
 DROP_AFTER = range(2, 6)  # four of the seven layers
 

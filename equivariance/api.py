@@ -1,4 +1,4 @@
-"""The library's front door: a network of anyone's in, a report out."""
+"""The library's front door: anyone's network in, a report out."""
 
 import copy
 import functools
@@ -52,12 +52,12 @@ def check(
 ) -> Report:
     """Whether `network` is equivariant at a size or on a picture: theory's word, confirmed by measurement.
 
-    network: any `nn.Module` that takes (B, C, H, W); nothing of it is changed. picture: a side, (height, width), a
-    tensor (C, H, W) or (B, C, H, W), a PIL image, or a path. group: read from the layers where they say it, else "C4".
-    fields: how layers' channels transform, by name or pattern. output: "invariant", "maps", or a field type; by default
-    maps where the output has height and width, else invariant. dtype: of the measurement.
+    network: any `nn.Module` that takes (B, C, H, W); it is never changed. picture: a side, (height, width), a tensor
+    (C, H, W) or (B, C, H, W), a PIL image, or a path. group: if not given, read from the layers, else "C4".
+    fields: how layers' channels transform, by name or pattern. output: "invariant", "maps", or a field type; by
+    default maps where the output has height and width, else invariant. dtype: the precision of the measurement.
 
-    Raises NetworkError, SizeError or PictureError, in one sentence.
+    Raises NetworkError, SizeError or PictureError with one sentence.
 
     >>> import torch
     >>> check(torch.nn.Conv2d(1, 1, 1), 9).verdict
@@ -80,7 +80,7 @@ def predict(
     fields: Mapping[str, FieldType] | None = None,
     channels: int | None = None,
 ) -> Report:
-    """Theory alone: no picture is measured. Arguments as of `check`.
+    """Theory alone: no picture is measured. Arguments are those of `check`.
 
     >>> import torch
     >>> predict(torch.nn.MaxPool2d(2), 7, channels=1).verdict
@@ -102,9 +102,9 @@ def exact_sizes(
     fields: Mapping[str, FieldType] | None = None,
     channels: int | None = None,
 ) -> dict[str, tuple[int, ...]]:
-    """The sides, smallest and largest included, at which theory proves the network exact; each is recorded itself.
+    """The sides from smallest to largest at which theory proves the network exact; each side is recorded itself.
 
-    Of square pictures, so that "height" and "width" are alike.
+    Pictures are square, so "height" and "width" are the same.
 
     >>> import torch
     >>> exact_sizes(torch.nn.MaxPool2d(2), 6, 9, channels=1)
@@ -148,7 +148,9 @@ class _Subject:
         dtype: str,
     ) -> "_Subject":
         if not isinstance(network, nn.Module):
-            raise NetworkError(f"A network is a torch.nn.Module, and this is {type(network).__name__}: pass a module.")
+            raise NetworkError(
+                f"A network must be a torch.nn.Module, but this is {type(network).__name__}: pass a module."
+            )
         if dtype not in ROUNDING_LEVEL:
             raise NetworkError(f"The precision {dtype!r} is not known: use one of {', '.join(ROUNDING_LEVEL)}.")
         chosen = group_called(group) if isinstance(group, str) else group or _group_in(network)
@@ -162,7 +164,7 @@ class _Subject:
 
 
 def _ready(network: nn.Module, dtype: str) -> nn.Module:
-    """A copy of the modules in eval mode and of a precision; the original stays as it is, also where this fails."""
+    """A copy of the modules in eval mode and in a precision; the original is never changed, even if this fails."""
     try:
         return copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
@@ -193,7 +195,7 @@ def _channels_in(network: nn.Module) -> int:
             return int(parameter.shape[1])
         if parameter.dim() == 5:
             return int(parameter.shape[1] * parameter.shape[2])
-    raise NetworkError("The number of channels cannot be read from the network: pass channels=, as channels=3.")
+    raise NetworkError("The number of channels cannot be read from the network: pass it, as in channels=3.")
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
@@ -202,7 +204,7 @@ def _channels_in(network: nn.Module) -> int:
 def _size(size: Any) -> tuple[int, int]:
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
-        raise SizeError(f"A size is a side or (height, width) in pixels, and this is {size!r}: pass 33 or (30, 33).")
+        raise SizeError(f"A size must be a side or (height, width) in pixels, not {size!r}: pass 33 or (30, 33).")
     return int(sides[0]), int(sides[1])
 
 
@@ -217,8 +219,8 @@ def _pictures(picture: Any, subject: _Subject) -> tuple[list[Tensor], str]:
         given = given[None]
     if given.dim() != 4 or given.shape[1] != subject.channels:
         raise SizeError(
-            f"The network takes pictures of {subject.channels} channels, (C, H, W) or (B, C, H, W), and this is of "
-            f"shape {tuple(given.shape)}: pass one that fits, or channels=."
+            f"The network takes pictures with {subject.channels} channels, (C, H, W) or (B, C, H, W), but this one "
+            f"has shape {tuple(given.shape)}: pass one that fits, or channels=."
         )
     extra = _random(2, int(given.shape[-2]), int(given.shape[-1]), subject, dtype)
     return [*given.to(dtype), *extra], f"{source} and 2 random pictures"
@@ -232,7 +234,8 @@ def _given(picture: Any) -> tuple[Tensor, str]:
     if hasattr(picture, "convert") and hasattr(picture, "size"):
         return _tensor_of_image(picture), "your picture"
     raise SizeError(
-        f"A picture is a side, (height, width), a tensor, a PIL image or a path, and this is {type(picture).__name__}."
+        "A picture must be a side, (height, width), a tensor, a PIL image or a path, but this is "
+        f"{type(picture).__name__}."
     )
 
 
@@ -286,7 +289,7 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
 
 
 class _Decision:
-    """Theory and measurement together; none of them is believed against the other."""
+    """Theory and measurement together; neither is believed against the other."""
 
     def __init__(self, subject: _Subject, proof: Proof, seen: Seen | None, source: str, picture: Tensor | None) -> None:
         self._subject, self._proof, self._seen, self._source, self._picture = subject, proof, seen, source, picture
@@ -304,12 +307,12 @@ class _Decision:
         is_rounding = error <= self._level
         if theory == EXACT and not is_rounding:
             self._doubts.append(
-                f"theory proves {label_of(name)} exact, and the measurement finds an error of {error:.1e}"
+                f"theory proves {label_of(name)} exact, but the measurement finds an error of {error:.1e}"
             )
             return UNDECIDED
         if theory == BROKEN and is_rounding:
             self._doubts.append(
-                f"theory finds {label_of(name)} broken, and every measured error is rounding (at most {error:.1e})"
+                f"theory finds {label_of(name)} broken, but every measured error is rounding (at most {error:.1e})"
             )
             return UNDECIDED
         return EXACT if is_rounding else BROKEN
@@ -398,7 +401,7 @@ class _Decision:
             proven = "Every operation commutes" if self.evidence == "theory and measurement" else "Measured, not proven"
             base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._subject.dtype}"
         pair = self._proof.together
-        return f"{base}, {' and '.join(pair[:2])} only together." if pair else f"{base}."
+        return f"{base}, {' and '.join(pair[:2])} only in combination." if pair else f"{base}."
 
     @property
     def advice(self) -> str:
@@ -409,8 +412,9 @@ class _Decision:
         if self.verdict != "approximate":
             return ""
         sides = [side for side in self.exact_sizes["height"] if side is not None]
-        near = f"Exact sizes near: {', '.join(map(str, sides))} px. " if sides else ""
-        return f"{near}Or switch on symmetric subsampling."
+        if not sides:
+            return "Switch on symmetric subsampling."
+        return f"Nearest exact sizes: {', '.join(map(str, sides))} px. Or switch on symmetric subsampling."
 
     @functools.cached_property
     def exact_sizes(self) -> dict[str, tuple[int | None, int | None]]:

@@ -1,4 +1,4 @@
-"""Expected errors: each message is one sentence on what failed, what was given, what is accepted and what to do."""
+"""Expected errors: each message is one sentence: what failed, what was given, what is accepted and what to do."""
 
 
 class EquivarianceError(Exception):

@@ -1,4 +1,4 @@
-"""What was used last, by key: one bounded store for everything that is kept and may be made again."""
+"""A bounded store of results by key, the least recently used dropped first: for everything that can be made again."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -12,16 +12,16 @@ _ABSENT: Any = object()
 
 @dataclass
 class _Making:
-    """The lock of one key while somebody makes its result or waits for it; `users` are all of these."""
+    """The lock of one key while some threads make its result or wait for it; `users` counts them."""
 
     lock: Lock = field(default_factory=Lock)
     users: int = 0
 
 
 class Kept(Generic[Result]):
-    """The results used last, by key: at most `entries` of them and `most_bytes` in all, None without a limit.
+    """The most recently used results by key: at most `entries`, and `most_bytes` in all; None is no limit.
 
-    Thread-safe. Those used longest ago go first, and the latest stays however large it is. bytes_of: of one result.
+    Thread-safe. The least recently used go first; the latest stays, however large it is. bytes_of: of one result.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Kept(Generic[Result]):
         self._lock = Lock()
 
     def __contains__(self, key: object) -> bool:
-        """Whether a result is kept under `key`; asking is no use of it."""
+        """Whether a result is kept under `key`; asking does not count as a use."""
         return key in self._results
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class Kept(Generic[Result]):
                     del self._making[key]
 
     def put(self, key: Hashable, result: Result) -> Result:
-        """Keep `result` under `key` as the one used last."""
+        """Keep `result` under `key` as the most recently used."""
         with self._lock:
             self._results[key] = result
             self._results.move_to_end(key)
@@ -77,7 +77,7 @@ class Kept(Generic[Result]):
         return result
 
     def shrink(self, most_bytes: int) -> None:
-        """Drop those used longest ago until the rest takes at most `most_bytes`; all of them, if need be."""
+        """Drop the least recently used until the rest takes at most `most_bytes`; all of them, if need be."""
         with self._lock:
             while self._results and self._bytes() > most_bytes:
                 self._results.popitem(last=False)

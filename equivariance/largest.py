@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def largest_of(errors: Iterable[float | None]) -> float | None:
-    """The largest error that is known, NaN if any is NaN; None of none. (`max` may pass NaN over: nothing exceeds it.)
+    """The largest known error, NaN if any is NaN; None if there is none. (`max` may pass over NaN: nothing exceeds it.)
 
     >>> largest_of([0.5, None, math.nan, 2.0])
     nan

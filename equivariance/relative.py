@@ -9,7 +9,7 @@ from torch import Tensor
 def relative_error(value: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> Tensor:
     """‖value − reference‖₂ / ‖reference‖₂ inside `mask`, which spreads over both: (), float64, on their device.
 
-    0 where value and reference are alike, both zero included; infinite where the reference alone is zero, and where
+    0 where value and reference are equal, also if both are zero; infinite where only the reference is zero, or where
     the shapes differ; NaN where one of them holds NaN.
 
     >>> relative_error(torch.tensor([3.0, 5.0]), torch.tensor([3.0, 4.0])).item()

@@ -12,7 +12,7 @@ Pair = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on one network at one size, with everything that it rests on.
+    """The verdict on one network at one size, with everything it rests on.
 
     verdict: "exact", "approximate", "not equivariant" or "undecided".
     evidence: "theory and measurement", "measurement alone" or "theory alone".

@@ -4,7 +4,7 @@ from equivariance.errors import EquivarianceError
 
 
 class PictureError(EquivarianceError):
-    """Bytes that are no picture we can show: wrong format, corrupt, too large or too small."""
+    """Bytes that are not a picture we can show: wrong format, corrupt, too large or too small."""
 
 
 class SettingError(EquivarianceError):

@@ -63,9 +63,9 @@ def _check_folder(key: str, value: str) -> None:
     folder = Path(value)
     there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
     if not there.is_dir():
-        raise SettingError(f"{key} is {value!r}, and {str(there)!r} is no folder: give the path of a folder.")
+        raise SettingError(f"{key} is {value!r}, but {str(there)!r} is not a folder: give the path of a folder.")
     if not os.access(there, os.R_OK if folder.exists() and key == "EXPLORER_DATA_FOLDER" else os.W_OK):
-        raise SettingError(f"{key} is {value!r}, where nothing may be written: give rights there, or another folder.")
+        raise SettingError(f"{key} is {value!r}, where nothing may be written: give write access, or another folder.")
 
 
 DATABASE = FreeText("sqlite:///PATH, postgresql://USER:PASSWORD@HOST/NAME", "a file with the runs", _check_database)
@@ -157,7 +157,7 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> tuple[str
         if key.startswith(PREFIX) and key not in (*known.values(), *FOR_TESTS):
             near = difflib.get_close_matches(key.removeprefix(PREFIX).lower(), known, n=1)
             advice = f"did you mean {known[near[0]]}?" if near else f"the settings are {', '.join(known.values())}."
-            sentences.append(f"{key} is no setting and is ignored: {advice}")
+            sentences.append(f"{key} is not a setting and is ignored: {advice}")
     return tuple(sentences)
 
 

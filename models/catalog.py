@@ -1,4 +1,4 @@
-"""The registry of networks, `GROUP-FAMILY`: what there is and what it is called. `models.build` builds them."""
+"""The registry of networks, `GROUP-FAMILY`: which there are and what they are called. `models.build` builds them."""
 
 from dataclasses import dataclass, replace
 from typing import Any

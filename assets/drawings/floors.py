@@ -1,7 +1,7 @@
-"""Draws docs/floors.svg, the floors of the code: `python assets/drawings/floors.py`.
+"""Draw docs/floors.svg, the floors of the code: `python assets/drawings/floors.py`.
 
-The texts are those of the picture; that its folders stand in the order of their imports is tested in
-tests/project/test_floors_drawing.py.
+The texts belong to the drawing; tests/project/test_floors_drawing.py checks that its folders stand in the order of
+their imports.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 TO = Path(__file__).resolve().parents[2] / "docs" / "floors.svg"
 
-# From the top to the ground: (folder, what it is, rooms from the lowest to the highest).
+# From the top floor to the ground: (folder, what it is, rooms from the lowest to the highest).
 FLOORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("app.py", "the list of pages", ()),
     (
@@ -19,17 +19,17 @@ FLOORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "explorer",
-        "the app without its pages: the command line needs no more",
+        "the app without its pages: all that the command line needs",
         (
             *("pictures", "serving", "data", "training", "runs"),
             *("studies", "figures", "layer_view", "reproduction", "commands"),
         ),
     ),
-    ("models", "networks and nothing else: kits, families, the catalog", ()),
+    ("models", "only networks: kits, families, the catalog", ()),
     (
         "equivariance",
-        "the library, installed by itself: torch and numpy",
-        ("groups", "layers", "theory", "measurement"),
+        "the library, installable by itself; public names in api.py and report.py",
+        ("groups", "layers", "following", "theory", "measurement"),
     ),
 )
 
@@ -50,7 +50,7 @@ STYLE = """
 
 
 def drawing() -> str:
-    """The whole picture, as SVG."""
+    """The whole drawing, as SVG."""
     shapes: list[str] = []
     top = MARGIN
     for floor, meaning, rooms in FLOORS:

@@ -1,1 +1,1 @@
-"""How a network is followed: its operations recorded, and run on a skeleton of it; what its channels transform like."""
+"""A network's operations recorded, and followed with a skeleton of it; how its channels transform."""

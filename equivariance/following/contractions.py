@@ -74,7 +74,7 @@ def _by_matrix(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
     """A linear layer: matrix (in, out), or the same with leading ones."""
     inner, out_channels = value.dims[-1], matrix.shape[-1]
     if any(size != 1 for size in matrix.shape[:-2]):
-        raise UnclearError("many matrices at once")
+        raise UnclearError("a batch of matrices")
     if has_space([inner]):
         return _by_place(context, value, matrix)
     weights = context.numbers((width_of(inner), 1), 82)
@@ -98,7 +98,7 @@ def _by_place(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
     for at, atom in enumerate(atoms):
         if atom.kind == CHANNELS:
             if atom.width != 1:
-                raise UnclearError("a linear layer on channels that come from different places")
+                raise UnclearError("a linear layer on channels from different places")
             if atom.fields is None or not atom.fields.is_scalar:
                 context.lose("a linear layer on pixels whose channels are not scalar")
             weights = context.numbers((atom.size,), 86).abs() + 0.2
@@ -115,7 +115,7 @@ def _over_places(matrix: Constant, value: Skeleton) -> Skeleton:
     """A matrix over the rows or columns, such as one that resizes: its numbers count as they are."""
     kind = one_axis(value.dims[-2])
     if any(size != 1 for size in matrix.shape[:-2]):
-        raise UnclearError("many matrices over places")
+        raise UnclearError("a batch of matrices over pixels")
     numbers = matrix.value().double().reshape(matrix.shape[-2:])
     dims = (*value.dims[:-2], (Atom(kind, numbers.shape[0]),), value.dims[-1])
     return Skeleton(dims, numbers @ value.tensor)
@@ -141,7 +141,7 @@ def _attention(context: Context, args: Any, kwargs: Any) -> list[Any]:
     """softmax(Q Kᵀ) V, generic in between."""
     query, key, value = args[:3]
     if kwargs.get("is_causal") or any(arg is True for arg in args[3:]):
-        raise UnclearError("attention that looks at what came before")
+        raise UnclearError("causal attention")
     mask = kwargs.get("attn_mask") or next((arg for arg in args[3:] if isinstance(arg, Skeleton | Constant)), None)
     scores = _of_two(context, query, _turned(key)).tensor
     if mask is not None:

@@ -95,7 +95,7 @@ def type_of(dim: Dim) -> FieldType | None:
             return None
         if found is None:
             found = atom.fields
-        elif found.is_scalar:  # so many copies, field after field
+        elif found.is_scalar:  # that many copies, field after field
             found = joined_types([atom.fields] * found.channels)
         elif atom.fields.is_scalar:  # element after element
             found = _interleaved(found, atom.size)

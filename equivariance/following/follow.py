@@ -247,7 +247,7 @@ class _Follower:
         """The same operation in the pass of the turned picture."""
         others = self._turned.operations
         if len(others) != len(self._recording.operations) or others[self._context.number].name != operation.name:
-            raise UnclearError("the turned picture is worked on by other operations")
+            raise UnclearError("the turned picture goes through other operations")
         return others[self._context.number]
 
     def _argument(self, entry: Any, world: Element, itself: bool) -> Any:
@@ -267,7 +267,7 @@ class _Follower:
     def _check_shape(self, operation: Operation, result: Skeleton, output: int) -> None:
         shape, meant = self._recording.shapes[output], tuple(map(size_of, result.dims))
         if meant != tuple(shape):
-            raise UnclearError(f"{operation.name} gives {meant} and not {tuple(shape)}")
+            raise UnclearError(f"{operation.name} gives {meant} instead of {tuple(shape)}")
 
     def _note_indices(self, operation: Operation) -> None:
         """Where a window's largest value was may only be looked up again, see `gather`."""
@@ -278,7 +278,7 @@ class _Follower:
             if operation.name in _VIEWS and operation.outputs[0] is not None:
                 self._context.window_indices.add(operation.outputs[0])
             elif operation.name != "gather":
-                raise UnclearError("the places of largest values are used")
+                raise UnclearError("the indices of a max-pool are used")
 
     def _forget(self, operation: Operation) -> None:
         for output in operation.outputs:
@@ -327,12 +327,12 @@ class _Follower:
         """Why the layer is not given what it declares; empty where it is."""
         given = self._values.get(call.input) if call.input is not None else None
         if given is None:
-            return f"what {call.name} is given could not be followed"
+            return f"the input of {call.name} could not be followed"
         at = _channel_place(given.dims, in_type)
         came = None if at is None else type_of(given.dims[at])
         if given.lost or came is None:
-            return given.lost or f"the fields that {call.name} is given are not known"
-        return "" if came == in_type else f"{call.name} is given other fields than it declares"
+            return given.lost or f"the fields of the input of {call.name} are not known"
+        return "" if came == in_type else f"the input of {call.name} has other fields than it declares"
 
 
 def _channel_place(dims: Dims, fields: FieldType | None) -> int | None:
@@ -348,7 +348,7 @@ def _handler_of(operation: Operation) -> Handler:
     if handler is None and torch.Tag.pointwise in operation.func.tags:
         handler = pixelwise.pointwise
     if handler is None:
-        raise UnclearError("it is not an operation that theory knows")
+        raise UnclearError("theory does not know this operation")
     return handler
 
 

@@ -1,4 +1,4 @@
-"""How the channels of every tensor transform: field types carried through a recording, and weights held against them.
+"""How the channels of every tensor transform: field types carried through a recording, and weights checked for them.
 
 A type comes from where a layer declares it, or is found: the layout in which a kernel commutes with the group. What
 cannot be found is unknown and stays so until a layer declares its output; it is never taken for scalar.
@@ -50,7 +50,7 @@ class Kinds:
         return layouts[-1]
 
     def layouts(self, channels: int, in_type: FieldType | None = None) -> list[FieldType]:
-        """The types that so many channels may have, the likeliest first."""
+        """The types that this many channels may have, the likeliest first."""
         found = [in_type] if in_type is not None and in_type.channels == channels and not in_type.is_scalar else []
         order = 0 if self.group.rotations is None else self.group.order
         if order > 1 and channels % order == 0:

@@ -126,7 +126,7 @@ def picked_of(value: Skeleton, at: int, picked: range) -> Skeleton:
         return Skeleton((*value.dims[:at], (Atom(kind, len(picked)),), *value.dims[at + 1 :]), tensor)
     parts = parts_of(dim)
     if len([atom for atom in dim if atom.size != 1]) > 1:
-        raise UnclearError("channels of several meanings are cut")
+        raise UnclearError("channels with several meanings are cut")
     owner = [part for part, size in enumerate(parts) for _ in range(size)]
     kept = [owner[entry] for entry in picked]
     sources = list(dict.fromkeys(kept))
@@ -232,7 +232,7 @@ def _roll(context: Context, args: Any, kwargs: Any) -> Skeleton:
             one_axis(dims[at])
             tensor = tensor.roll(shift, at)
         elif len(parts_of(dims[at])) > 1:
-            raise UnclearError("channels that come from different places are rolled")
+            raise UnclearError("channels from different places are rolled")
         else:
             dims[at] = (unknown_channels(size_of(dims[at])),)
     if not places:
@@ -320,7 +320,7 @@ def _index(context: Context, args: Any, kwargs: Any) -> Skeleton:
     indices = list(args[1])
     given = [at for at, each in enumerate(indices) if each is not None]
     if len(given) != 1 or not isinstance(indices[given[0]], Constant) or len(indices[given[0]].shape) != 1:
-        raise UnclearError("entries picked by several lists, or by what depends on the picture")
+        raise UnclearError("entries picked by several index tensors, or by one that depends on the picture")
     return _indexed(args[0], given[0], indices[given[0]])
 
 
@@ -381,7 +381,7 @@ def _pixel_shuffle(context: Context, args: Any, kwargs: Any) -> Skeleton:
     if any(atom.kind != HEIGHT for atom in inner_h if atom.size != 1) or any(
         atom.kind != WIDTH for atom in inner_w if atom.size != 1
     ):
-        raise UnclearError("places are put back elsewhere")
+        raise UnclearError("pixels are put back in other places")
     widths = widths_of(split)
     rank = len(widths)
     order = [*range(rank - 4), rank - 2, rank - 4, rank - 1, rank - 3]
@@ -393,7 +393,7 @@ def _pixel_shuffle(context: Context, args: Any, kwargs: Any) -> Skeleton:
 def _channels_to_places(context: Context, value: Skeleton, r: int) -> Skeleton:
     """Each pixel becomes r×r, of channels that have weights of their own: told apart by generic factors."""
     if len(parts_of(value.dims[-3])) != 1:
-        raise UnclearError("channels that come from different places become places")
+        raise UnclearError("channels from different places become pixels")
     factors = 1.0 + 0.5 * context.numbers((r, r), 9)
     lead, (height, width) = value.tensor.shape[:-2], value.tensor.shape[-2:]
     spread = value.tensor.reshape(*lead, height, 1, width, 1) * factors.reshape(1, r, 1, r)
@@ -427,7 +427,7 @@ def written(context: Context, base: Any, part: Any) -> Skeleton:
     """All of a tensor once a view of it, taken as `context.operation.view` says, was written to."""
     if not isinstance(base, Skeleton):
         if not isinstance(part, Skeleton):
-            raise UnclearError("a write that depends on nothing")
+            raise UnclearError("a write that does not depend on the picture")
         base = _as_base(context, base, part)
     base = _parted(context, base)
     count = math.prod(widths_of(base.dims))
@@ -458,7 +458,7 @@ _WRITTEN_THROUGH = {"slice", "select", "narrow", "split", "unbind", "permute", "
 def _as_base(context: Context, base: Constant, part: Skeleton) -> Skeleton:
     """A constant tensor in the meaning that the view written into it has."""
     if len(base.shape) != len(part.dims):
-        raise UnclearError("a write into a constant of another rank")
+        raise UnclearError("a write into a constant with another number of dimensions")
     dims: Dims = tuple(
         dim if size_of(dim) == size else (Atom(one_axis(dim), size),) if has_space([dim]) else (channels(size),)
         for size, dim in zip(base.shape, part.dims, strict=True)
@@ -495,7 +495,7 @@ def _cuts(name: str, args: Any, size: int) -> set[int]:
 
 def _cut(dim: Dim, cuts: set[int]) -> Dim:
     if len(many(dim)) > 1:
-        raise UnclearError("a write into channels of several meanings")
+        raise UnclearError("a write into channels with several meanings")
     atom = many(dim)[0]
     ends = sorted({*ends_of(atom.parts), *cuts} - {0})
     return (replace(atom, parts=tuple(end - start for start, end in zip([0, *ends], ends, strict=False))),)

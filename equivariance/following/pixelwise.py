@@ -136,7 +136,7 @@ def _copied(context: Context, args: Any, kwargs: Any) -> Skeleton:
     dims = ((channels(1),),) * (len(shape) - len(source.dims)) + source.dims
     if tuple(map(size_of, dims)) != tuple(shape):
         if not isinstance(target, Skeleton):
-            raise UnclearError("a copy that is spread over a constant")
+            raise UnclearError("a copy that is broadcast over a constant")
         dims = target.dims
     return Skeleton(dims, filled(context, source, dims))
 

@@ -114,7 +114,7 @@ class Recording:
 
 
 class _NeedsDataError(Exception):
-    """The pass cannot go on with shapes alone."""
+    """The pass cannot continue with shapes alone."""
 
 
 def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Recording:
@@ -137,7 +137,7 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
     for here, there in zip(_outside(recording), _outside(other), strict=False):
         if here[0] != there[0]:
             recording.doubts.append(
-                (here[1].name, here[1].place, "it takes numbers that depend on the picture outside torch")
+                (here[1].name, here[1].place, "it takes numbers that depend on the picture out of torch")
             )
             break
     if len(recording.operations) != len(other.operations):
@@ -313,7 +313,7 @@ class _Recorder(TorchDispatchMode):
             if depends:
                 if self._on_meta:
                     raise _NeedsDataError
-                self.recording.doubts.append((_name(func), _place(), "the code reads numbers of the picture's own"))
+                self.recording.doubts.append((_name(func), _place(), "the code reads the picture's own numbers"))
             return func(*args, **kwargs)
         output = output_of(func, args, kwargs, None) if self._on_meta else func(*args, **kwargs)
         written = _written(func, args, kwargs)

@@ -164,7 +164,7 @@ def _group_norm(context: Context, args: Any, kwargs: Any) -> list[Any]:
     rank, channel_dim = len(value.dims), value.dims[1]
     each_alone = groups == size_of(channel_dim)
     if groups > 1 and not each_alone and len(parts_of(channel_dim)) > 1:
-        raise UnclearError("groups of channels that come from different places")
+        raise UnclearError("groups of channels from different places")
     _check_groups(context, channel_dim, groups)
     places = list(range(2, rank)) if each_alone else list(range(1, rank))
     tensor = _normed(context, value, places)

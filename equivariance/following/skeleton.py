@@ -64,7 +64,7 @@ class Context:
         return self.shapes[output]
 
     def lose(self, why: str) -> None:
-        """How the output transforms is not known, whatever the types of its channels say."""
+        """Note that it is not known how the output transforms, whatever the types of its channels say."""
         self.lost = self.lost or why
 
     def note_asymmetry(self, numbers: Tensor, dims: Dims) -> None:
@@ -173,7 +173,7 @@ def one_axis(dim: Dim) -> str:
     """HEIGHT or WIDTH, of a dimension that is one axis and nothing else; raises UnclearError for others."""
     atoms = many(dim) or [atom for atom in dim if atom.kind != CHANNELS]
     if len(atoms) != 1 or atoms[0].kind == CHANNELS:
-        raise UnclearError("a dimension of several meanings is cut or padded")
+        raise UnclearError("a dimension with several meanings is cut or padded")
     return atoms[0].kind
 
 
@@ -183,7 +183,7 @@ def common(first: Dim, second: Dim) -> Dim:
         return first
     ones, others = many(first), many(second)
     if [(atom.kind, atom.size) for atom in ones] != [(atom.kind, atom.size) for atom in others]:
-        raise UnclearError("maps of unlike places are combined")
+        raise UnclearError("dimensions with different meanings are combined")
     merged = []
     for one, other in zip(ones, others, strict=True):
         if one.kind == CHANNELS:
@@ -259,7 +259,7 @@ def _spread(tensor: Tensor, at: int, dim: Dim, wanted: Dim) -> Tensor:
 
 
 def filled(context: Context, value: Any, dims: Dims, salt: int = 0) -> Tensor:
-    """The same in full, not to be broadcast any more."""
+    """The same in full, with nothing left to broadcast."""
     return brought(context, value, dims, salt).expand(widths_of(dims))
 
 
@@ -304,7 +304,7 @@ def _note_constant(context: Context, value: Constant, shape: Sequence[int], dims
         back = [1] * len(shape)
         back[at] = size
         if rest and not bool(torch.allclose(tensor, mean.reshape(back).expand_as(tensor), rtol=1e-6, atol=1e-12)):
-            context.lose("numbers that depend on the place and on the channel")
+            context.lose("numbers that depend on both the place and the channel")
 
 
 def projected(context: Context, value: Constant, shape: Sequence[int], dims: Dims, salt: int) -> Tensor:

@@ -41,10 +41,10 @@ Pair = tuple[int, int]
 def check_maps(value: Any) -> None:
     """Raise UnclearError unless the last two dimensions are height and width."""
     if not isinstance(value, Skeleton) or len(value.dims) < 3:
-        raise UnclearError("windows over what is not a map")
+        raise UnclearError("windows over a tensor that is not a map")
     for dim, kind in zip(value.dims[-2:], (HEIGHT, WIDTH), strict=True):
         if any(atom.kind != kind for atom in many(dim)) or len(many(dim)) > 1:
-            raise UnclearError("windows over what is not height and width")
+            raise UnclearError("windows over dimensions other than height and width")
 
 
 def planes_of(value: Skeleton) -> Tensor:
@@ -72,7 +72,7 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
         return Skeleton(whole.dims[1:], whole.tensor[0])
     batch, dim = value.dims[:2]
     if has_space([batch]):
-        raise UnclearError("maps in the place of pictures")
+        raise UnclearError("pixels in the batch dimension")
     out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
     kernel, out_parts, kernel_groups = _kernel(context, weight, dim, bool(transposed), groups, out_channels)
     if transposed:
@@ -96,12 +96,12 @@ def _kernel(
     hw, parts = tuple(weight.shape[-2:]), parts_of(dim)
     if has_space([dim]):
         if transposed or groups != 1:
-            raise UnclearError("channels that hold places, in groups")
+            raise UnclearError("groups of channels that hold pixels")
         wanted: Dims = ((channels(weight.shape[0]),), dim, (Atom(HEIGHT, hw[0]),), (Atom(WIDTH, hw[1]),))
         return projected(context, weight, weight.shape, wanted, 5), (out_channels,), 1
     if groups > 1 and len(parts) > 1:
         if groups != size_of(dim):
-            raise UnclearError("groups of channels that come from different places")
+            raise UnclearError("groups of channels from different places")
         shape, out_parts = (len(parts), 1), tuple(part * (out_channels // groups) for part in parts)
         return _moved_kernel(context, context.numbers((*shape, *hw), 1)), out_parts, len(parts)
     shape = (len(parts), 1) if transposed else (1, len(parts))

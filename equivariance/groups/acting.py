@@ -52,7 +52,7 @@ def _shift(picture: Tensor, shift: Shift) -> Tensor:
 
 
 def turn_each(pictures: Tensor, angles_deg: Tensor) -> Tensor:
-    """(B, C, H, W), each turned counterclockwise about the centre by its own angle (B,), in degrees.
+    """(B, C, H, W): each picture turned counterclockwise about the centre by its own angle (B,), in degrees.
 
     Always resampled (bilinear, zero outside), so quarter turns are exact to rounding only.
     """

@@ -33,8 +33,8 @@ def export(network: nn.Module, group: PointGroup, finish: Finish = lambda name, 
     """A copy of `network` made of plain torch layers: float64, eval mode, no gradients, on the CPU.
 
     Kernels are expanded anew from the weights, so filters that escnn keeps cannot be stale. `finish(name, layer)` is
-    called with each layer as soon as it is made and may cast it, so that never the whole network is float64. Raises
-    ExportError, naming the layer.
+    called with each layer as soon as it is made and may cast it, so that the whole network is never float64 at once.
+    Raises ExportError, naming the layer.
     """
     with torch.no_grad():
         return _export_module(network, group, "", finish)

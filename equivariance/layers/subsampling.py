@@ -1,11 +1,11 @@
-"""Subsampling that keeps the symmetry of a network, with its weights and all its sides as they are.
+"""Subsampling that keeps the symmetry of a network, its weights and all its sides.
 
 `symmetric`: every layer samples about the centre of its input. A layer that gives m pixels covers
 L = s(m − 1) + d(k − 1) + 1 of them; it is given just these, centred on its input, and pads nothing itself (see
 `windows.AxisWindow.centring`). Where L and the side differ by an odd number, the mean of neighbouring pixels comes
 first: a grid of one pixel less, centred on the same point. The mean never reaches further than 2×2 pixels.
 
-`with_larger_kernels`: the same with that mean as part of the kernel, which so becomes one pixel larger: (k+1)×(k+1).
+`with_larger_kernels`: the same with that mean as part of the kernel, which becomes one pixel larger: (k+1)×(k+1).
 What lies outside then enters the mean at the border, as it does in any convolution that pads. For comparison.
 
 `antialiased`: the published alternative (Zhang 2019, arXiv 1904.11486): the layer runs at stride 1, and a blur with
@@ -35,16 +35,16 @@ BLUR = (0.25, 0.5, 0.25)  # the paper's "Tri-3"
 def symmetric(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
     """A copy of `network`, or `network` itself `in_place`, whose layers sample about the centre of their input.
 
-    All layers do, or those called `only`.
+    That is all layers, or only those in `only`.
 
     Weights, their names and the sides of all feature maps stay. Convolutions, pools and paddings with a constant are
-    changed; calls of functions, such as `F.max_pool2d`, are no layers and stay as they are.
+    changed; function calls such as `F.max_pool2d` are not layers and stay as they are.
     """
     return _with_layers(network, only, _centre, in_place=in_place)
 
 
 def with_larger_kernels(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
-    """The same as `symmetric`, where layers that would take a mean first have a kernel that is one pixel larger.
+    """The same as `symmetric`, but layers that would take a mean first get a kernel that is one pixel larger.
 
     The weights are those of the file: the larger kernel of a convolution is theirs, spread over 2×2 pixels, and a
     max-pool takes the largest of one pixel more.
@@ -53,7 +53,7 @@ def with_larger_kernels(network: Network, *, only: Collection[str] | None = None
 
 
 def antialiased(network: Network, *, only: Collection[str] | None = None, in_place: bool = False) -> Network:
-    """The same with strided convolutions and max-pools that run at stride 1 and are blurred when sampled."""
+    """A copy whose strided convolutions and max-pools run at stride 1 and are blurred when sampled."""
     return _with_layers(network, only, _blur, in_place=in_place)
 
 

@@ -1,4 +1,4 @@
-"""Measurement of a network of anyone's: its outputs, always, and every layer whose fields theory knows.
+"""Measurement of anyone's network: its outputs, always, and every layer whose fields theory knows.
 
 ε(g; x) = ‖Φ(g·x) − ρ(g) Φ(x)‖₂ / ‖Φ(x)‖₂,  ρ(g) on space where Φ has height and width, and on its channels
 """
@@ -56,7 +56,7 @@ def measure_any(
     how_of: Callable[[str, tuple[int, ...]], How],
     types: Mapping[str, FieldType],
 ) -> Seen:
-    """The errors of `network` on `pictures`, (C, H, W) each; nothing of the network is changed.
+    """The errors of `network` on `pictures`, (C, H, W) each; the network is not changed.
 
     how_of: (path, shape) of an output → how it is compared. types: the types of layers' outputs by call, where known.
     """

@@ -28,7 +28,7 @@ class Verdict:
 
 
 def judge(prediction: Prediction, measurement: Measurement) -> Verdict:
-    """Theory decides; measurement settles what theory leaves undecided and is compared with the rest."""
+    """Theory decides; measurement settles what theory leaves undecided, and is compared with the rest."""
     level = ROUNDING_LEVEL[measurement.dtype]
     compared = {name: compared_errors(measurement, name, prediction) for name in prediction.elements}
     measured = {name: all(error <= level for error in errors) if errors else None for name, errors in compared.items()}
@@ -73,7 +73,7 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
         )
     logits = "" if prediction.invariant_logits else " The logits are not invariant: the group is not pooled."
     if kind == "exact":
-        if not largest_error <= ROUNDING_LEVEL[dtype]:  # not a number is no rounding either
+        if not largest_error <= ROUNDING_LEVEL[dtype]:  # NaN is not rounding either
             found = f"the measurement finds errors up to {largest_error:.1e}, more than rounding of {dtype}"
             return f"Theory finds every sampling grid centred, yet {found}.{logits}"
         theory = "Theory cannot decide" if prediction.verdict == UNDECIDED else "Every sampling grid is centred"

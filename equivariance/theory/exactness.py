@@ -1,4 +1,4 @@
-"""Theory: whether a network is exactly equivariant at a size, which layers break it, why, and which sizes do not.
+"""Theory: whether a network is exactly equivariant at a size, which layers break it and why, and the exact sizes.
 
 Two things decide. The *grids*: a layer whose sampling grid is displaced (δ ≠ 0, see `grids`) does not commute with a
 reversal of that axis. The *weights*: a kernel that differs from its own transform, or an activation or pool that does
@@ -145,7 +145,7 @@ class Structure:
         with self._recording:
             try:
                 steps = trace(self._blank, height_px=_PROBE_SIDE, width_px=_PROBE_SIDE).steps
-            except (RuntimeError, ValueError):  # it takes one side alone: none is too small
+            except (RuntimeError, ValueError):  # it takes only one side: none is too small
                 return 2
         return next((side for side in range(2, _PROBE_SIDE) if _fits(evaluate(steps, 0, side))), _PROBE_SIDE)
 

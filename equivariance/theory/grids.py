@@ -44,7 +44,7 @@ class AxisSampling:
 
     @cached_property
     def commutes_with_reversal(self) -> bool:
-        """Whether reversing the axis first equals reversing it afterwards, for all weights that do so themselves."""
+        """Whether reversing the axis before the window equals reversing it afterwards, for all symmetric weights."""
         if self.displacement_px == 0 and self.pad_before == self.pad_after:
             return True
         last = self.out_side - 1

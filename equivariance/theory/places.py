@@ -97,7 +97,7 @@ class SampledGrid:
 
     @property
     def apart_px(self) -> tuple[float | None, float | None]:
-        """How far the places of the transform lie from those of the picture; None where they are no shifted copy."""
+        """How far the places of the transform lie from those of the picture; None where they are not a shifted copy."""
         height, width = (_shift_px(*places) for places in zip(self.upright, self.returned, strict=True))
         return height, width
 
@@ -126,7 +126,7 @@ def mended_grid(samplings: Samplings, in_hw: tuple[int, int], element: Element) 
 
 
 def _places(sampling: AxisSampling, side_px: int) -> AxisPlaces:
-    """A layer that is not centred merges earlier padding with its own, which are no pixels."""
+    """A layer that is not centred merges earlier padding with its own, which then does not count as pixels."""
     return AxisPlaces(sampling, side_px if sampling.window.centred else sampling.side)
 
 

@@ -1,6 +1,6 @@
-"""Theory for a network of anyone's: what is proven of it at a size, what breaks, and what could not be followed.
+"""Theory for anyone's network: what is proven at a size, what breaks, and what could not be followed.
 
-The network is recorded at the size that is asked for, and never judged from a recording of another size.
+The network is recorded at the size in question, and never judged from a recording of another size.
 """
 
 import fnmatch
@@ -384,7 +384,7 @@ class _Judge:
         for path, entry in self._outputs.items():
             value = self._value(entry)
             if isinstance(entry, Constant | Tensor):
-                yield NotFollowed(path, "", None, "the output does not depend on the picture as far as theory can see")
+                yield NotFollowed(path, "", None, "as far as theory can see, the output does not depend on the picture")
             elif value is not None and value.unknown and not self._followed.unknown:
                 yield NotFollowed(path, "", None, value.unknown)
 
@@ -571,7 +571,7 @@ _SENTENCES = {
     "convolution": "",
     "max_pool2d_with_indices": "",
     "avg_pool2d": "",
-    "slice": "it keeps pixels that do not lie about the centre",
+    "slice": "it keeps pixels that are not centred",
     "select": "it takes one row or column",
     "roll": "it moves the maps to one side",
     "flip": "it mirrors the maps",
@@ -582,7 +582,7 @@ _SENTENCES = {
     "upsample_bicubic2d": "it resizes with a grid that is off centre",
     "upsample_nearest2d": "it takes the nearest pixel to one side of the centre",
     "_upsample_nearest_exact2d": "it takes the nearest pixel to one side of the centre",
-    "write": "it writes into a part of the maps that does not lie about the centre",
+    "write": "it writes into a part of the maps that is not centred",
     "cat": "it puts maps side by side",
     "mm": "each pixel has a weight of its own",
     "addmm": "each pixel has a weight of its own",

@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     networks = commands.add_parser("networks", help="list the networks with their numbers of parameters")
     networks.set_defaults(run=_networks)
 
-    measure = commands.add_parser("measure", help="errors of every layer, and the verdict, for one picture")
+    measure = commands.add_parser(
+        "measure", help="measure the errors of every layer for one picture, and give the verdict"
+    )
     add_network(measure)
     add_picture(measure)
     measure.add_argument("--size", required=True, metavar="PX", help="side in pixels: 32, or HEIGHTxWIDTH: 30x33")
@@ -69,25 +71,34 @@ def _parser() -> argparse.ArgumentParser:
         "--group-elements",
         default="all",
         metavar="NAMES",
-        help="all elements of the group, or these transforms as well: rot45,shift_2_0",
+        help="all elements of the group, or further transforms as well: rot45,shift_2_0",
     )
     measure.set_defaults(run=_measure)
 
-    sizes = commands.add_parser("sizes", help="which sizes are exact, by theory and (with --measure) by measurement")
+    sizes = commands.add_parser(
+        "sizes", help="list the sizes that are exact, by theory and (with --measure) by measurement"
+    )
     add_network(sizes)
     add_picture(sizes)
     sizes.add_argument("--from", dest="first_px", type=int, required=True, metavar="PX", help="first size")
     sizes.add_argument("--to", dest="last_px", type=int, required=True, metavar="PX", help="last size, included")
-    sizes.add_argument("--measure", action="store_true", help="measure the largest error at every size as well")
+    sizes.add_argument("--measure", action="store_true", help="also measure the largest error at every size")
     sizes.set_defaults(run=_sizes)
 
     breaking = commands.add_parser("break", help="train a network to tell a picture from its own transform")
     add_named_network(breaking)
     add_picture(breaking, default="knight")
     breaking.add_argument("--size", required=True, metavar="PX", help="side in pixels")
-    breaking.add_argument("--steps", type=int, default=600, metavar="N", help="updates of the weights (default 600)")
+    breaking.add_argument(
+        "--steps", type=int, default=600, metavar="N", help="number of updates of the weights (default 600)"
+    )
     breaking.add_argument("--transform", default="rot90", metavar="NAME", help="an element of the group (rot90)")
-    breaking.add_argument("--learning-rate", type=float, metavar="RATE", help="of Adam (0.03; deep networks 0.001)")
+    breaking.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="Adam's learning rate (default 0.03; 0.001 for deep networks)",
+    )
     breaking.set_defaults(run=_break, no_group_pooling=False)
 
     worst = commands.add_parser("worst", help="change a picture until the equivariance error is as large as possible")
@@ -98,8 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=STEPS, metavar="N", help=f"changes of the picture (default {STEPS})"
     )
     worst.add_argument("--transform", default="rot90", metavar="NAME", help="an element of the group (rot90)")
-    worst.add_argument("--layer", metavar="NAME", help="whose error is raised, as `measure` calls it (the logits)")
-    worst.add_argument("--to", type=Path, metavar="FILE", help="write the picture that was found, as PNG")
+    worst.add_argument(
+        "--layer",
+        metavar="NAME",
+        help="the layer whose error is raised, by its name in `measure` (default: the logits)",
+    )
+    worst.add_argument("--to", type=Path, metavar="FILE", help="write the picture that was found to this PNG file")
     worst.set_defaults(run=_worst)
 
     for command in (networks, measure, sizes, breaking, worst, *add_training(commands), add_reproduce(commands)):
@@ -212,7 +227,7 @@ def _worst(options: argparse.Namespace, settings: Settings) -> int:
     height_px, width_px = size_of(options.size)
     engine.check_size(height_px=height_px, width_px=width_px)
     if options.to and not options.to.parent.is_dir():
-        raise PictureError(f"There is no folder {str(options.to.parent)!r}: give --to the path of a file in one.")
+        raise PictureError(f"There is no folder {str(options.to.parent)!r}: give --to a path in a folder that exists.")
     picture = fit(picture_of(options.picture), height_px=height_px, width_px=width_px, how=options.fit)
     search = Search(picture, element_of(options.transform), options.layer, options.steps)
     served = engine.served(network, options.seed, options.dtype, weights)

@@ -23,7 +23,7 @@ _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?",
 def add_network(command: argparse.ArgumentParser) -> None:
     """A network as it is measured."""
     add_named_network(command)
-    command.add_argument("--no-group-pooling", action="store_true", help="classify without pooling the group")
+    command.add_argument("--no-group-pooling", action="store_true", help="do not pool the group before the classifier")
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
 
@@ -31,16 +31,16 @@ def add_named_network(command: argparse.ArgumentParser) -> None:
     """A network with its weights and its subsampling."""
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random weights (default 0)")
-    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, a run's id or shipped:NAME")
+    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, the id of a run, or shipped:NAME")
     command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
     command.add_argument(
         "--subsampling",
         choices=SUBSAMPLINGS,
         default=SUBSAMPLINGS[0],
-        help="how layers sample: as published, about the centre (exact at every size), or with a blur",
+        help="how layers subsample: as published, about the centre (exact at every size), or with a blur",
     )
-    command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers alone: a,b")
-    command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
+    command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers only: a,b")
+    command.add_argument("--minimum-width", action="store_true", help="the narrowest version, which the tests use")
 
 
 def add_picture(command: argparse.ArgumentParser, *, default: str = GALLERY[0].name) -> None:
@@ -84,7 +84,7 @@ def element_of(name: str) -> Element:
     """One element of a group; raises TransformError."""
     transform = parse(name)
     if not isinstance(transform, Element):
-        raise TransformError(f"{name} is a shift, and no element of a group: give rot90, mirror, …")
+        raise TransformError(f"{name} is a shift, not an element of a group: give rot90, mirror, …")
     return transform
 
 

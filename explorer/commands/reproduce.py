@@ -37,10 +37,16 @@ _POLL_S = 1.0
 
 def add_reproduce(commands: Any) -> argparse.ArgumentParser:
     """Add the command to argparse's subparsers."""
-    command: argparse.ArgumentParser = commands.add_parser("reproduce", help="the paper's experiments, ours and theirs")
-    command.add_argument("experiment", choices=EXPERIMENTS, help="digits, photographs, the knight, or errors by size")
+    command: argparse.ArgumentParser = commands.add_parser(
+        "reproduce", help="repeat the paper's experiments, and print our figures beside the authors'"
+    )
     command.add_argument(
-        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"runs of each case (default {SEEDS})"
+        "experiment",
+        choices=EXPERIMENTS,
+        help="digits (mnist), photographs (cifar10), the knight, or errors by size (sizes)",
+    )
+    command.add_argument(
+        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"number of runs for each case (default {SEEDS})"
     )
     command.add_argument(
         "--budget",
@@ -48,13 +54,13 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
         default="quick",
         help="quick: for two cores, 12 epochs on mnist-12k (cifar10: 4 on 10,000 pictures); full: the authors' own",
     )
-    command.add_argument("--wait", action="store_true", help="stay until all is done, with a progress bar")
-    command.add_argument("--only", metavar="NAMES", help="these studies or cases alone: upright,parity/padded-29")
-    command.add_argument("--epochs", type=_count, metavar="N", help="another number of epochs than the budget's")
-    command.add_argument("--train-pictures", type=_count, metavar="N", help="train on the first N alone")
-    command.add_argument("--test-pictures", type=_count, metavar="N", help="test on the first N alone")
+    command.add_argument("--wait", action="store_true", help="wait until everything is done, with a progress bar")
+    command.add_argument("--only", metavar="NAMES", help="only these studies or cases: upright,parity/padded-29")
+    command.add_argument("--epochs", type=_count, metavar="N", help="number of epochs, instead of the budget's")
+    command.add_argument("--train-pictures", type=_count, metavar="N", help="train on only the first N pictures")
+    command.add_argument("--test-pictures", type=_count, metavar="N", help="test on only the first N pictures")
     command.add_argument(
-        "--to", type=Path, metavar="FILE", help="the results file (default: the one that the app shows)"
+        "--to", type=Path, metavar="FILE", help="the file for the results (default: the one that the app shows)"
     )
     command.set_defaults(run=reproduce)
     return command
@@ -99,7 +105,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     try:
         failures = _run(grid, settings, wait=options.wait)
     except KeyboardInterrupt:
-        print("\nThe runs go on; the same command waits for them and collects what is finished.", file=sys.stderr)
+        print("\nThe runs continue; the same command waits for them and collects finished ones.", file=sys.stderr)
         return INTERRUPTED
     rows = list(tables.rows_of(grid.results, studies))
     if options.json:
@@ -120,13 +126,13 @@ def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:
     check_training(settings)
     standing = grid.advance()
     if not wait:
-        later = f" The same command queues {standing.later} of them later." if standing.later else ""
+        later = f" Run the same command again to queue {standing.later} of them later." if standing.later else ""
         print(
             f"Runs finished: {standing.finished}; training: {standing.running}; waiting: {standing.waiting}.{later}",
             file=sys.stderr,
         )
         if (fault := pump(grid.store, settings)) and standing.waiting:
-            raise RunError(f"The runs wait. {fault}")
+            raise RunError(f"The runs are waiting. {fault}")
         return tuple(standing.failures)
     with _bar(standing.epochs, "epochs") as show:
         while not standing.is_over:
@@ -163,7 +169,7 @@ def _chosen(studies: tuple[Study, ...], names: str | None) -> tuple[Study, ...]:
     for name in sorted(wanted - {case.key for study in studies for case in study.cases} - set(names_of_studies)):
         cases = ", ".join(case.key for case in studies[0].cases)
         raise RecipeError(
-            f"There is no study or case {name!r}: give some of {', '.join(names_of_studies)}, or cases as {cases}."
+            f"There is no study or case {name!r}: give some of {', '.join(names_of_studies)}, or cases such as {cases}."
         )
     reduced = (
         study if study.name in wanted else replace(study, cases=tuple(c for c in study.cases if c.key in wanted))
@@ -282,5 +288,5 @@ def _command(options: argparse.Namespace) -> str:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > 8 or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of them: give a whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not accepted: give a whole number from 1")
     return int(text)

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 def seed(text: str) -> int:
     """The seed that an option says."""
     if not text.isdecimal() or len(text) > 20 or int(text) > MAX_SEED:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give a whole number from 0 to {MAX_SEED}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed: give a whole number from 0 to {MAX_SEED}")
     return int(text)
 
 

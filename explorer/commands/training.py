@@ -39,23 +39,23 @@ def add_training(commands: Any) -> tuple[argparse.ArgumentParser, ...]:
     """Add the commands to argparse's subparsers, and return them."""
     train = commands.add_parser("train", help="train or fine-tune a network in the background")
     _add_recipe(train)
-    train.add_argument("--name", default="", metavar="TEXT", help="what to call the run")
+    train.add_argument("--name", default="", metavar="TEXT", help="a name for the run")
     train.set_defaults(run=_train)
 
     runs = commands.add_parser("runs", help="list the runs, the latest first")
     runs.set_defaults(run=_runs)
 
-    run = commands.add_parser("run", help="how far a run is, and the figures of its epochs")
-    cancel = commands.add_parser("cancel", help="stop a run, or take it out of the queue")
-    resume = commands.add_parser("resume", help="go on with a run from its last checkpoint")
-    delete = commands.add_parser("delete", help="put a run out of sight; its files go ten minutes later")
+    run = commands.add_parser("run", help="show how far a run is, and the figures of its epochs")
+    cancel = commands.add_parser("cancel", help="stop a run, or remove it from the queue")
+    resume = commands.add_parser("resume", help="continue a run from its last checkpoint")
+    delete = commands.add_parser("delete", help="delete a run; its files are removed ten minutes later")
     restore = commands.add_parser("restore", help="undo `delete`, within ten minutes")
     actions = ((run, _run), (cancel, _cancel), (resume, _resume), (delete, _delete), (restore, _restore))
     for command, action in actions:
         command.add_argument("id", metavar="ID", help="as `runs` lists it")
         command.set_defaults(run=action)
     for command in (train, run, resume):
-        command.add_argument("--wait", action="store_true", help="stay until it has ended, with a progress bar")
+        command.add_argument("--wait", action="store_true", help="wait until it has ended, with a progress bar")
     return train, runs, run, cancel, resume, delete, restore
 
 
@@ -79,9 +79,9 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     text("--network", "NAME", "GROUP-FAMILY")
     command.add_argument("--size", dest="size_px", type=int, default=_DEFAULTS.size_px, metavar="PX", help="side")
     command.add_argument(
-        "--fit", dest="how", choices=get_args(Fit), default=_DEFAULTS.how, help="how pictures are brought to size"
+        "--fit", dest="how", choices=get_args(Fit), default=_DEFAULTS.how, help="how the pictures are brought to size"
     )
-    choice("--subsampling", SUBSAMPLINGS, "how layers sample")
+    choice("--subsampling", SUBSAMPLINGS, "how layers subsample")
     command.add_argument(
         "--symmetric-subsampling",
         dest="subsampling",
@@ -93,37 +93,39 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         "--no-group-pooling",
         dest="group_pooling",
         action="store_false",
-        help="classify without pooling the group",
+        help="do not pool the group before the classifier",
     )
-    command.add_argument("--minimum-width", action="store_true", help="the narrow version that the tests use")
-    text("--data", "DATA", "mnist-12k, mnist, fashion-mnist, cifar10, or folder:PATH with a folder for each class")
+    command.add_argument("--minimum-width", action="store_true", help="the narrowest version, which the tests use")
+    text("--data", "DATA", "mnist-12k, mnist, fashion-mnist, cifar10, or folder:PATH with a sub-folder for each class")
     number("--train-pictures", "N", "the first N alone; 0: all")
     number("--test-pictures", "N", "the first N alone; 0: all")
-    number("--epochs", "N", "how often all pictures are seen")
-    number("--batch-size", "N", "pictures for each step")
-    choice("--optimizer", OPTIMIZERS, "how weights follow gradients")
+    number("--epochs", "N", "passes over all training pictures")
+    number("--batch-size", "N", "pictures in each step")
+    choice("--optimizer", OPTIMIZERS, "how gradients update the weights")
     number("--learning-rate", "RATE", "its peak", float)
-    number("--weight-decay", "RATE", "how weights are drawn to zero", float)
+    number("--weight-decay", "RATE", "how strongly weights are pulled to zero", float)
     choice("--schedule", SCHEDULES, "of the learning rate")
-    text("--rotation", "KIND", "of training pictures: none, quarter, uniform, or normal:MEAN,SD in degrees")
-    command.add_argument("--mirrors", action="store_true", help="mirror half of the training pictures")
-    choice("--augmentation", AUGMENTATIONS, "further changes of training pictures")
-    choice("--precision", PRECISIONS, "mixed: bfloat16 where the device does that well")
+    text("--rotation", "KIND", "how training pictures are turned: none, quarter, uniform, or normal:MEAN,SD in degrees")
+    command.add_argument(
+        "--mirrors", action="store_true", help="mirror half of the training pictures, chosen at random"
+    )
+    choice("--augmentation", AUGMENTATIONS, "further changes to the training pictures")
+    choice("--precision", PRECISIONS, "mixed: bfloat16 where the device supports it well")
     command.add_argument(
         "--deterministic",
         action=argparse.BooleanOptionalAction,
         default=_DEFAULTS.deterministic,
-        help="the same weights at every run, bit for bit (default)",
+        help="the same weights in every run, bit for bit (default)",
     )
     number("--test-every", "N", "epochs between tests")
     number("--angles-every", "N", "epochs between tests at 36 angles; 0: never")
-    command.add_argument("--seed", type=seed, default=_DEFAULTS.seed, metavar="N", help="of all that chance decides")
+    command.add_argument("--seed", type=seed, default=_DEFAULTS.seed, metavar="N", help="seed of everything random")
     command.add_argument(
         "--from",
         dest="start",
         default=_DEFAULTS.start,
         metavar="RUN|FILE",
-        help="fine-tune: the id of a run, a safetensors file, or shipped:NAME",
+        help="weights to fine-tune: the id of a run, a safetensors file, or shipped:NAME",
     )
 
 
@@ -169,10 +171,10 @@ def _wait(run: str, options: argparse.Namespace, store: Store, settings: Setting
     try:
         ended = _watch(run, store, settings)
     except KeyboardInterrupt:
-        print(f"\nThe run {run} goes on: `python -m explorer cancel {run}` stops it.", file=sys.stderr)
+        print(f"\nThe run {run} continues: `python -m explorer cancel {run}` stops it.", file=sys.stderr)
         return INTERRUPTED
     if ended.state != "finished":
-        again = f" `python -m explorer resume {run}` goes on." if ended.state == "interrupted" else ""
+        again = f" `python -m explorer resume {run}` continues it." if ended.state == "interrupted" else ""
         raise RunError(f"The run {run} {_ENDS[ended.state]}. {ended.error}{again}".strip())
     return _show(ended, options, store)
 
@@ -262,7 +264,7 @@ def _delete(options: argparse.Namespace, settings: Settings) -> int:
     pump(store, settings)  # stops it, if it trains
     if options.json:
         return print_json({"id": options.id, "deleted": True, "restorable_s": UNDO_S})
-    print(f"The run {options.id} is deleted. `python -m explorer restore {options.id}` undoes it, for ten minutes.")
+    print(f"The run {options.id} is deleted. For ten minutes, `python -m explorer restore {options.id}` undoes this.")
     return 0
 
 

@@ -32,7 +32,7 @@ def brought(pictures: Tensor, *, size_px: int, how: Fit) -> Tensor:
     if size_px < 1:
         raise SizeError(f"A picture cannot be made {size_px} px wide and high; give at least 1 px.")
     if how not in get_args(Fit):
-        raise SettingError(f"'{how}' is no way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
+        raise SettingError(f"'{how}' is not a way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
     side_px = pictures.shape[-1]
     if how == "resize" or (how == "pad" and side_px > size_px):
         values = pictures.float() if side_px == size_px else _resampled(pictures.float(), size_px)

@@ -17,7 +17,7 @@ ARCHIVE = "cifar-10-binary.tar.gz"
 BATCHES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 _RECORD = 1 + 3 * SIDE_PX**2
 _MAX_BYTES = 100_000 * _RECORD  # of one file; published ones have 10,000 records
-_AGAIN = "replace it by the published file, or delete it to have that fetched"
+_AGAIN = "replace it by the published file, or delete it so that the app fetches that file"
 
 
 def find_cifar(places: list[Path]) -> Path | None:

@@ -27,7 +27,7 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Pictures to train and to test on. Shared by all that load it: do not write into it.
+    """Pictures to train and to test on. Shared by everything that loads it: do not write into it.
 
     name: as a recipe has it. title: to be shown.
     classes: what each label means, from 0 on.
@@ -76,7 +76,7 @@ def load(
 
 
 def head(dataset: Dataset, train_pictures: int, test_pictures: int) -> Dataset:
-    """The first so many pictures to train and to test on; 0, or more than there are, takes all.
+    """The first pictures to train and to test on, as many as asked for; 0, or more than there are, takes all.
 
     Name and sha256 stay those of the whole.
     """
@@ -144,7 +144,7 @@ def _published(name: str, folder: Path, progress: Report) -> Dataset:
 
 
 def _kept(most_bytes: int) -> Kept[Dataset]:
-    """A store of data sets, up to so many bytes and never less than one."""
+    """A store of data sets, up to this many bytes and never less than one."""
     return Kept(most_bytes=most_bytes, bytes_of=lambda dataset: dataset.train.nbytes + dataset.test.nbytes)
 
 

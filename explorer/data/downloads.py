@@ -50,7 +50,7 @@ def _retrieve(url: str, file: PublishedFile, folder: Path, report: Callable[[int
     try:
         path = pooch.retrieve(url, f"sha256:{file.sha256}", file.name, folder, downloader=downloader)
     except ValueError as error:  # what pooch raises for a checksum
-        raise _Refused(f"what {host} gave as {file.name} has another SHA-256 than was published") from error
+        raise _Refused(f"{file.name} from {host} does not have the published SHA-256") from error
     except OSError as error:
         if error.errno is not None:
             raise
@@ -79,7 +79,7 @@ class _Bar:
         self._done = 0
 
     def update(self, count: int) -> None:
-        """So many bytes more; the last piece is counted as if it were full."""
+        """Count further bytes; the last piece is counted as if it were full."""
         self._done += count
         if self._done > self._file.length + _CHUNK_BYTES:
             raise ValueError("longer than the published file")

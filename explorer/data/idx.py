@@ -14,7 +14,7 @@ from explorer.errors import DataError
 SIDE_PX = 28
 MAX_ITEMS = 1_000_000
 _PICTURES, _LABELS = b"\x00\x00\x08\x03", b"\x00\x00\x08\x01"  # bytes in three axes, in one axis
-_AGAIN = "replace it by the published file, or delete it to have that fetched"
+_AGAIN = "replace it by the published file, or delete it so that the app fetches that file"
 
 
 def read_idx_pictures(path: Path) -> Tensor:
@@ -47,12 +47,14 @@ def _read(path: Path, magic: bytes, item: tuple[int, ...], kind: str) -> npt.NDA
             header = file.read(length)
             sides = np.frombuffer(header, ">u4", offset=4) if len(header) == length else np.zeros(0, ">u4")
             if header[:4] != magic or tuple(sides[1:]) != item or not 0 < sides[0] <= MAX_ITEMS:
-                raise DataError(f"'{path}' is no IDX file of {kind}, by its first bytes {header.hex(' ')}: {_AGAIN}.")
+                raise DataError(
+                    f"'{path}' is not an IDX file of {kind}; it begins with the bytes {header.hex(' ')}: {_AGAIN}."
+                )
             expected = int(sides.astype(np.int64).prod())
             values = file.read(expected + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"'{path}' is damaged or cut short ({error}): {_AGAIN}.") from error
     if len(values) != expected:
         found = f"{len(values):,}" if len(values) < expected else "more"
-        raise DataError(f"'{path}' holds {found} bytes where its header says {expected:,}: {_AGAIN}.")
+        raise DataError(f"'{path}' holds {found} bytes, but its header says {expected:,}: {_AGAIN}.")
     return np.frombuffer(values, np.uint8).copy()

@@ -45,7 +45,7 @@ class Listing:
     """What a folder holds, before any picture is read.
 
     fingerprint: changes when a file is added, removed or written.
-    skipped: what lies in the sub-folders and is no file of theirs, each with the reason.
+    skipped: what is in the sub-folders but not used, each with the reason.
     """
 
     called: str
@@ -76,12 +76,12 @@ def list_pictures(folder: Path, called: str) -> Listing:
     try:
         root = folder.resolve()
         if not root.is_dir():
-            what = "is no folder" if root.exists() else "does not exist"
+            what = "is not a folder" if root.exists() else "does not exist"
             raise DataError(f"'{called}' {what}: give a folder with a sub-folder of pictures for each class.")
         return _listing(called, root)
     except (OSError, ValueError, RuntimeError) as error:  # a null character; a link to itself
         why = error.strerror if isinstance(error, OSError) else "it leads nowhere"
-        raise DataError(f"'{called}' cannot be read ({why}): give rights to it, or choose another folder.") from error
+        raise DataError(f"'{called}' cannot be read ({why}): give read access, or choose another folder.") from error
 
 
 def read_pictures(
@@ -111,14 +111,14 @@ def _listing(called: str, root: Path) -> Listing:
     found = [each for each in _shown(root) if each.is_dir()]
     classes = [each for each in found if _lies_in(root, each, each.name, skipped)]
     if len(classes) < 2:
-        raise DataError(f"'{called}' has {len(classes)} sub-folders: give it one for each of at least 2 classes.")
+        raise DataError(f"'{called}' has {len(classes)} sub-folders: it needs one for each of at least 2 classes.")
     entries = list[Entry]()
     for label, each in enumerate(classes):
         before = len(entries)
         entries += _entries(root, each, label, skipped)
         if len(entries) == before:
             name = _printable(each.name)
-            raise DataError(f"The class '{name}' of '{called}' is empty: put its pictures into it, or remove it.")
+            raise DataError(f"The class '{name}' in '{called}' is empty: put pictures into it, or remove it.")
         if len(entries) > MAX_PICTURES:
             raise DataError(f"'{called}' has more than {MAX_PICTURES:,} pictures: choose a smaller part of it.")
     names = tuple(_printable(each.name) for each in classes)
@@ -145,8 +145,8 @@ def _shown(folder: Path) -> "list[os.DirEntry[str]]":
 
 
 def _lies_in(root: Path, entry: "os.DirEntry[str]", name: str, skipped: list[str]) -> bool:
-    """Whether an entry is no link that leads out of `root`, or nowhere; told in `skipped` if it is."""
-    if not entry.is_symlink() and not entry.is_dir():  # Windows has folders elsewhere that are no links
+    """False for a link that leads out of `root`, or nowhere, which is then noted in `skipped`; else True."""
+    if not entry.is_symlink() and not entry.is_dir():  # Windows has folders elsewhere that are not links
         return True
     try:
         inside = Path(entry.path).resolve(strict=True).is_relative_to(root)

@@ -28,7 +28,7 @@ def read_published(published: Published, *, folder: Path, report: Report) -> tup
         return _read_idx(paths[:2], classes), _read_idx(paths[2:], classes)
     except OSError as error:
         raise DataError(
-            f"{published.title} in '{folder}' cannot be read ({error}): give rights to it, or name another folder in "
+            f"{published.title} in '{folder}' cannot be read ({error}): give read access, or name another folder in "
             "EXPLORER_DATA_FOLDER."
         ) from error
 
@@ -68,6 +68,6 @@ def _read_idx(paths: list[Path], classes: int) -> Split:
     if len(pictures) != len(labels):
         raise DataError(
             f"'{paths[0]}' has {len(pictures):,} pictures and '{paths[1].name}' {len(labels):,} labels: put two files "
-            "there that belong together."
+            "that belong together there."
         )
     return Split(pictures, labels)

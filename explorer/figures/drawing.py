@@ -226,13 +226,13 @@ def _agreement(grid: SampledGrid) -> str:
     transform = f"transform ({label_of(grid.element.name)})"
     if grid.agrees:
         same = f"The picture and its {transform} are sampled at the same places"
-        return f"{same}." if grid.is_exact else f"{same}, but the windows do not read the same there."
+        return f"{same}." if grid.is_exact else f"{same}, but the windows read different pixels there."
     parts = [
         f"{_number(apart_px)} px along the {axis}"
         for apart_px, axis in zip(grid.apart_px, _AXES, strict=True)
         if apart_px
     ]
-    beside = f"beside the places of the picture: {' and '.join(parts)}."
+    beside = f"at places shifted by {' and '.join(parts)}."
     sentence = f"The {transform} is sampled {'at other places.' if None in grid.apart_px else beside}"
     return f"{sentence} Yet the windows read the same pixels." if grid.is_exact else sentence
 

@@ -134,7 +134,7 @@ def _function(module: _Module, names: Mapping[Path, str]) -> str:
     exports = ", ".join(
         f"{outside}: {f'{names[path]}.' if path else ''}{inside}" for outside, (inside, path) in module.exports.items()
     )
-    # The name of the file, for who reads this in a browser.
+    # The name of the file, for whoever reads this in a browser.
     return f"""\
 // ---- {module.path.parent.name}/{module.path.name}
 const {names[module.path]} = (() => {{

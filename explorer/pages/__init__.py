@@ -1,1 +1,1 @@
-"""The pages: Streamlit, and nothing that computes."""
+"""The pages: Streamlit only, nothing that computes."""

@@ -43,7 +43,7 @@ def is_accepted(data: bytes) -> bool:
 
 
 def foreign_kind(data: bytes) -> str | None:
-    """What data that are no PNG, JPEG or WebP are, as far as their beginning tells: "a GIF picture"."""
+    """What data other than PNG, JPEG or WebP are, as far as their first bytes tell: "a GIF picture"."""
     return next((kind for kind, pattern in _FOREIGN.items() if re.match(pattern, data, re.DOTALL)), None)
 
 

@@ -45,7 +45,7 @@ def fit(picture: Picture, *, height_px: int, width_px: int, how: Fit) -> torch.T
         inside = size_inside(image.size, (width_px, height_px))
         fitted = _on_black(image.resize(inside, Image.Resampling.BICUBIC), height_px, width_px)
     else:
-        raise SettingError(f"'{how}' is no way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
+        raise SettingError(f"'{how}' is not a way to fit a picture; choose one of {', '.join(get_args(Fit))}.")
     pixels = torch.from_numpy(np.array(fitted))  # (H, W, 3), uint8
     return pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255  # (3, H, W)
 

@@ -215,7 +215,7 @@ def _on_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:
 def _turn_to_upright(image: Image.Image) -> Image.Transpose | None:
     """The turn or mirroring that EXIF tag 0x0112 asks for; None for upright, unknown or unreadable.
 
-    `ImageOps.exif_transpose` is not used because it also writes the metadata anew, which fails on tags we never need.
+    `ImageOps.exif_transpose` is not used because it also rewrites the metadata, which fails on tags we never need.
     """
     try:
         return _TURN_OF_ORIENTATION.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -278,7 +278,7 @@ def decode(data: bytes, *, name: str) -> Picture:
         # Damaged data make Pillow raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error and more.
         if is_accepted(data):
             raise PictureError(f"'{name}' is damaged or cut short; save it again as PNG, JPEG or WebP.") from error
-        kind = foreign_kind(data) or "not a picture that is known here"
+        kind = foreign_kind(data) or "not a picture in a known format"
         raise PictureError(f"'{name}' is {kind}; choose a PNG, JPEG or WebP picture.") from error
     return Picture(name, np.asarray(picture), notes)
 
@@ -298,7 +298,7 @@ def load_file(path: str | PathLike[str]) -> Picture:
     except FileNotFoundError as error:
         raise PictureError(f"'{name}' does not exist; {advice}.") from error
     except PermissionError as error:
-        raise PictureError(f"'{name}' may not be read by this user; permit it, or {advice}.") from error
+        raise PictureError(f"'{name}' may not be read by this user; give read access, or {advice}.") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise PictureError(f"'{name}' cannot be opened; {advice}.") from error
     return decode(data, name=name)

@@ -100,8 +100,8 @@ def fails_unseen_turns(results: Results | None) -> Finding:
     )
     return Finding(
         _state([each.sign for each in behind.values()]),
-        f"On turns that it has not seen, the exact network is right for {_mean(exact)} of the digits, the approximate "
-        f"one for {parts}.",
+        f"On turns that training did not show, the exact network reads {_mean(exact)} of the digits, the approximate "
+        f"one {parts}.",
         f"Right on unseen turns: {_mean(exact)} where exact, "
         f"{' and '.join(_mean(values) for values in others.values())} where approximate.",
     )

@@ -38,7 +38,7 @@ class Gap:
 
 
 def read_gap(path: Path) -> Gap | None:
-    """What the file holds; None where there is no file. Raises ResultsError for what is no file of ours."""
+    """What the file holds; None where there is no file. Raises ResultsError for any other file."""
     document = read_document(path, "gap")
     if document is None:
         return None

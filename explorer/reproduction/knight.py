@@ -34,7 +34,7 @@ class KnightRuns:
 
 
 def read_knight(path: Path) -> KnightRuns | None:
-    """The runs in the file; None where there is no file. Raises ResultsError for what is no file of ours."""
+    """The runs in the file; None where there is no file. Raises ResultsError for any other file."""
     document = read_document(path, "knight")
     if document is None:
         return None

@@ -128,7 +128,7 @@ def check_same(results: Results, recipes: Mapping[str, Mapping[str, Any]]) -> No
 
 
 def read_results(path: Path, experiment: str) -> Results | None:
-    """The results in the file; None where there is no file. Raises ResultsError for what is no results file of ours."""
+    """The results in the file; None where there is no file. Raises ResultsError for any other file."""
     document = read_document(path, experiment)
     if document is None:
         return None
@@ -256,13 +256,13 @@ def _version(package: str) -> str:
 def damaged(path: Path, experiment: str) -> ResultsError:
     """What to say of a file that cannot be read."""
     return ResultsError(
-        f"{path.name} is no results file of {experiment}, or is damaged: remove it and run "
+        f"{path.name} is not a results file of {experiment}, or is damaged: remove it and run "
         f"{_command(path, experiment)}."
     )
 
 
 def _command(path: Path, experiment: str) -> str:
-    """What writes the file anew; trainings have a file for each budget."""
+    """The command that rewrites the file; trainings have a file for each budget."""
     if experiment == "gap":
         return "python -m benchmarks.gap"
     budget = next((name for name in ("quick", "full") if results_path(experiment, name).name == path.name), "quick")

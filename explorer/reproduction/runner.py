@@ -1,4 +1,4 @@
-"""Runs a grid through the store and the workers of the Train page: what is finished there is not run again."""
+"""Runs a grid through the store and the workers of the Train page: runs that are finished there are not repeated."""
 
 import datetime
 import time
@@ -136,7 +136,7 @@ class Grid:
         return wanted.case.seeded(wanted.seed, start=f"{RUN}{base.id}")
 
     def _handle_base(self, wanted: Wanted, runs: dict[Recipe, Run]) -> tuple[str, float, str]:
-        """See to the run that `wanted` starts from: its weights are needed, even where its result is there."""
+        """Take care of the run that `wanted` starts from: its weights are needed, even where its result is known."""
         _, _, sentence = self._handle(Wanted(self._bases[wanted.case.base], wanted.seed), runs)
         return ("failed", 0.0, sentence) if sentence else ("later", 0.0, "")
 

@@ -49,7 +49,7 @@ class Sides:
 
 
 def read_sides(path: Path) -> Sides | None:
-    """What the file holds; None where there is no file. Raises ResultsError for what is no file of ours."""
+    """What the file holds; None where there is no file. Raises ResultsError for any other file."""
     document = read_document(path, "sizes")
     if document is None:
         return None

@@ -56,7 +56,7 @@ class Duty:
     def _keep(self) -> None:
         while not self._done.wait(BEAT_S):
             self._beat()
-            if self.stop == LOST:  # nothing may be written any more: another worker may be at it
+            if self.stop == LOST:  # nothing may be written now: another worker may have the run
                 self._leave()
             if self.stop and time.monotonic() - self._stopped_s > self._grace_s:
                 self._end()
@@ -71,7 +71,7 @@ class Duty:
             if time.monotonic() - self._told_s > _TELL_S:
                 Crew(self._store.database).beat(self._worker)
                 self._told_s = time.monotonic()
-        except StoreError:  # it may come back; training goes on meanwhile
+        except StoreError:  # it may come back; training continues meanwhile
             is_cancelled = False
         except RunError:
             self._stop(LOST)

@@ -25,8 +25,8 @@ ASK_AFTER_S = 2.0  # a worker that was told to stop and has not is asked by the 
 FORCE_AFTER_S = 4.0  # … then ended
 _RETRY_S = 30.0  # after a worker that could not start
 _MAX_LOG_BYTES = 2**20
-_LOST = "Its process ended unexpectedly: resume goes on from the last checkpoint."
-_SILENT = "Its process gave no sign of life: resume goes on from the last checkpoint."
+_LOST = "Its process ended unexpectedly: resume continues from the last checkpoint."
+_SILENT = "Its process gave no sign of life: resume continues from the last checkpoint."
 
 
 @dataclass
@@ -50,7 +50,7 @@ def pump(store: Store, settings: Settings) -> str:
     used.
     """
     watcher = _watchers.setdefault(store.database.address, _Watcher())
-    if not watcher.lock.acquire(blocking=False):  # another thread is at it
+    if not watcher.lock.acquire(blocking=False):  # another thread is doing it
         return watcher.fault
     try:
         crew = Crew(store.database)
@@ -80,7 +80,7 @@ def _reap(watcher: _Watcher, crew: Crew, workers: dict[str, Worker]) -> None:
             watcher.not_before_s = time.monotonic() + _RETRY_S
             watcher.fault = (
                 f"Training cannot start: a worker process ended at once with status {child.returncode}; "
-                f"its last words are in workers.log in the folder of the runs."
+                f"its last messages are in workers.log in the folder of the runs."
             )
         elif child.returncode == 0:
             watcher.fault = ""
@@ -158,7 +158,7 @@ def _start_needed(watcher: _Watcher, store: Store, crew: Crew, settings: Setting
         except OSError as error:
             crew.leave(worker)
             watcher.not_before_s = time.monotonic() + _RETRY_S
-            watcher.fault = f"Training cannot start: no process can be made ({error.strerror})."
+            watcher.fault = f"Training cannot start: the system refuses a new process ({error.strerror})."
             return
         watcher.children[worker] = child
 

@@ -33,13 +33,13 @@ def _check_recipe(recipe: Recipe, owner: str | None, settings: Settings) -> None
     """Raise RunError for what no store has to be asked about."""
     if recipe.size_px > settings.max_training_px:
         raise RunError(
-            f"{recipe.size_px} px is more than is trained on here: give at most {settings.max_training_px} px, or "
-            f"raise EXPLORER_MAX_TRAINING_PX."
+            f"{recipe.size_px} px is more than this installation trains on: give at most {settings.max_training_px} "
+            "px, or raise EXPLORER_MAX_TRAINING_PX."
         )
     if recipe.epochs > settings.max_epochs:
         raise RunError(
-            f"{recipe.epochs} epochs are more than are trained here: give at most {settings.max_epochs}, or raise "
-            f"EXPLORER_MAX_EPOCHS."
+            f"{recipe.epochs} epochs are more than this installation trains: give at most {settings.max_epochs}, or "
+            "raise EXPLORER_MAX_EPOCHS."
         )
     known = KNOWN.get(recipe.data)
     check_steps(recipe, recipe.train_pictures or (known.train_pictures if known else 0), settings)
@@ -52,7 +52,7 @@ def check_disk(store: Store, settings: Settings) -> None:
     used = store.used_bytes()
     if used > settings.runs_disk_mb * _MIB:
         raise RunError(
-            f"The runs take {used // _MIB} MB of the {settings.runs_disk_mb} MB that they may: delete some, or raise "
+            f"The runs take {used // _MIB} MB of the {settings.runs_disk_mb} MB allowed: delete some, or raise "
             f"EXPLORER_RUNS_DISK_MB."
         )
 
@@ -76,11 +76,13 @@ def check_steps(recipe: Recipe, pictures: int, settings: Settings) -> None:
 def _check_folder(data: str, settings: Settings) -> None:
     """Raise RunError for a folder outside the data folder: a visitor could look at any folder of the host."""
     if not data.isprintable():
-        raise RunError("The name of the folder has signs that cannot be shown: give it without them.")
+        raise RunError("The name of the folder has characters that cannot be shown: give a name without them.")
     allowed = settings.data_path.resolve()
     named = Path(data.removeprefix(FOLDER))
     if str(named).startswith("~") or not (allowed / named).resolve().is_relative_to(allowed):
-        raise RunError("Visitors train on folders in the data folder alone: put it there, see EXPLORER_DATA_FOLDER.")
+        raise RunError(
+            "Visitors can train only on folders inside the data folder: put yours there, see EXPLORER_DATA_FOLDER."
+        )
 
 
 def _check_number(new: int, owner: str, store: Store, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What computes: the processor, its cores, and the versions of what runs on them; kept with each run."""
+"""What computes: the processor, its cores, and the versions of the software; kept with each run."""
 
 import os
 import platform

@@ -1,6 +1,6 @@
-"""What is written down of a run: its figures as CSV, its configuration as JSON, and a report to keep as one HTML file.
+"""What can be saved of a run: its figures as CSV, its configuration as JSON, and a report as one HTML file.
 
-None of them carries anything of who owns the run.
+None of them says anything about who owns the run.
 """
 
 import csv

@@ -31,8 +31,8 @@ def keep_start(data: bytes, name: str, store: Store) -> str:
         write_whole(path, data)
     except OSError as error:
         raise StoreError(
-            f"The weights {name!r} cannot be kept in the folder of the runs ({error.strerror}): make room or give "
-            f"rights there."
+            f"The weights {name!r} cannot be kept in the folder of the runs ({error.strerror}): make room, or give "
+            f"write access."
         ) from None
     return FILE + sha256
 
@@ -90,7 +90,7 @@ def check_network(weights: Weights, network: str) -> None:
     recipe = json_in(weights.metadata.get("recipe", ""))
     said = recipe.get("network", network) if isinstance(recipe, dict) else network  # else: a file from elsewhere
     if said != network:
-        raise WeightsError(f"These weights are of {said} and do not fit {network}: give --network {said}.")
+        raise WeightsError(f"These weights belong to {said} and do not fit {network}: give --network {said}.")
 
 
 def run_weights(run: str, store: Store) -> Weights:
@@ -98,7 +98,7 @@ def run_weights(run: str, store: Store) -> Weights:
     state = store.get(run).state
     path = store.weights_path(run)
     if not path.exists():
-        raise RunError(f"The run {run} is {state} and has no weights yet: they come with its first epoch.")
+        raise RunError(f"The run {run} is {state} and has no weights yet: wait for its first epoch.")
     return read_weights(path)
 
 

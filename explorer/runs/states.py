@@ -1,4 +1,4 @@
-"""The states of a run, and what leads from one to another: one table, used by all."""
+"""The states of a run, and the transitions between them: one table, used by all."""
 
 from explorer.errors import RunError
 

@@ -146,12 +146,12 @@ class Store:
             _set(connection, run, name=cleaned(name))
 
     def cancel(self, run: str, owner: str | None) -> None:
-        """Take the run out of the queue, or ask its worker to stop: `launch.pump` sees to it that it does."""
+        """Take the run out of the queue, or ask its worker to stop: `launch.pump` makes sure that it does."""
         with self._mine(run, owner) as (connection, row):
             _cancel(connection, row)
 
     def resume(self, run: str, owner: str | None) -> None:
-        """Put the run at the end of the queue again; it goes on from its last checkpoint."""
+        """Put the run at the end of the queue again; it continues from its last checkpoint."""
         with self._mine(run, owner) as (connection, row):
             state = moved(run, row.state, "resumed")
             queued = {"state": state, "queued_s": time.time(), "ended_s": None, "cancel_s": None, "beat_s": None}
@@ -186,7 +186,7 @@ class Store:
         return self.folder_of(run) / "weights.safetensors"
 
     def checkpoint_path(self, run: str) -> Path:
-        """All that an interrupted run needs to go on."""
+        """Everything that an interrupted run needs to continue."""
         return self.folder_of(run) / "checkpoint.safetensors"
 
     def start_path(self, run: str) -> Path:
@@ -211,12 +211,12 @@ class Store:
                 shutil.copyfile(base, kept)
         except OSError as error:
             raise StoreError(
-                f"The weights of the run {start.removeprefix(RUN)} cannot be kept for one that starts from them "
-                f"({error.strerror}): make room or give rights in the folder of the runs."
+                f"The weights of the run {start.removeprefix(RUN)} cannot be kept for the run that starts from them "
+                f"({error.strerror}): make room, or give write access to the folder of the runs."
             ) from None
 
     def say(self, run: str, sentence: str) -> None:
-        """Add a line to the run's log; a log that cannot be written keeps nobody from working."""
+        """Add a line to the run's log; a log that cannot be written does not stop any work."""
         time_utc = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         with suppress(OSError), self.log_path(run).open("a", encoding="utf-8", errors="replace") as log:
             log.write(f"{time_utc} {sentence}\n")
@@ -302,7 +302,7 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- upkeep
 
     def at_work(self) -> tuple[Work, ...]:
-        """All running runs, for who looks after them."""
+        """All running runs, for whoever looks after them."""
         columns = (RUNS.c.id, RUNS.c.worker, RUNS.c.beat_s, RUNS.c.cancel_s)
         with self.database.reading() as connection:
             rows = connection.execute(select(*columns).where(RUNS.c.state == "running"))

@@ -163,8 +163,9 @@ class Database:
                     connection.execute(insert(SCHEMAS).values(version=SCHEMA))
                 elif found > SCHEMA:
                     raise StoreError(
-                        f"The database {self.name} was made by a later version of the app (tables {found}, known "
-                        f"{SCHEMA}): update the app, or name another database in EXPLORER_DATABASE."
+                        f"The database {self.name} was made by a later version of the app (its tables have version "
+                        f"{found}, this app knows {SCHEMA}): update the app, or name another database in "
+                        f"EXPLORER_DATABASE."
                     )
 
     @contextmanager
@@ -183,8 +184,8 @@ class Database:
         if "is full" in reason or "No space left" in reason:
             return f"The disk with the database of the runs {self.name} is full: make room on it, or delete runs."
         return (
-            f"The database of the runs {self.name} cannot be used ({reason}): see that it can be reached and written, "
-            f"or name another in EXPLORER_DATABASE."
+            f"The database of the runs {self.name} cannot be used ({reason}): make sure that it can be reached and "
+            f"written, or name another in EXPLORER_DATABASE."
         )
 
 
@@ -194,8 +195,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The folder {str(folder)!r} of the runs cannot be made ({error.strerror}): make room or give rights "
-            f"there, or name another in EXPLORER_RUNS_FOLDER."
+            f"The folder {str(folder)!r} of the runs cannot be made ({error.strerror}): make room or give write "
+            f"access, or name another in EXPLORER_RUNS_FOLDER."
         ) from None
 
 

@@ -39,8 +39,8 @@ from explorer.training.recipe import Recipe
 _NICENESS = 10  # who looks at pages goes first
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FULL_WORDS = ("No space left", "StorageFull", "is full")  # of errors that come without a number
-_ASKED = "Its process was asked to end: resume goes on from here."
-_BUG = "The run ended at an error of the app itself: workers.log in the folder of the runs says where."
+_ASKED = "Its process was asked to end: resume continues from here."
+_BUG = "The run ended because of a bug in the app: workers.log in the folder of the runs says where."
 _FULL_DISK = "The disk of the runs is full: make room on it or delete runs, then resume."
 
 
@@ -72,7 +72,7 @@ def _outcome(store: Store, run: str, worker: str, settings: Settings, duty: Duty
             return LOST, ""
         said = _sentence(error)
         if said == _BUG:
-            traceback.print_exc()  # for who runs the app; visitors read the run's own log
+            traceback.print_exc()  # for whoever runs the app; visitors read the run's own log
         return "failed", said
     return "finished", ""
 
@@ -95,7 +95,7 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
         store.say(
             run,
             f"The weights tell {classes_of(start)} classes apart and the data have {len(dataset.classes)}: the "
-            "classifier is new, all else is theirs.",
+            "classifier is new, everything else comes from the weights.",
         )
     metadata = {"recipe": json.dumps(recipe.document()), "classes": json.dumps(dataset.classes), "run": run}
 
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str]) -> int:
         crew = Crew(store.database)
         worker = arguments[0] if arguments else crew.join(this_host(), limit=settings.workers)
         if worker is None or not crew.arrive(worker, process_of(os.getpid())):
-            print("There are as many workers as EXPLORER_WORKERS allows.", file=sys.stderr)
+            print("There are already as many workers as EXPLORER_WORKERS allows.", file=sys.stderr)
             return 0
         _work(store, worker, settings)
     except EquivarianceError as error:

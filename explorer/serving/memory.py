@@ -1,4 +1,5 @@
-"""Memory: how much this process may hold and holds, what a pass of a network takes, and giving freed blocks back."""
+"""Memory: how much this process may hold and does hold, what a pass of a network takes, and giving freed blocks "
+"back."""
 
 import ctypes
 import os
@@ -17,7 +18,7 @@ from models.catalog import NetworkSpec
 
 USABLE = 0.9  # of the limit; the rest is for threads, answers to visitors, and what an estimate misses
 _ROOT = Path("/")
-_SCATTERED = 10  # glibc holds up to so many times the bytes in use: freed blocks are kept between those in use
+_SCATTERED = 10  # glibc holds up to this many times the bytes in use: freed blocks are kept between those in use
 _LARGE_BLOCK_BYTES = 2**18
 _MMAP_THRESHOLD = -3  # of glibc's mallopt
 _LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None

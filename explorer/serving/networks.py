@@ -59,7 +59,7 @@ class Networks:
         return self._structures.find(key)
 
     def served(self, key: Key, weights: Weights | None = None) -> Served:
-        """The network, built by the first who asks; the others wait for it.
+        """The network, built by the first thread that asks; the others wait for it.
 
         Raises WeightsError for weights of another network, NetworkError for a layer that it does not have, and
         DeviceError where memory cannot hold it.

@@ -1,4 +1,4 @@
-"""Trained weights that come with the app: what there is, its figures, and the files, checked by their SHA-256.
+"""Trained weights that come with the app: the list, the figures, and the files, checked by their SHA-256.
 
 `explorer.reproduction.make_shipped` makes them. Reading the list and the bytes needs no torch.
 """
@@ -53,7 +53,7 @@ def find_shipped(name: str, folder: Path = FOLDER) -> Shipped:
     """The weights called `name`; raises WeightsError with the names there are."""
     known = {each.name: each for each in shipped(folder)}
     if name not in known:
-        raise WeightsError(f"There are no weights {name!r} with the app: use one of {', '.join(known)}.")
+        raise WeightsError(f"The app has no weights {name!r}: use one of {', '.join(known)}.")
     return known[name]
 
 
@@ -65,7 +65,7 @@ def shipped_bytes(name: str, folder: Path = FOLDER) -> bytes:
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         fault = "not what the manifest says" if data else "missing"
         raise WeightsError(
-            f"The weights {name} that come with the app are {fault}: put assets/weights/{path.name} back."
+            f"The weights {name} that come with the app are {fault}: restore assets/weights/{path.name}."
         )
     return data
 

@@ -76,7 +76,7 @@ def copy_weights(network: nn.Module, weights: Weights) -> None:
     """Copy `weights` into a network as built; raises WeightsError that names what does not fit, changing nothing."""
     wanted = weights_of(network)
     problems = [f"{name} is missing" for name in wanted if name not in weights.tensors]
-    problems += [f"{name} belongs to no layer" for name in weights.tensors if name not in wanted]
+    problems += [f"{name} does not belong to any layer" for name in weights.tensors if name not in wanted]
     problems += [
         f"{name} is {_shape(weights.tensors[name])} instead of {_shape(value)}"
         for name, value in wanted.items()

@@ -54,7 +54,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def header_of(data: bytes, name: str) -> Header:
-    """The header in the bytes of a file called `name`; raises WeightsError for bytes that are no such file."""
+    """The header in the bytes of a file called `name`; raises WeightsError for any other bytes."""
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     try:
         if len(data) < _LENGTH_BYTES or end > len(data):
@@ -68,7 +68,7 @@ def header_of(data: bytes, name: str) -> Header:
 
 
 def json_in(text: str) -> Any:
-    """The value that a text of a file from anywhere says; None where it is no JSON, or too deep to be read."""
+    """The value in the JSON text of an untrusted file; None where it is not JSON, or nested too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -76,5 +76,5 @@ def json_in(text: str) -> Any:
 
 
 def not_weights(name: str, error: Exception) -> WeightsError:
-    """What is said of a file called `name` that is no safetensors file."""
+    """The error for a file called `name` that is not a safetensors file."""
     return WeightsError(f"{name!r} is not a safetensors file ({error}): pickled weights are never read.")

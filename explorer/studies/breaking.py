@@ -123,8 +123,8 @@ class Outcome:
         if self.predicted == "exact":
             return "Training could not tell the two apart, and theory says that no weights can."
         return (
-            f"Theory calls the network {self.predicted} and {len(self.losses) - 1} steps did not break it: that proves "
-            "nothing. Try more steps, another seed or another learning rate."
+            f"Theory calls the network {self.predicted}, but {len(self.losses) - 1} steps did not break it: that "
+            "proves nothing. Try more steps, another seed or another learning rate."
         )
 
 
@@ -204,7 +204,7 @@ def check(attempt: Attempt) -> None:
     if not 1 <= steps <= most:
         raise SettingError(f"{steps} steps of {network.name} at {side_px} px are not accepted: give 1 to {most}.")
     if torch.equal(*pair_of(attempt.picture, attempt.element)):
-        raise PictureError(f"The picture does not change under {attempt.element.name}: choose one that does.")
+        raise PictureError(f"The picture does not change under {attempt.element.name}: choose a picture that does.")
 
 
 def most_steps(network: NetworkSpec, size_px: int) -> int:

@@ -108,7 +108,7 @@ def other_padding(prediction: Prediction, published: NetworkSpec) -> Mend:
             missing = sampling.window.span(side) - side
             if missing % 2:
                 count = f"{abs(missing)} pixel{'s' * (abs(missing) > 1)} too {'few' if missing > 0 else 'many'}"
-                obstacle = f"none: {layer.name} has {count}, and an odd number has no half for each side"
+                obstacle = f"none: {layer.name} has {count}, and an odd number cannot be halved between two sides"
                 return Mend("other padding", obstacle, published, obstacle=obstacle)
     names = tuple(dict.fromkeys(layer.module_name for layer in off))
     return Mend("other padding", "weights and sides", replace(published, subsampling="symmetric", only=names))

@@ -89,7 +89,7 @@ def sides_of(engine: Engine, sweep: Sweep) -> range:
         engine.check_size(height_px=last_px, width_px=last_px)
     smallest_px = _served(engine, sweep).structure.smallest_px
     if last_px < smallest_px:
-        raise SizeError(f"The network cannot take {last_px} px: give a range that reaches {smallest_px} px at least.")
+        raise SizeError(f"The network cannot take {last_px} px: give a range that reaches at least {smallest_px} px.")
     return range(max(first_px, smallest_px), last_px + 1)
 
 
@@ -100,7 +100,7 @@ def check_work(first_px: int, last_px: int, *, max_pixels: int) -> None:
     if within <= last_px - first_px:
         raise SizeError(
             f"The range {first_px} to {last_px} px is too much to measure: at most {max_pixels:,} pixels in all, so "
-            f"end at {first_px + within - 1} px or sooner."
+            f"end at {first_px + within - 1} px or below."
         )
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if nothing had happened. Safetensors with JSON, never a pickle."""
+"""Checkpoints: all that a run needs to continue as if nothing had happened. Safetensors with JSON, never a pickle."""
 
 import json
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ def read_checkpoint(
     """
     said, tensors = _read(path)
     if json.loads(said["recipe"]) != recipe.document():
-        raise RunError("The checkpoint is of another recipe: start the run anew.")
+        raise RunError("The checkpoint belongs to another recipe: start a new run.")
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
@@ -92,9 +92,9 @@ def _read(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             said = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dictionary
     except (safetensors.SafetensorError, OSError) as error:
-        raise RunError(f"The checkpoint cannot be read ({error}): start the run anew.") from None
+        raise RunError(f"The checkpoint cannot be read ({error}): start a new run.") from None
     if said.get("version") != _VERSION:
-        raise RunError("The checkpoint was written by another version: start the run anew.")
+        raise RunError("The checkpoint was written by another version: start a new run.")
     return said, tensors

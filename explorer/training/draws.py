@@ -14,7 +14,7 @@ from torch.nn import functional
 from equivariance.groups.acting import turn_each
 from explorer.training.recipe import Recipe
 
-_BORDER = 8  # a picture of so many pixels is padded by one on each side before it is cut
+_BORDER = 8  # pixels of a side for each pixel of padding that is added around it before it is cut
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def evaluate(
             check()
             logits = _logits(network, pictures, transform)
             answers[name] = logits.argmax(1)
-            hits[name] += (answers[name] == labels).sum()  # read at the end: nobody waits for the device
+            hits[name] += (answers[name] == labels).sum()  # read at the end, so that nothing waits for the device
             if name == "identity":
                 loss += float(functional.cross_entropy(logits.cpu().double(), labels.cpu(), reduction="sum"))
         agreeing += torch.stack([answers[name] == answers["identity"] for name in TURNS]).all(0).sum()

@@ -1,4 +1,4 @@
-"""The loop: trains the network of a recipe, and goes on from a checkpoint as if it had never stopped.
+"""The loop: trains the network of a recipe, and continues from a checkpoint as if it had never stopped.
 
 What chance decides is drawn from the recipe alone (`draws`), and a checkpoint holds weights, statistics, the
 optimizer's moments and the place in the epoch. On a CPU with the same number of threads a run that was interrupted
@@ -52,12 +52,12 @@ def fit(
 ) -> nn.Module:
     """The network as built, trained on the data set by the recipe.
 
-    checkpoint: where the state is written every so often; if the file is there, the run goes on from it.
+    checkpoint: where the state is written every so often; if the file is there, the run continues from it.
     start: weights to start from instead of random ones.
     on_step: told how far the run is, every `report_every_s` seconds (0: after every batch), also while the network is
         evaluated. It may raise Stopped, or anything else, to stop; the checkpoint is written first.
     on_epoch: told the figures of the network, and given it, before training and after each epoch that is tested. One
-        that stops it is told the same epoch again when the run goes on.
+        that stops it is told the same epoch again when the run continues.
 
     Raises RecipeError or SizeError where recipe and data do not fit, and where the loss became NaN or infinite;
     WeightsError for weights of another network; RunError for a checkpoint of another run.
@@ -109,7 +109,7 @@ def _smallest_px(recipe: Recipe) -> int:
 
 
 def steps_of(recipe: Recipe, pictures: int) -> int:
-    """How many times the weights are changed, for so many training pictures."""
+    """How many times the weights are updated, for this many training pictures."""
     return recipe.epochs * len(_batches(recipe, pictures))
 
 
@@ -147,7 +147,7 @@ class _Run:
         self.pace = Pace()
 
     def keep_at(self, path: Path, every_s: float) -> None:
-        """Write checkpoints there, and go on from the one that is there."""
+        """Write checkpoints there, and continue from the one that is there."""
         self.path, self.every_s = path, every_s
         if path.exists():
             self.place = read_checkpoint(path, self.recipe, self.network, self.optimizer, self.scheduler)
@@ -311,7 +311,7 @@ def _scheduler(
         return None
     if recipe.schedule == "step":
         return torch.optim.lr_scheduler.StepLR(optimizer, max(1, steps // _FIFTHS), gamma=0.5)
-    # One step more: the scheduler refuses to be asked after its last one, and it is asked once after each update.
+    # One step more: the scheduler raises after its last one, and it is asked once after each update.
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps + 1)
 
 

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 TURNS = ("identity", "rot90", "rot180", "rot270")
-UNSEEN = TURNS[1:]  # of a network trained upright: the upright accuracy is no part of what it generalises to
+UNSEEN = TURNS[1:]  # of a network trained upright: the upright accuracy is not part of what it generalises to
 TESTED = (*TURNS, "mirror")
 ANGLES_DEG = tuple(range(0, 360, 10))
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: updates of the weights done and planned, the loss of late, and pictures a second."""
+    """How far a run is: updates of the weights done and planned, the current loss, and pictures per second."""
 
     step: int
     steps: int

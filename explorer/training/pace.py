@@ -32,7 +32,7 @@ class Pace:
         return elapsed_s
 
     def is_time_to_report(self, every_s: float) -> bool:
-        """Whether so many seconds have passed since this said yes."""
+        """Whether this many seconds have passed since this last said yes."""
         now_s = time.monotonic()
         if now_s - self._reported_s < every_s:
             return False
@@ -40,7 +40,7 @@ class Pace:
         return True
 
     def is_due(self, every_s: float) -> bool:
-        """Whether so many seconds have passed since the last checkpoint."""
+        """Whether this many seconds have passed since the last checkpoint."""
         return time.monotonic() - self._saved_s >= every_s
 
     def saved(self) -> None:

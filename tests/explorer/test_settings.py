@@ -143,7 +143,7 @@ def test_file_in_place_of_a_folder_is_named(field: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "runs"):
-        expected = f"{key_of(field)} is {str(folder)!r}, and {str(file)!r} is no folder: give the path of a folder."
+        expected = f"{key_of(field)} is {str(folder)!r}, but {str(file)!r} is not a folder: give the path of a folder."
         assert message({key_of(field): str(folder)}) == expected
 
 
@@ -151,7 +151,7 @@ def test_folder_where_nothing_may_be_written_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "access", lambda folder, mode: mode == os.R_OK)
     assert message({"EXPLORER_RUNS_FOLDER": str(tmp_path)}) == (
         f"EXPLORER_RUNS_FOLDER is {str(tmp_path)!r}, where nothing may be written: "
-        f"give rights there, or another folder."
+        f"give write access, or another folder."
     )
     assert settings_from({"EXPLORER_DATA_FOLDER": str(tmp_path)}).data_path == tmp_path  # reading is enough
 
@@ -213,11 +213,11 @@ def test_value_outside_the_range_names_key_value_and_range(field: str, end: int,
 def test_mistyped_variable_is_named_with_the_setting_that_was_meant() -> None:
     environment = {"EXPLORER_MAX_SIZE": "64", "EXPLORER_COLOUR": "red", "PATH": "", "EXPLORER_DEVICE": "cpu"}
     assert unknown_variables(environment) == (
-        "EXPLORER_COLOUR is no setting and is ignored: the settings are EXPLORER_DEVICE, EXPLORER_MAX_SIZE_PX, "
+        "EXPLORER_COLOUR is not a setting and is ignored: the settings are EXPLORER_DEVICE, EXPLORER_MAX_SIZE_PX, "
         "EXPLORER_CONCURRENT_MEASUREMENTS, EXPLORER_NETWORK_CACHE_MB, EXPLORER_MEMORY_MB, EXPLORER_TRAINING, "
         "EXPLORER_DATABASE, EXPLORER_RUNS_FOLDER, EXPLORER_DATA_FOLDER, EXPLORER_WORKERS, EXPLORER_MAX_RUNS, "
         "EXPLORER_MAX_EPOCHS, EXPLORER_MAX_STEPS, EXPLORER_MAX_TRAINING_PX, EXPLORER_RUNS_DISK_MB.",
-        "EXPLORER_MAX_SIZE is no setting and is ignored: did you mean EXPLORER_MAX_SIZE_PX?",
+        "EXPLORER_MAX_SIZE is not a setting and is ignored: did you mean EXPLORER_MAX_SIZE_PX?",
     )
 
 

@@ -175,7 +175,7 @@ def test_every_page_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_can_be_read_and_used_without_eyes_and_mouse(open_painted: Callable[..., Page], path: str) -> None:
+def test_a_page_can_be_used_without_sight_and_without_a_mouse(open_painted: Callable[..., Page], path: str) -> None:
     page = open_painted(path)
     assert page.evaluate(UNNAMED_PICTURES) == []
     assert findings(page) == []

@@ -139,7 +139,7 @@ def test_command_prints_what_it_printed(entry: dict[str, Any], monkeypatch: pyte
         assert len(now["losses"]) == len(entry["document"]["losses"])
 
 
-def test_networks_of_then_are_there_under_their_names() -> None:
+def test_earlier_networks_are_still_there_under_their_names() -> None:
     for network in stored("networks.json"):
         found = spec(network["name"])
         assert (found.name, found.point_group.name, found.family) == (

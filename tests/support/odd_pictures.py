@@ -101,7 +101,7 @@ def modes() -> Iterator[OddPicture]:
                 cmyk = mode == "CMYK" and kind == "JPEG"
                 yield picture(file, data, shown, 0 if kind == "PNG" else 3, note if cmyk else ())
             else:
-                yield refusal(file, data, FOREIGN.get(kind, "not a picture that is known here"))
+                yield refusal(file, data, FOREIGN.get(kind, "not a picture in a known format"))
 
 
 def orientations() -> Iterator[OddPicture]:
@@ -159,7 +159,7 @@ def impostors() -> Iterator[OddPicture]:
             if other != suffix:
                 yield picture(f"{kind} in truth.{other}", data, ORANGE, 3)
         yield picture(f"archive behind.{suffix}", data + b"PK\x03\x04" + bytes(1000), ORANGE, 3)
-        yield refusal(f"blanks before.{suffix}", b"  " + data, "not a picture that is known here")
+        yield refusal(f"blanks before.{suffix}", b"  " + data, "not a picture in a known format")
     others = {
         b"<!DOCTYPE html>\n<html><script>alert(1)</script></html>": "a web page",
         b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>': "an SVG drawing",
@@ -170,8 +170,8 @@ def impostors() -> Iterator[OddPicture]:
         b"\0\0\0\x18ftypisom" + bytes(100): "a film",
         b"8BPS\0\1" + bytes(100): "a Photoshop picture",
         b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100): "a JPEG XL picture",
-        b"import os; os.remove('x')\n": "not a picture that is known here",
-        bytes(1000): "not a picture that is known here",
+        b"import os; os.remove('x')\n": "not a picture in a known format",
+        bytes(1000): "not a picture in a known format",
         b"\x89PNG\r\n\x1a\n": "damaged",
         b"\xff\xd8\xff\xd9": "damaged",
         b"RIFF\4\0\0\0WEBP": "damaged",

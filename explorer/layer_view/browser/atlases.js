@@ -17,7 +17,7 @@ export function panelsFrame(s) {
     { class: "panels", tabindex: "0", role: "group", "aria-label": "Feature maps" },
     s.el.atlases.map((atlas) => atlas.box),
   );
-  explained(s.el.panels, "Arrow keys go up and down the fields, left and right through the channels of one.", {
+  explained(s.el.panels, "Arrow keys move up and down through the fields, left and right through the channels of a field.", {
     onlyKeys: true,
   });
   s.el.panels.onkeydown = (event) => atlasKey(s, event);
@@ -98,7 +98,7 @@ function fillLabels(s, atlas) {
 function noAction(s) {
   const { label, shift_px: shift } = s.header.transforms.find(({ name }) => name === s.element);
   if (shift)
-    return `Nothing to compare: ${label} px is no whole number of steps of this layer, or no pixel is free of the border.`;
+    return `Nothing to compare: ${label} px is not a whole number of this layer’s steps, or the border influences every pixel.`;
   return `No action: ${s.header.group ? `a ${s.header.group} network` : "this network"} says nothing about ${label} here.`;
 }
 

@@ -12,7 +12,7 @@ const BAR_ROW = 56; // CSS pixels
 export function vectorsFrame(s) {
   s.el.vectorLegend = h("p", { class: "facts" });
   s.el.vectorRows = h("div", { tabindex: "0", role: "group", "aria-label": "Channels without pixels" });
-  explained(s.el.vectorRows, "Arrow keys go from channel to channel; the values are read out below.", {
+  explained(s.el.vectorRows, "Arrow keys move from channel to channel; the values are read out below.", {
     onlyKeys: true,
   });
   s.el.vectorRows.onkeydown = (event) => vectorKey(s, event);

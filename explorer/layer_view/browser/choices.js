@@ -5,9 +5,9 @@ import { paintPicture } from "./painting.js";
 import { buildStrip } from "./strip.js";
 
 const PALETTE_HELP = {
-  "orange–blue": "Orange is below zero, blue above; the colour of the page is zero.",
-  "purple–green": "Purple is below zero, green above; the colour of the page is zero.",
-  grey: "Black is the lowest value, white the highest; grey is zero.",
+  "orange–blue": "Orange is below zero, blue is above; zero has the colour of the page.",
+  "purple–green": "Purple is below zero, green is above; zero has the colour of the page.",
+  grey: "Black is the lowest value, white is the highest; zero is grey.",
 };
 
 export function choicesFrame(s) {
@@ -15,7 +15,7 @@ export function choicesFrame(s) {
   el.pictures = [h("canvas", { role: "img" }), h("canvas", { role: "img" })];
   const frame = (canvas, text) =>
     h("figure", {}, h("div", { class: "frame" }, canvas), h("figcaption", {}, text));
-  const turn = plainButton("turn the picture", "Plays the transform once more, from x to g·x.", () =>
+  const turn = plainButton("turn the picture", "Plays the transform again, from x to g·x.", () =>
     turnPicture(s, true),
   );
   el.elements = h("div", { class: "field" });
@@ -38,7 +38,7 @@ export function fillElements(s) {
   const options = s.header.transforms.map(({ name, label }) => ({
     value: name,
     content: label,
-    help: `Compares the maps of the picture with those of its transform ${label}; ⟲ is counterclockwise.`,
+    help: `Compares the maps of the picture with those of its transform ${label}; ⟲ means counterclockwise.`,
   }));
   if (s.options !== elementsKey(s))
     s.el.elements.replaceChildren(
@@ -101,7 +101,7 @@ function pagingFrame(s) {
     const first = direction < 0 ? Math.max(fields[0] - page, 0) : fields[1] + 1;
     if (s.el.pages[direction < 0 ? 0 : 1].ariaDisabled !== "true") s.chooseLayer(s.layer, { first });
   };
-  const why = "The layer is too large to be sent at once.";
+  const why = "The layer is too large to be sent in one piece.";
   s.el.pages = [
     plainButton("previous fields", `Shows the fields before these. ${why}`, () => turnPage(-1)),
     plainButton("next fields", `Shows the fields after these. ${why}`, () => turnPage(1)),

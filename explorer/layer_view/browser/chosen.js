@@ -51,7 +51,7 @@ export function largeFrame(s) {
     { class: "large-row", tabindex: "0", role: "group", "aria-label": "Pixels of the chosen channel" },
     s.el.large.map((one) => one.box),
   );
-  explained(row, "Arrow keys go from pixel to pixel; the values are read out above.", { onlyKeys: true });
+  explained(row, "Arrow keys move from pixel to pixel; the values are read out above.", { onlyKeys: true });
   row.onkeydown = (event) => pixelKey(s, event);
   row.onblur = () => {
     stopSpeaking(s);

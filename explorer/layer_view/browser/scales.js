@@ -7,12 +7,12 @@ const SCALE_CHOICES = [
   {
     value: "layer",
     content: "layer",
-    help: "One scale of colours for all maps of the layer: strong and weak fields can be compared.",
+    help: "One colour scale for all maps of the layer: strong and weak fields can be compared.",
   },
   {
     value: "field",
     content: "field",
-    help: "A scale of colours for each field, and for each frequency of it: weak fields become visible too. All three panels still share it.",
+    help: "A colour scale for each field, and for each frequency in it: weak fields become visible, too. All three panels share it.",
   },
 ];
 
@@ -28,14 +28,14 @@ export function scalesFrame(s) {
 }
 
 function scaleChoice(s) {
-  return segmented(s, "scale", "Scale of the colours", SCALE_CHOICES, s.scale, (value) => {
+  return segmented(s, "scale", "Colour scale", SCALE_CHOICES, s.scale, (value) => {
     s.scale = value;
     s.redraw();
   });
 }
 
 function stretchChoice(s) {
-  const help = "Gives the difference a scale of its own, up to its largest value: even rounding becomes visible.";
+  const help = "Gives the difference its own scale, up to its largest value, so that even rounding becomes visible.";
   const stretch = h("input", { type: "checkbox" });
   stretch.onchange = () => {
     s.stretch = stretch.checked;
@@ -55,7 +55,7 @@ export function drawScales(s) {
     scale.ramp.style.background = gradient;
   });
   const each = frequencies ? "each frequency of a field" : "each field";
-  s.el.scales[0].text.textContent = byPart ? `${each} its own, the same in all three` : "one for the three";
+  s.el.scales[0].text.textContent = byPart ? `own scale for ${each}, the same in all three` : "one scale for all three";
   const rounding = layerMostDifference <= s.header.tolerance * layerMost ? ", rounding" : "";
   s.el.scales[1].text.textContent = s.pass[3] ? `largest ${number(layerMostDifference)}${rounding}` : "";
 }

@@ -12,13 +12,13 @@ const KEY_DELAY_MS = 160; // a held arrow key passes over many layers: only the 
 const STRIP_HELP =
   "Each column is a layer, from the picture on the left to the logits on the right. The taller a bar, the larger the " +
   "error, on a log scale; a flat line is rounding. “own” is the error that the layer makes by itself, “inherited” the " +
-  "error that has piled up so far. Choose a layer to see its maps: click it, or use the arrow keys.";
+  "error that has built up so far. Choose a layer to see its maps: click it, or use the arrow keys.";
 const STRIP_CHOICES = [
   {
     value: "all",
     content: "largest",
     said: "largest of all quarter turns and mirrors",
-    help: "Bars show the largest error over all quarter turns and mirrors that the verdict is about.",
+    help: "Bars show the largest error over all quarter turns and mirrors that count for the verdict.",
   },
   {
     value: "one",
@@ -38,7 +38,7 @@ export function stripFrame(s) {
   s.el.scale = h("span", {
     class: "key",
     "data-help":
-      "Relative error: the length of Φ(g·x) − ρ(g)Φ(x) over the length of Φ(x). 1 means: as large as the maps.",
+      "Relative error: the length of Φ(g·x) − ρ(g)Φ(x) divided by the length of Φ(x). 1 means as large as the maps.",
   });
   s.el.layers = h("div", { class: "layers", role: "radiogroup", "aria-label": "Layers of the network" });
   s.el.layers.onkeydown = (event) => stripKey(s, event);
@@ -46,7 +46,7 @@ export function stripFrame(s) {
   s.el.thumb = h("canvas", { class: "thumb", role: "img" });
   const laneName = (text, help) => h("b", { "data-help": help }, text);
   const names = [
-    laneName("inherited", "The error of Φ(g·x): of this layer and all before it together."),
+    laneName("inherited", "The error of Φ(g·x): of this layer and all layers before it together."),
     laneName("own", "The error of this layer alone, on the features of the upright picture."),
   ];
   const lanes = h("div", { class: "lane-names" }, h("div", {}, s.el.thumb, " →"), names);

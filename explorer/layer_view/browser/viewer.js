@@ -16,8 +16,8 @@ import { drawScales, scalesFrame } from "./scales.js";
 
 const MAPS_HELP =
   "Each small square is one channel of the layer: a row is a field, a column an element of the group. Φ(x) comes from the " +
-  "picture x, Φ(g·x) from its transform g·x; the third panel turns the second back. If the layer is equivariant, the first " +
-  "and the third agree and the difference is empty. Point at a pixel to read its values; click a map to see it larger.";
+  "picture x, Φ(g·x) from its transform g·x; the third panel turns the second back. If the layer is equivariant, the " +
+  "first and the third agree and the difference is zero. Point at a pixel to read its values; click a map to see it larger.";
 
 export function viewerFrame(s) {
   const { el } = s;

@@ -30,7 +30,7 @@ class Source:
 TERMS = (
     Term(
         "group",
-        "the set of transforms a network is built for: Z2 shifts only, C4 quarter turns, D4 also mirrors, C8 "
+        "the set of transforms that a network is built for: Z2 shifts only, C4 quarter turns, D4 also mirrors, C8 "
         "and D8 eighth turns, SO(2) all turns",
     ),
     Term("element", "one transform of a group; `mirror_rot90` mirrors left-right, then turns by 90° counterclockwise"),
@@ -56,19 +56,22 @@ TERMS = (
     ),
     Term(
         "exact",
-        "all errors are rounding, for every weight setting; else approximate, or not equivariant where the "
+        "all errors are rounding, for every setting of the weights; else approximate, or not equivariant if the "
         "weights themselves are not",
     ),
     Term("verdict", "exact, approximate or not equivariant: theory's word, confirmed by measurement"),
     Term("surviving element", "an element of the group under which the network is exact at a size, H and W apart"),
     Term(
         "mended",
-        "with symmetric subsampling: windows about the centre of each input, so that every size is exact, with the "
+        "changed to symmetric subsampling: windows are centred on each input, so that every size is exact, with the "
         "same weights and feature sizes",
     ),
     Term("BlurPool", "a low-pass filter before subsampling (Zhang 2019): less aliasing"),
-    Term("unseen turns", "90°, 180° and 270°, for a network trained upright; their accuracy is the mean of the three"),
-    Term("agreement", "the share of pictures that get one answer, right or wrong, at all four quarter turns"),
+    Term(
+        "unseen turns",
+        "90°, 180° and 270°, for a network trained on upright pictures; their accuracy is the mean of the three",
+    ),
+    Term("agreement", "the share of pictures that get the same answer, right or wrong, at all four quarter turns"),
 )
 
 SOURCES = (

@@ -19,8 +19,8 @@ _SIDES_PX = (8, 9)
 _TRANSFORMS = ("rot90", "rot180", "rot270", "mirror")
 
 _STEPS = (
-    "**Read the verdict.** A sign, a word and a sentence: whether the network is equivariant at this size, and if not, "
-    "the first layer that breaks, with its numbers.",
+    "**Read the verdict.** A sign, a word and a sentence say whether the network is equivariant at this size and, if "
+    "not, which layer breaks first, with its numbers.",
     "**Follow the strip.** Every layer is a column. The row “own” shows which layers break by themselves (✕); the row "
     "“inherited” shows how the error spreads from there to the logits.",
     "**Compare the maps.** Φ(x) comes from the picture, g⁻¹Φ(g·x) from its transform, turned back. They should be the "
@@ -60,19 +60,19 @@ def _idea() -> None:
         required=True,
         format_func=label_of,
         key="about-turn",
-        help="What is done to the picture before the layer sees it; ⟲ is counterclockwise.",
+        help="What is done to the picture before the layer sees it; ⟲ means counterclockwise.",
     )
     grids = {side_px: example_grid(side_px, str(transform)) for side_px in _SIDES_PX}
     sampling_view(tuple(draw_grid(grid, name=f"grid-{side_px}") for side_px, grid in grids.items()), key="sampling")
     st.markdown("\n".join(f"- **{side_px} px**: {describe(grid)}" for side_px, grid in grids.items()))
     st.markdown(
-        "The windows fit where *side + padding − kernel* is a multiple of the stride. Elsewhere the last pixels are "
-        "left over, always at the right and at the bottom. After a turn those are others: the layer looks at other "
-        "places."
+        "The windows fit where *side + padding − kernel* is a multiple of the stride. At other sizes the last pixels "
+        "are left over, always on the right and at the bottom. After a turn these are different pixels: the layer "
+        "looks at different places."
     )
     st.markdown(
-        "Training finds this slip and uses it. A network that was built not to tell a picture from its turn learns to "
-        "do so, and then fares much worse on turns that it has not seen. One pixel of input decides."
+        "Training finds this slip and uses it. A network that was built to treat a picture and its turn alike learns "
+        "to tell them apart, and then does much worse on turns that it has not seen. One pixel of input decides."
     )
 
 
@@ -110,11 +110,11 @@ def _sources() -> None:
 def _licence() -> None:
     st.header("Licence", anchor="licence")
     st.markdown(
-        f"Equivariance Explorer {__version__}. The code is free under the Apache License 2.0; the pictures and fonts "
-        "that come with it have terms of their own."
+        f"Equivariance Explorer {__version__}. The code is licensed under the Apache License 2.0; the pictures and "
+        "fonts that come with it have their own terms."
     )
     credits_text = (ASSETS / "CREDITS.md").read_text(encoding="utf-8")
-    with st.expander("Credits of pictures and fonts"):
+    with st.expander("Credits for pictures and fonts"):
         st.markdown(credits_text.partition("\n")[2].replace("\n## ", "\n#### "))
 
 

@@ -78,7 +78,7 @@ def _picture_control() -> tuple[str | None, Picture]:
         "Picture",
         names,
         index=names.index(default("subject", names[0])),
-        help="The chess knight is the paper's example, drawn anew. Pictures uploaded on Look are listed last.",
+        help="The chess knight is the paper's example, redrawn. Pictures uploaded on Look are listed last.",
         **linked("subject"),
     )
     return (None, uploaded[name]) if name in uploaded else (name, load_gallery(name))
@@ -89,7 +89,7 @@ def _network_controls() -> NetworkSpec:
         "Network",
         NAMES,
         index=NAMES.index(default("learner", "p4-knight")),
-        help="GROUP-FAMILY, as in the command line. p4-knight is the paper's: one layer, 14 parameters. z2 is plain; "
+        help="GROUP-FAMILY, as on the command line. p4-knight is the paper's: one layer, 14 parameters. z2 is plain; "
         "p4 and p4m have full filters; c4, d4, c8, d8 and so2 are steerable.",
         **linked("learner"),
     )
@@ -112,7 +112,7 @@ def _size_control() -> tuple[int, int]:
         largest,
         value=default("size", min(DEFAULT_SIZE_PX, largest)),
         step=1,
-        help="Trained at this size and at one pixel more, side by side.",
+        help="The network is trained at this size and at one pixel more, side by side.",
         **linked("size"),
     )
     return int(size_px), int(size_px) + (1 if size_px < largest else -1)
@@ -126,7 +126,7 @@ def _training_controls(network: NetworkSpec) -> tuple[int, float]:
         20_000,
         value=steps,
         step=100,
-        help="Of the training: updates of the weights, by Adam.",
+        help="How many times training updates the weights.",
         **linked(steps_key),
     )
     learning_rate = st.number_input(
@@ -136,7 +136,8 @@ def _training_controls(network: NetworkSpec) -> tuple[int, float]:
         value=rate,
         step=0.001,
         format="%.4f",
-        help="Of the training, by Adam. Too large a rate makes the loss jump, too small a one needs more steps.",
+        help="How far Adam moves the weights in each step. Too large a rate makes the loss jump, too small a rate "
+        "needs more steps.",
         **linked(rate_key),
     )
     return int(chosen), float(learning_rate)

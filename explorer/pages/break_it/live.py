@@ -195,7 +195,7 @@ def _work_of(view: BreakItView) -> str:
 
 
 def _untrained(view: BreakItView, size_px: int) -> TrainedSize:
-    """One size before training: theory, and the error that is measured with the weights it starts from."""
+    """One size before training: theory, and the error measured with the initial weights."""
     attempt = _attempt(view, size_px)
     predicted, _ = predicted_by_theory(engine(), attempt)
     request = Request(view.network, view.seed, attempt.picture, weights=attempt.weights)
@@ -217,13 +217,13 @@ def _fitted(view: BreakItView, size_px: int) -> Tensor:
 
 @st.cache_resource(show_spinner=False)
 def _places() -> BoundedSemaphore:
-    """As many pieces of work at once, of all visitors, as measurements."""
+    """As many pieces of work at once, over all visitors, as measurements."""
     return BoundedSemaphore(settings().concurrent_measurements)
 
 
 @contextmanager
 def _place() -> Iterator[bool]:
-    """Whether one of the places could be had in time; it is given back after each piece."""
+    """Whether one of the places became free in time; it is given back after each piece."""
     is_free = _places().acquire(timeout=_WAIT_S)
     try:
         yield is_free

@@ -10,10 +10,11 @@ from explorer.pages.widgets.controls import linked
 from explorer.pages.widgets.problems import expected_errors
 
 _IDEA = {
-    TRAIN: "The network learns to tell the picture x from its transform g·x. If it is exactly equivariant, both always "
-    "get the same answer: whatever it learns, the loss stays at ln 2 = 0.6931, a coin toss. If not, it will learn.",
+    TRAIN: "The network learns to tell the picture x from its transform g·x. If the network is exactly equivariant, "
+    "both always get the same answer: whatever it learns, the loss stays at ln 2 = 0.6931, that of a coin toss. If it "
+    "is not, it will learn.",
     CHANGE: "The weights stay as they are. Gradient ascent changes the pixels to make the equivariance error "
-    "‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ as large as possible. In an exact network nothing but rounding can be found.",
+    "‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ as large as possible. In an exact network it can find nothing but rounding.",
 }
 
 
@@ -26,7 +27,7 @@ def page() -> None:
         (TRAIN, CHANGE),
         default=TRAIN,
         required=True,
-        help="Training changes the weights and keeps the picture; the other way round the weights are fixed.",
+        help="Either training changes the weights and the picture stays, or the picture changes and the weights stay.",
         **linked("break"),
     )
     st.markdown(_IDEA[str(mode)])
@@ -41,11 +42,11 @@ def page() -> None:
 
 
 def _links(view: BreakItView, command: str) -> None:
-    with st.popover("Copy as command", icon=":material/terminal:", help="The same work in a terminal."):
-        st.caption("The same numbers in a terminal, for one size:")
+    with st.popover("Copy as command", icon=":material/terminal:", help="A command that does the same in a terminal."):
+        st.caption("This command gives the same numbers in a terminal, for one size:")
         st.code(command, language="bash", wrap_lines=True)
         if view.gallery is None:
-            st.caption("Put the path of your picture in the place of PICTURE.")
+            st.caption("Replace PICTURE with the path of your picture.")
 
 
 page()

@@ -26,7 +26,7 @@ Part = TypeVar("Part")  # what is known of one size
 
 
 class Job(Protocol[Part]):
-    """Work on both sizes of a view that goes on when told to."""
+    """Work on both sizes of a view that continues when told to."""
 
     parts: tuple[Part, ...]
     total: int
@@ -36,7 +36,7 @@ class Job(Protocol[Part]):
         """Steps so far, of `total`."""
 
     def advance(self, is_due: Callable[[], bool]) -> None:
-        """Go on until something `is_due`, or the end."""
+        """Continue until something `is_due`, or the end."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class _Work(ABC, Generic[Part]):
         elif job is not None:
             self._show(job.parts, f"Stopped after {job.made} of {job.total} steps.", button=self._button("Continue"))
         else:
-            self._show((), "It starts when you say so.", button=self._button(self.verb))
+            self._show((), "It starts when you press the button.", button=self._button(self.verb))
 
     def _go_on(self, job: Job[Part] | None) -> None:
         """A piece of the work; a fault in it ends the work."""
-        stop = _Button("Stop", "stop", self._stop, "Keeps what there is.")
+        stop = _Button("Stop", "stop", self._stop, "Keeps everything so far.")
         if job is None:
             job = self.job()
             st.session_state[_JOB] = (self.key, job)
@@ -135,7 +135,7 @@ class _Work(ABC, Generic[Part]):
     @property
     @abstractmethod
     def command(self) -> str:
-        """The command line that does the work of the first of the two sizes and gives the same numbers."""
+        """The command line that does the same for the first of the two sizes, with the same numbers."""
 
     @abstractmethod
     def job(self) -> Job[Part]:
@@ -143,7 +143,7 @@ class _Work(ABC, Generic[Part]):
 
     @abstractmethod
     def finished(self) -> list[tuple[Part, ...]]:
-        """The result as any visitor has it who came to the end; empty until one has."""
+        """The finished result, shared by all visitors; empty until one has come to the end."""
 
     @abstractmethod
     def steps_of(self, parts: Sequence[Part]) -> int:
@@ -151,7 +151,7 @@ class _Work(ABC, Generic[Part]):
 
     @abstractmethod
     def card(self, part: Part) -> None:
-        """Draw what is said of one size."""
+        """Draw what is known about one size."""
 
     @abstractmethod
     def charts(self, parts: Sequence[Part]) -> tuple[dict[str, Chart], dict[str, Chart]]:
@@ -192,7 +192,7 @@ class _Search(_Work[SearchedSize]):
         chosen = st.selectbox(
             "Error of",
             (_LOGITS, *live.layers_of_view(view)),
-            help="The layer whose error is made as large as possible: Φ in the formula.",
+            help="The layer Φ whose error is made as large as possible.",
             **linked("pushed"),
         )
         self.layer = None if chosen == _LOGITS else str(chosen)
@@ -255,7 +255,11 @@ def _search_card(size: SearchedSize, view: BreakItView) -> None:
     if size.contradicts:
         st.error("Theory calls the network exact and the search broke it: a bug or a discovery. Please report it.")
     else:
-        st.caption("Nothing but rounding was found." if size.is_rounding else "A picture shows how large it can get.")
+        st.caption(
+            "The search found nothing but rounding."
+            if size.is_rounding
+            else "The picture shows how large the error can get."
+        )
 
 
 def _command(view: BreakItView, verb: str, dtype: str) -> str:

@@ -31,8 +31,8 @@ def draw_answers(answers: Answers) -> None:
     with st.container(border=True, key="answers"):
         st.markdown(
             f"#### {_SIGNS[answers.is_changing]} {plain(answers.sentence)}",
-            help="What the trained network takes the picture and its quarter turns for. An exactly equivariant network "
-            "with a pooled group gives all four the same answer, with the same share to the last digit but rounding.",
+            help="What the trained network sees in the picture and its quarter turns. An exactly equivariant network "
+            "with a pooled group gives all four the same answer, with the same share up to rounding.",
         )
         left, right = st.columns([1, 1])
         figures = "".join(map(_figure, answers.turns))

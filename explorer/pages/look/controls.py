@@ -79,7 +79,7 @@ def _size_controls() -> tuple[int, int]:
             largest,
             value=min(33, largest),
             step=1,
-            help="Columns of the picture; the size above is then the number of rows.",
+            help="Columns of the picture; the size above is then its height.",
             **linked("width"),
         )
     return size_px, int(width_px)
@@ -91,19 +91,19 @@ def _transform_controls(network: NetworkSpec) -> tuple[Transform, ...]:
         MODES,
         default=MODES[0],
         required=True,
-        help="Turns: all quarter turns and mirrors; choose one beside the maps. They and shifts by whole pixels move "
-        "pixels exactly. Any other angle resamples the "
-        "picture (bilinear, inside a disc), which adds an error of its own.",
+        help="Turns: all quarter turns and mirrors; choose one beside the maps. Turns, mirrors and shifts by whole "
+        "pixels move pixels exactly. Any other angle resamples the picture (bilinear, inside a disc), which adds an "
+        "error of its own.",
         **linked("transform"),
     )
     if mode == "angle":
         angle_deg = st.slider("Angle (°)", 0, 359, 45, **linked("angle"), help="Counterclockwise, about the centre.")
         if angle_deg % 90:
-            st.caption("Resampled: compared inside the disc.")
+            st.caption("This angle resamples the picture, so maps are compared inside the disc.")
         return (Element(float(angle_deg)),) if angle_deg else ()
     if mode == "shift":
         columns = st.columns(2)
-        help_text = "Whole pixels; vacated ones are black. A layer is compared where its stride divides the shift."
+        help_text = "Shifts by whole pixels; vacated pixels are black. Layers whose stride divides it are compared."
         down = columns[0].number_input("Down (px)", -64, 64, 0, **linked("down"), help=help_text)
         right = columns[1].number_input("Right (px)", -64, 64, 4, **linked("right"), help=help_text)
         return (Shift(int(down), int(right)),) if down or right else ()

@@ -19,7 +19,7 @@ def explain(
     largest = largest_of(compared) or 0.0
     group = network.point_group.name.upper().replace("SO2", "SO(2)")
     built = (
-        f"`{network.name}` is a plain network: nothing in it knows of turns or mirrors."
+        f"`{network.name}` is a plain network: nothing in it knows about turns or mirrors."
         if network.group == "z2"
         else f"`{network.name}` is built so that each layer turns its maps when the picture is turned (group {group})."
     )
@@ -50,16 +50,16 @@ def _advice(verdict: Verdict, prediction: Prediction) -> str:
         return "No size mends this: choose another group to compare."
     if prediction.height_px == prediction.width_px:
         return (
-            f"At {_either(prediction.exact_heights_px)} every sampling grid is centred and the same weights are exact; "
-            "so they are at this size with symmetric subsampling."
+            f"At {_either(prediction.exact_heights_px)} every sampling grid is centred and the network is exact with "
+            "the same weights; with symmetric subsampling it is exact at this size, too."
         )
     heights = "" if prediction.height_is_exact else f"a height of {_either(prediction.exact_heights_px)}"
     widths = "" if prediction.width_is_exact else f"a width of {_either(prediction.exact_widths_px)}"
     return (
-        f"With {' and '.join(filter(None, (heights, widths)))} the same weights are exact; so they are at this size "
-        "with symmetric subsampling."
+        f"With {' and '.join(filter(None, (heights, widths)))} the network is exact with the same weights; with "
+        "symmetric subsampling it is exact at this size, too."
     )
 
 
 def _either(sides_px: tuple[int | None, int | None]) -> str:
-    return " or ".join(f"{side} px" for side in sides_px if side is not None) or "no size near"
+    return " or ".join(f"{side} px" for side in sides_px if side is not None) or "no nearby size"

@@ -79,7 +79,7 @@ def _reasons(view: View, prediction: Prediction, progress: Progress) -> tuple[st
 
 
 def _before(view: View, progress: Progress) -> str:
-    """What a network whose subsampling was changed is as published; empty for one that is."""
+    """How a network with changed subsampling does as published; empty for one that is as published."""
     if view.network.subsampling == "published":
         return ""
     published = view.network.as_published
@@ -101,7 +101,7 @@ class LargeMap:
 
 
 def large_map_of(view: View, wanted: Enlarge, choice: str | None) -> LargeMap | None:
-    """The map called `choice` (default: the first) of one channel, measured anew; None where there is none."""
+    """The map called `choice` (default: the first) of one channel, measured again; None where there is none."""
     maps = _channels.get((view.key(), wanted), lambda: _channel(view, wanted))
     if not maps:
         return None
@@ -224,7 +224,7 @@ def _exact_sizes(view: View, prediction: Prediction) -> str:
     this = [prediction.height_px] if prediction.height_is_exact else []
     sides = sorted(side for side in (*prediction.exact_heights_px, *this) if side is not None)
     axis = "" if prediction.height_px == prediction.width_px else " high"
-    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size near."
+    return f"Exact: {', '.join(f'● {side}' for side in sides)} px{axis}" if sides else "No exact size nearby."
 
 
 def _duration(elapsed_s: float) -> str:

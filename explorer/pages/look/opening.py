@@ -1,6 +1,6 @@
 """The opening view as it was measured once, so that the first screen is filled before torch is imported.
 
-`make opening` measures it anew and stores it in assets/opening; a test compares the two.
+`make opening` measures it again and stores it in assets/opening; a test compares the two.
 """
 
 import json

@@ -47,7 +47,7 @@ def page() -> None:
         st.rerun()
     shown: Shown | None = st.session_state.get("shown")
     if shown is None:
-        if view.trained is None or not view.trained.problem:  # those have a way out of their own
+        if view.trained is None or not view.trained.problem:  # these have a button of their own
             _offer_default_size()
         return
     is_current = shown.view is view
@@ -75,7 +75,7 @@ def _measure(view: View, wanted_layer: str | None, status: DeltaGenerator) -> No
 
 
 def _offer_default_size() -> None:
-    """A way out for a link to a size that cannot be measured."""
+    """A button for a link to a size that cannot be measured."""
 
     def go() -> None:
         set_control("size", DEFAULT_SIZE_PX)
@@ -100,7 +100,7 @@ def _draw(shown: Shown, *, made: str) -> None:
 
 
 def _enlarge() -> None:
-    """Keep the wish until it is dismissed: the run after a click may be cut short by the next change."""
+    """Keep the request until it is dismissed: the run after a click may be cut short by the next change."""
     st.session_state["enlarge"] = enlarged("layers")
 
 
@@ -117,7 +117,7 @@ def _enlarged(view: View, wanted: Enlarge) -> None:
     with expected_errors():
         large = live.large_map_of(view, wanted, st.session_state.get("enlarged"))
     if large is None:
-        st.write("This map is not there any more: close this and choose it again.")
+        st.write("This map is no longer available: close this and choose it again.")
         return
     st.segmented_control(
         "Map",
@@ -125,7 +125,7 @@ def _enlarged(view: View, wanted: Enlarge) -> None:
         default=large.choices[0],
         required=True,
         key="enlarged",
-        help="Of the picture, of the transformed picture, the latter realigned, and the difference of the two.",
+        help="The map of the picture, that of the transformed picture, the latter realigned, and the difference.",
     )
     draw_chart(large.chart, key="enlarged-map")
     st.caption(large.chart.alt)
@@ -133,13 +133,15 @@ def _enlarged(view: View, wanted: Enlarge) -> None:
 
 def _links(view: View) -> None:
     with st.container(horizontal=True):
-        with st.popover("Copy as command", icon=":material/terminal:", help="The same view in a terminal."):
-            st.caption("The same numbers in a terminal:")
+        with st.popover(
+            "Copy as command", icon=":material/terminal:", help="A command that gives the same numbers in a terminal."
+        ):
+            st.caption("This command gives the same numbers in a terminal:")
             st.code(command(view), language="bash", wrap_lines=True)
             if view.gallery is None:
-                st.caption("Put the path of your picture in the place of PICTURE.")
+                st.caption("Replace PICTURE with the path of your picture.")
         with st.popover("Share link", icon=":material/link:", help="An address that opens this view."):
-            st.caption("The address bar holds this view; uploads are not part of it.")
+            st.caption("The address bar always shows the address of this view; uploads are not part of it.")
             st.code(f"{st.context.url}?{urlencode(st.query_params.to_dict())}", language=None, wrap_lines=True)
 
 
@@ -158,7 +160,7 @@ def _table(view: View) -> None:
     """Error and flip rate of every uploaded picture."""
     from explorer.pages.look import live
 
-    st.markdown("**All pictures**", help="Flip rate: the share of transforms under which the largest logit is another.")
+    st.markdown("**All pictures**", help="Flip rate: the share of transforms under which a different logit is largest.")
     rows: list[dict[str, object]] = []
     progress = st.progress(0.0)
     for number, picture in enumerate(view.pictures):

@@ -115,20 +115,20 @@ def draw_verdict(sheet: Sheet, *, made: str) -> None:
 def _mend_buttons(sheet: Sheet) -> None:
     """Switch symmetric subsampling on, for all layers or the first that breaks, or off again."""
     if sheet.before:
-        st.button("As published", on_click=_subsample, args=("published",), help="Without the mend.")
+        st.button("As published", on_click=_subsample, args=("published",), help="Switches the mend off.")
     elif sheet.first_broken:
         st.button(
             "Mend it",
             icon=":material/healing:",
             on_click=_subsample,
             args=("symmetric",),
-            help="Symmetric subsampling: exact at this size, with the same weights and the same feature sizes.",
+            help="Switches on symmetric subsampling: exact at this size, with the same weights and feature sizes.",
         )
         st.button(
             "one layer",
             on_click=_subsample,
             args=("symmetric", sheet.first_broken),
-            help=f"Mend {sheet.first_broken} alone, and see what is left.",
+            help=f"Mend only {sheet.first_broken}, and see what is left.",
         )
 
 
@@ -144,21 +144,21 @@ def draw_charts(sheet: Sheet) -> None:
     left, right = st.columns([3, 2]) if sheet.logits is not None else (st.container(), None)
     with left:
         st.markdown(
-            "**Error per layer**",
-            help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every layer Φ. Dotted lines: layers that break by themselves; "
-            "all that follow inherit it.",
+            "**Error by layer**",
+            help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ for every layer Φ. Dotted lines mark layers that break by themselves; "
+            "all later layers inherit their error.",
         )
         draw_chart(sheet.errors, key="error-per-layer", about=sheet.subject)
     if right is not None and sheet.logits is not None:
         with right:
-            st.markdown("**Logits**", help="What the network answers for the picture and for each transform of it.")
+            st.markdown("**Logits**", help="The network's answers for the picture and for each of its transforms.")
             draw_chart(sheet.logits, key="logits")
             _about_logits(sheet)
 
 
 def _about_logits(sheet: Sheet) -> None:
     if sheet.answers is not None:
-        st.caption("The transforms beside the four turns.")
+        st.caption("The transforms other than the four turns.")
         return
     st.caption("Random weights: the classes mean nothing; what counts is whether the bars of a class agree.")
     if shipped():
@@ -168,5 +168,5 @@ def _about_logits(sheet: Sheet) -> None:
             icon=":material/model_training:",
             on_click=choose,
             args=(f"{SHIPPED}{TO_SHOW}",),
-            help="A network that reads handwritten digits, with a digit: what does it answer when that is turned?",
+            help="A network that reads handwritten digits, with a digit: what does it answer when the digit is turned?",
         )

@@ -25,7 +25,7 @@ _kept: Kept[Compared] = Kept(64)
 
 @dataclass(frozen=True)
 class MendRow:
-    """One mend in the table. compared: None as long as it is not measured, and where there is no such mend.
+    """One mend in the table. compared: None until it is measured, and where there is no such mend.
 
     times: how long it takes, as a multiple of the published network's time.
     """

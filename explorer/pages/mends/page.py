@@ -20,8 +20,8 @@ _EXPLANATION = (
     ),
     (
         "Pad, crop",
-        "As resize, without resampling. An odd number of pixels cannot be shared between two sides: then the picture "
-        "is half a pixel off the centre, and the network is exact on the padded picture but not on yours.",
+        "Like resize, but without resampling. An odd number of pixels cannot be split evenly between two sides: the "
+        "picture is then half a pixel off centre, and the network is exact on the padded picture but not on yours.",
     ),
     (
         "Other padding",
@@ -30,17 +30,18 @@ _EXPLANATION = (
     ),
     (
         "Larger kernels",
-        "A kernel one pixel larger has the other parity. That of a convolution is made from its own weights, spread "
-        "over 2×2 pixels: the mean of neighbours and the kernel in one. A max-pool looks at one pixel more.",
+        "A kernel one pixel larger has the other parity. For a convolution it is made from the layer's own weights, "
+        "spread over 2×2 pixels: the mean of neighbours and the kernel in one. A max-pool takes in one more pixel.",
     ),
     (
         "Symmetric subsampling",
-        "The same mean of neighbours first, on the picture's own pixels, and padding afterwards: another value at the "
-        "border alone, and the layer itself stays what it is.",
+        "The same mean of neighbours, but taken first, on the real pixels, with padding afterwards: only values at "
+        "the border differ, and the layer itself stays as it is.",
     ),
     (
         "BlurPool (Zhang 2019)",
-        "Layers run at stride 1 and a blur samples them. Made against shifts; it does not centre the grids.",
+        "Layers run at stride 1, and a blur samples their output. It is meant for shifts and does not centre the "
+        "grids.",
     ),
 )
 
@@ -50,9 +51,9 @@ def page() -> None:
     view = controls()
     st.markdown(f"### Mends for `{view.network.name}` at {view.side_px} px")
     st.markdown(
-        "How much the logits change when the picture changes, as a share of their length. Quarter turns move pixels; "
-        "other angles (15° to 75°) resample them, inside a disc; shifts are by one to three pixels. The picture is "
-        "changed first and brought to size afterwards, so what a mend does to the picture counts."
+        "How much the logits change when the picture is transformed, as a share of their length. Quarter turns move "
+        "pixels; other angles (15° to 75°) resample them, inside a disc; shifts are by one to three pixels. The "
+        "picture is transformed first and brought to size afterwards, so what a mend does to the picture counts."
     )
     progress, table = steady("mends-work", height_rem=3).empty(), st.empty()
     progress.progress(0.0, text="Starting …")
@@ -77,7 +78,7 @@ def page() -> None:
         icon=":material/download:",
         help="The table with all digits.",
     )
-    with st.expander("What each of them does"):
+    with st.expander("What each mend does"):
         st.markdown("\n".join(f"- **{name}.** {text}" for name, text in _EXPLANATION))
 
 

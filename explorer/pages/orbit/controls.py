@@ -18,9 +18,9 @@ from explorer.pictures.images import DIGITS, PHOTOGRAPHS, Fit, Picture, load_gal
 from models.catalog import NetworkSpec
 
 ROLES = {  # of explorer.studies.orbit.variants; with the sign in the plots, and what it means
-    "as chosen": ("● as chosen", "The network of the sidebar."),
+    "as chosen": ("● as chosen", "The network chosen in the sidebar."),
     "size near": (
-        "■ size near",
+        "■ nearby size",
         "The same weights at the nearest exact size, or one pixel more where this size is exact.",
     ),
     "plain": ("◆ plain", "The same family without a group (Z2)."),
@@ -79,14 +79,21 @@ def controls() -> OrbitView:
             "Over",
             OVER,
             "over",
-            "One picture; or all of its kind that come with the app (or your uploads), as their mean and a "
-            "band from the smallest error to the largest.",
+            "One picture, or all pictures of its kind that come with the app (or all your uploads): their mean error, "
+            "and a band from the smallest to the largest.",
         )
         step = _choice(
             "Angle step", STEPS, "step", "Quarter turns come first, then 45°, then the rest.", default=STEPS[1]
         )
-        kind = _choice("Polar plot of", KINDS, "kind", "Mirrored turns: mirrored left-right first, then turned.")
-        radius = _choice("Radius", RADII, "radius", "Logarithmic shows rounding as well, linear compares large errors.")
+        kind = _choice(
+            "Polar plot of", KINDS, "kind", "Mirrored turns: the picture is mirrored left-right first, then turned."
+        )
+        radius = _choice(
+            "Radius",
+            RADII,
+            "radius",
+            "Logarithmic shows rounding as well; linear is better for comparing large errors.",
+        )
     picture = uploaded[number]
     pictures = _all(gallery, uploaded) if over == OVER[1] else (picture,)
     return OrbitView(

@@ -21,17 +21,22 @@ def links(work: "OrbitWork") -> None:
     from explorer.pages.orbit import live
 
     with st.container(horizontal=True):
-        with st.popover("Copy as command", icon=":material/terminal:", help="The same numbers in a terminal."):
-            st.caption("For the picture shown; one command for turns and mirrors, one for shifts, of each network.")
+        with st.popover(
+            "Copy as command", icon=":material/terminal:", help="Commands that give the same numbers in a terminal."
+        ):
+            st.caption("For the picture shown: one command for turns and mirrors and one for shifts, for each network.")
             for variant in work.orbit.variants:
                 for names in (_turn_names(work), work.planned_shifts[variant]):
                     if names:
                         command = work.view.command(variant.network, variant.size_px, list(names))
                         st.code(command, language="bash", wrap_lines=True)
             if work.view.gallery is None:
-                st.caption("Put the path of your picture in the place of PICTURE.")
+                st.caption("Replace PICTURE with the path of your picture.")
         with st.popover("Share link", icon=":material/link:", help="An address that opens this view."):
-            st.caption("The address bar holds this view, but for the layer; uploads are not part of it.")
+            st.caption(
+                "The address bar always shows the address of this view, except for the layer; uploads are not "
+                "part of it."
+            )
             pairs = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
             st.code(f"{st.context.url}?{urlencode(pairs)}", language=None, wrap_lines=True)
         st.download_button(

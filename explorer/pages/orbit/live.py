@@ -75,7 +75,7 @@ class OrbitWork:
 
     @property
     def fraction(self) -> float:
-        """Done of all."""
+        """The fraction of all batches that is done."""
         return len(self.found) / max(1, len(self.found) + len(self.left))
 
 
@@ -122,7 +122,7 @@ def work_of(view: OrbitView, layer: str, shift_layer: str) -> OrbitWork:
 
 
 def _known(key: str) -> BatchErrors | None:
-    """What was measured for any view of late."""
+    """What was recently measured for any view."""
     try:
         return _measured.get(key, _unknown)
     except _NotMeasuredError:
@@ -134,7 +134,7 @@ def _unknown() -> BatchErrors:
 
 
 def measure_some(work: OrbitWork, progress: Progress) -> None:
-    """Measure what is left until it is time to draw anew; at least one batch. Raises EquivarianceError, Superseded.
+    """Measure what is left until it is time to redraw; at least one batch. Raises EquivarianceError, Superseded.
 
     `progress` is told the fraction of all batches that is done.
     """

@@ -37,7 +37,7 @@ def page() -> None:
         layer, shift_layer = _layer_control(view)
         work = live.work_of(view, layer, shift_layer)
         if not work.orbit.variants:
-            status.caption(f"There is no such network beside {view.network.name}: choose another one above.")
+            status.caption(f"For {view.network.name} there is no such network: choose another one above.")
             return
         progress = _progress(status, work)
         _draw(work)
@@ -60,7 +60,7 @@ def _layer_control(view: OrbitView) -> tuple[str, str]:
         "Layer",
         names,
         index=first,
-        help="Where errors are compared, beside the logits. At first, a layer that breaks by itself.",
+        help="The layer at which errors are compared, beside the logits. At first it is one that breaks by itself.",
         key="layer_of_orbit",
     )
     where = right.segmented_control(

@@ -11,15 +11,15 @@ from explorer.pages.widgets.controls import linked
 from explorer.studies.orbit import LOGITS, Variant
 
 _READING = (
-    "● Filled signs: turns and mirrors that move pixels to pixels. They alone decide whether a network is exact; an "
-    "exact one stays in the grey disc of rounding.",
+    "● Filled signs: turns and mirrors that move pixels to pixels. Only these decide whether a network is exact; an "
+    "exact network stays in the grey disc of rounding.",
     "○ Open signs: all other angles **resample** the picture (bilinear) and are compared inside the disc that fits it. "
-    "Even a perfect network shows an error there, for the turned picture has lost detail. The grey line shows what "
-    "resampling costs the picture itself, turned there and back: a yardstick, no bound.",
+    "Even a perfect network shows an error there, because the turned picture has lost detail. The grey line shows "
+    "what resampling costs the picture itself, turned there and back: a yardstick, not a bound.",
     "✕ Crosses at the rim: **no action**. The group of the network says nothing about this angle at this layer (45° on "
     "a layer of C4), so there is nothing to compare. Plain networks and pooled logits are compared everywhere.",
-    "Another size changes the picture's own pixels: lines of different sizes compare networks on pictures that are "
-    "alike, not the same.",
+    "Another size changes the picture's own pixels: lines for different sizes compare networks on pictures that are "
+    "similar, not identical.",
 )
 
 
@@ -52,7 +52,7 @@ def _has_layer(work: OrbitWork, variant: Variant) -> bool:
 def turned_picture(work: OrbitWork) -> None:
     """One turn: the picture, what each network answers, and the logits."""
     step_deg = work.view.step_deg
-    st.markdown("**The picture turns along**", help="One transform: what the networks are given, and what they answer.")
+    st.markdown("**The picture turns along**", help="One transform: what the networks are given, and how they answer.")
     left, right = st.columns([2, 3])
     with left:
         angle_deg = st.slider(
@@ -104,17 +104,18 @@ def shifts(work: OrbitWork) -> None:
     """The errors of shifts, a map for each network."""
     st.markdown(
         f"**Shifts:** `{work.shift_layer}`",
-        help="Whole pixels; vacated ones are black. Compared where the border does not reach.",
+        help="Shifts by whole pixels; vacated pixels are black. Maps are compared where the border has no influence.",
     )
     if work.shift_layer == LOGITS:
         st.caption(
-            "The logits have no pixels, so no shift acts on them and nothing says what they should be. Shown is how "
-            "much they change, ‖f(g·x) − f(x)‖ / ‖f(x)‖, with what leaves the picture and the black that enters."
+            "The logits have no pixels, so no shift acts on them and nothing says what they should be. The plot shows "
+            "how much they change, ‖f(g·x) − f(x)‖ / ‖f(x)‖, which includes what leaves the picture and the black "
+            "that enters."
         )
     else:
         st.caption(
-            "A layer that keeps every n-th pixel can be compared for shifts by multiples of n in both directions; "
-            "for all others, and where the border reaches every pixel, there is no action (✕)."
+            "A layer that keeps every n-th pixel can be compared for shifts by multiples of n in both directions; for "
+            "all other shifts, and where the border influences every pixel, there is no action (✕)."
         )
     charts = live.shift_charts(work)
     for number, (column, (variant, chart)) in enumerate(zip(st.columns(len(charts)), charts, strict=True)):

@@ -1,4 +1,4 @@
-"""What the Paper page shows, from the results files alone: read once for all visitors, anew when a file changes."""
+"""What the Paper page shows, from the results files alone: read once for all visitors, again when a file changes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def budgets_there() -> list[str]:
 
 
 def _by_runs(experiment: str) -> list[str]:
-    """The budgets that there are files of, most runs first: a grid that has just begun hides no finished one."""
+    """The budgets that have files, most runs first: a grid that has just begun hides no finished one."""
     there = [name for name in (FULL, QUICK) if results_path(experiment, name).exists()]
     return sorted(there, key=lambda name: -_runs_in(results_path(experiment, name), experiment))
 
@@ -137,14 +137,14 @@ def _results(path: Path, experiment: str) -> Results | None:
     if found is not None:
         budget = BUDGETS[experiment].get(found.budget)
         if budget is None:
-            raise ResultsError(f"{path.name} is of a budget {found.budget!r} that is not known: remove it.")
+            raise ResultsError(f"{path.name} has an unknown budget, {found.budget!r}: remove the file.")
         studies = STUDIES[experiment](budget)
         check_same(found, {case.key: case.recipe.document() for study in studies for case in study.cases})
     return found
 
 
 def _read(path: Path, how: Callable[[Path], Found | None]) -> Found | None:
-    """What `how` reads, anew when the file has changed; each file has one way to be read."""
+    """What `how` reads, again when the file has changed; each file has one way to be read."""
     return _kept(path, path.stat().st_mtime_ns if path.exists() else 0, how)
 
 

@@ -35,15 +35,15 @@ from explorer.reproduction.tables import rows_of
 _WIDE_PX = 1080
 # The claims as the page heads them, each with what it says in one sentence.
 _CLAIMS = {
-    "breaking": ("Networks learn to break their symmetry", "A layer that leaves a pixel over learns to use it."),
+    "breaking": ("Networks learn to break their symmetry", "A layer that leaves a pixel over learns to exploit it."),
     "one-pixel": ("One pixel decides", "One pixel of input size makes an exact network approximate."),
     "unseen": (
         "Approximate networks fail on symmetries they have not seen",
         "What the exact network has by construction, the approximate one has to learn.",
     ),
     "mismatched": (
-        "Where data and network differ in symmetry, breaking it pays",
-        "Approximate networks are ahead where they were trained, and behind elsewhere.",
+        "Where data and network differ in symmetry, breaking the symmetry pays",
+        "Approximate networks are ahead at the angles of their training, and behind elsewhere.",
     ),
 }
 _KNIGHT = "python -m explorer reproduce knight --seeds 10"
@@ -60,29 +60,30 @@ _LASTING = {
 _THREE = {"train": COMPARE, "compared": "cnn"}
 _ON_A_LINE = "The mean over 90°, 180° and 270°; dots are seeds."
 _WORDS = (
-    "**Equivariant**: turning the picture turns the feature maps, and changes nothing else. **Exact**: so up to "
-    "rounding, whatever the weights. **Approximate**: only nearly, with an error that training can make larger. "
-    "**C4**: the four quarter turns. **Mended**: with subsampling that is centred, so that every size is exact."
+    "**Equivariant**: turning the picture turns the feature maps, and changes nothing else. **Exact**: equivariant up "
+    "to rounding, whatever the weights. **Approximate**: only nearly equivariant, with an error that training can "
+    "make larger. **C4**: the four quarter turns. **Mended**: with centred subsampling, so that every size is exact."
 )
 _REASONS = (
-    "**The network.** Its file is not public. That the first six convolutions are padded is our reading of the logged "
-    "number of parameters and of 27 px. It matters much (below).",
-    "**Zero padding.** They take the mean grey off their digits, which turns the zeros around them into a grey frame; "
-    "ours are padded with the digits' own black.",
+    "**The network.** Its file is not public. That the first six convolutions are padded is our inference from the "
+    "logged number of parameters and from 27 px. It matters a lot (see below).",
+    "**Zero padding.** They subtract the mean grey from their digits, which turns the zeros around them into a grey "
+    "frame; ours are padded with the digits' own black.",
     "**Budget.** Quick runs train for 12 epochs on 10,000 of MNIST's training digits, 64 at a time, in bfloat16 where "
     "the processor has units for it, without weight decay, and are tested on 2,000; the authors for 50 epochs on 8,000 "
     "digits, 256 at a time, with a decay of 1e-5, tested on 60,000. These are about as many steps (1,884 and 1,600), "
     "but each digit is seen a quarter as often.",
-    "**Fewer runs.** The authors trained each network 100 times (10 times for digits around 45°); we three or five.",
+    "**Fewer runs.** The authors trained each network 100 times (10 times for digits around 45°); we trained each "
+    "three or five times.",
     "**The split.** Their logs name 10,000 digits to train and validate on and 60,000 to test on: probably MNIST's two "
     "files, exchanged. Our full runs take the first 8,000 of the smaller file.",
     "**Dropout.** Their network drops features after four of its layers, at a rate that is not in the logs. Ours does "
     "not.",
-    "**Corners.** They turn digits after normalising them, so that what comes in from outside is grey and not black; "
-    "this matters at angles other than quarter turns.",
+    "**Corners.** They turn digits after normalising them, so the corners that come in from outside are grey and not "
+    "black; this matters at angles other than quarter turns.",
     "**Turns in training.** They draw one angle for each batch (around 45°) or one for each digit, once for all epochs "
     "(all angles). We draw one for each digit and each epoch.",
-    "**Resizing.** Theirs is bilinear and ours bicubic; it touches 27 and 29 px alone.",
+    "**Resizing.** Theirs is bilinear and ours bicubic; this affects only 27 and 29 px.",
 )
 
 
@@ -108,7 +109,7 @@ def _opening() -> str:
     """What this page is; the budget that is shown."""
     text(
         "[*Using and Abusing Equivariance*](https://arxiv.org/abs/2308.11316) (Edixhoven, Lengyel, van Gemert, 2023) "
-        "makes four claims about networks that are built to be equivariant. Here is each of them with our own runs, "
+        "makes four claims about networks that are built to be equivariant. Here is each claim with our own runs "
         "beside the authors' figures, which are recomputed from their "
         "[public logs](https://github.com/TFedixhoven/using_equivariance)."
     )
@@ -117,7 +118,7 @@ def _opening() -> str:
     if there == [QUICK]:
         st.caption(
             "Digits: the quick budget, 12 epochs on the digits that come with the app. The authors' split with their "
-            "50 epochs was not run here; it is for a GPU: `python -m explorer reproduce mnist --budget full --wait`"
+            "50 epochs was not run here; it needs a GPU: `python -m explorer reproduce mnist --budget full --wait`"
         )
     if len(there) == 1:
         return there[0]
@@ -139,10 +140,11 @@ def _overview(states: dict[str, Finding]) -> None:
             found = states[name]
             st.markdown(f"{sign_of(found)} [{number}. {title}](#{name})  \n{meaning} {found.short}")
         st.caption(
-            "Percentages are of test digits answered rightly. In brackets below: the 95 % bootstrap interval over "
-            "seeds (trainings that differ by chance alone). A claim about accuracy is called seen where all its "
-            "intervals lie on its side of zero. With three seeds such an interval holds the truth in about eight cases "
-            "of ten, with five in nine, and the choice of the test digits is not in it."
+            "Percentages are shares of test digits answered correctly. In brackets below: the 95 % bootstrap "
+            "interval over seeds (trainings that differ by chance alone). A claim about accuracy counts as seen if "
+            "all its intervals lie on the claimed side of zero. With three seeds such an interval contains the true "
+            "value in about eight cases of ten, with five in nine, and it does not include the uncertainty from the "
+            "choice of test digits."
         )
 
 
@@ -156,9 +158,9 @@ def _head(name: str) -> None:
 def _breaking(found: Evidence, finding: Finding) -> None:
     _head("breaking")
     text(
-        "One convolution of a C4 network, 14 numbers in all, shall tell the picture of a chess knight from its quarter "
-        "turn. It averages over places and turns, so that an exactly equivariant one cannot: both pictures get the "
-        "same answer, whatever the weights, and the loss stays at ln 2, that of a guess. At 32 px the stride of 2 "
+        "A C4 network of one convolution, 14 numbers in all, has to tell the picture of a chess knight from its "
+        "quarter turn. It averages over places and turns, so an exactly equivariant network cannot: both pictures get "
+        "the same answer, whatever the weights, and the loss stays at ln 2, that of a guess. At 32 px the stride of 2 "
         "leaves a pixel over, and training finds weights that use it. At 33 px nothing is left over."
     )
     if found.knight is None:
@@ -182,10 +184,11 @@ def _one_pixel(found: Evidence, finding: Finding) -> None:
     _head("one-pixel")
     text(
         "A layer with kernel *k* and stride *s* keeps quarter turns and mirrors if *side + padding on both sides − k* "
-        "is a multiple of *s*: for the knight at 32 px, 32 + 2 − 3 = 31 is none of 2, and at 33 px it is. Common "
-        "networks at their common sizes miss it by one pixel. Here five of them, with C4 symmetry and random weights, "
-        "are measured at one size after the other. The authors' logs have no such errors; the paper goes from 32 to "
-        "33 px and from 224 to 225 px for exactness, as the table has it."
+        "is a multiple of *s*: for the knight at 32 px, 32 + 2 − 3 = 31 is not a multiple of 2, and at 33 px it is "
+        "32, which is. Common networks at their common sizes miss it by one pixel. Here five of them, with C4 "
+        "symmetry and random weights, "
+        "are measured at one size after another. The authors' logs do not contain such errors; the paper goes from 32 "
+        "to 33 px and from 224 to 225 px to be exact, which agrees with the table."
     )
     if found.sides is None:
         not_run(_SIDES, lasting="some minutes")
@@ -218,10 +221,10 @@ def _one_pixel(found: Evidence, finding: Finding) -> None:
 def _unseen(found: Evidence, finding: Finding) -> None:
     _head("unseen")
     text(
-        "Four small networks learn upright digits and are tested on turned ones. The exact network (28 px) answers "
-        "alike at every quarter turn, without ever having seen one. Resized by one pixel, to 27 or 29 px, the same "
-        "network is only approximately equivariant; training uses the slack, and much of that is gone. A plain "
-        "network has no symmetry to lose."
+        "Four small networks learn upright digits and are tested on turned ones. The exact network (28 px) gives the "
+        "same answers at every quarter turn, without ever having seen one. At one pixel more or less, 27 or 29 px, "
+        "the same network is only approximately equivariant; training uses the slack, and much of that is lost. A "
+        "plain network has no symmetry to lose."
     )
     study, results = found.studies["upright"], found.mnist
     if results is None or not has_runs(results, study):
@@ -243,9 +246,10 @@ def _unseen(found: Evidence, finding: Finding) -> None:
 def _mismatched(found: Evidence, finding: Finding) -> None:
     _head("mismatched")
     text(
-        "Now training shows turned digits: around 45° in a narrow or a wide bundle, or at all angles. C4 is not the "
-        "symmetry of such data. The exact network must treat 45° and 135° alike; an approximate one may give that up "
-        "where it pays. The grey sector shows the angles of training, two standard deviations to each side."
+        "Now training shows turned digits: at angles in a narrow or a wide range around 45°, or at all angles. C4 is "
+        "not the symmetry of such data. The exact network must treat 45° and 135° alike; an approximate network may "
+        "give that up where it pays. The grey sector shows the angles of training, two standard deviations to each "
+        "side."
     )
     name = st.segmented_control(
         "Training digits",
@@ -281,8 +285,8 @@ def _beyond(found: Evidence) -> None:
     text(
         "The paper makes 27 and 29 px by *resizing*, which also resamples the digits. To tell the two apart, we also "
         "**pad** or **cut** them, which resamples nothing (at odd sides the digit then sits half a pixel off the "
-        "centre), and resize to an even side. And we **mend** odd sides with symmetric subsampling: from the start, or "
-        "in a network that is already trained, which is then fine-tuned on upright digits."
+        "centre), and resize to an even side. And we **mend** networks at odd sides with symmetric subsampling: from "
+        "the start, or after training, followed by fine-tuning on upright digits."
     )
     results = found.mnist
     chosen = [found.studies[name] for name in ("upright", "parity", "mended", "tuned")]
@@ -308,9 +312,9 @@ def _beyond(found: Evidence) -> None:
 def _photographs(found: Evidence) -> None:
     st.header("Photographs: CIFAR-10", anchor="photographs")
     text(
-        "ResNets without symmetry, with C4 (p4) and with D4 (p4m), at 32 px, where the two are approximate, and "
-        "resized to 33 px, where they are exact. The authors' figures for these are not in their public logs, so "
-        "nothing stands beside ours. Their recipe: 200 epochs, Adam with 0.001, OneCycle, batches of 256, flips and "
+        "ResNets without symmetry, with C4 (p4) and with D4 (p4m), at 32 px, where p4 and p4m are approximate, and "
+        "resized to 33 px, where they are exact. The authors' figures for these are not in their public logs, so ours "
+        "stand alone. Their recipe: 200 epochs, Adam with 0.001, OneCycle, batches of 256, flips and "
         "padded crops."
     )
     results = found.cifar10
@@ -330,8 +334,8 @@ def _photographs(found: Evidence) -> None:
             text(f"**{study.title}**: not run.")
     if results.budget == QUICK:
         text(
-            "This is as far as two cores go: networks that have just begun to learn. The authors' recipe was not run "
-            f"here. For a GPU: `{_PHOTOGRAPHS}`"
+            "This is as far as two cores get: networks that have only begun to learn. The authors' recipe was not run "
+            f"here. On a GPU, use: `{_PHOTOGRAPHS}`"
         )
     command = f"python -m explorer reproduce cifar10 --budget {results.budget} --only {shown[0].name} --wait"
     recipe = shown[0].cases[0].recipe
@@ -344,11 +348,11 @@ def _differences(found: Evidence) -> None:
     text("\n".join(f"- {reason}" for reason in _REASONS))
     tried = claims.what_was_tried(found.gap, found.mnist)
     if not tried or found.gap is None:
-        text(f"What some of these do can be tried, one at a time: `{_GAP}`")
+        text(f"The effect of some of these can be measured, one at a time: `{_GAP}`")
         return
     text(
-        "Some of these were tried, one at a time, with the approximate network at 29 px: accuracy at unseen turns, and "
-        "against the same network as it is run here.\n" + "\n".join(f"- {each}" for each in tried)
+        "Some of these were tried, one at a time, with the approximate network at 29 px: accuracy at unseen turns, "
+        "compared with the same network as it is run here.\n" + "\n".join(f"- {each}" for each in tried)
     )
     foot(_GAP, f"{provenance(found.gap.sessions)}.")
 

@@ -84,7 +84,7 @@ def table(results: Results, study: Study) -> None:
     rows = list(rows_of(results, [study]))
     st.html(figures_table(rows, f"{study.title}: accuracy (%), mean ± standard deviation over seeds"))
     if any(row.has_authors for row in rows):
-        st.caption("Difference: ours less the authors', in points. [Why they differ](#differences)")
+        st.caption("Difference: ours minus the authors', in percentage points. [Why they differ](#differences)")
 
 
 def foot(command: str, made: str, *links: Link) -> None:
@@ -99,9 +99,9 @@ def foot(command: str, made: str, *links: Link) -> None:
                 help="Opens this set-up on its page.",
                 width="content",
             )
-        with st.popover("Run it again", icon=":material/terminal:", help="The command that made these figures."):
+        with st.popover("Run it again", icon=":material/terminal:", help="The command that gave these figures."):
             st.code(command, language="bash", wrap_lines=True)
-            st.caption("What is finished is not run again. The page shows the file that the command writes.")
+            st.caption("Finished runs are not repeated. The page shows the file that the command writes.")
     st.caption(made)
 
 

@@ -51,7 +51,7 @@ function write(key) {
 
 
 def key() -> str:
-    """What the visitor's runs are found by, for the store; nobody's, which has none, until the browser has told."""
+    """The key that the store finds the visitor's runs by; one without runs until the browser has sent its own."""
     return _login() or st.session_state.get(_KNOWN) or _NOBODY
 
 

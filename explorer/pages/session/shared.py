@@ -51,7 +51,7 @@ def this_page() -> str:
 
 
 def steady(key: str, *, height_rem: float) -> DeltaGenerator:
-    """A container that is at least so high, so that what follows stays where it is whatever comes and goes in it."""
+    """A container of at least this height, so that what follows stays in place whatever comes and goes in it."""
     st.html(f"<style>.st-key-{key} {{min-height: {height_rem}rem}}</style>")
     return st.container(key=key)
 

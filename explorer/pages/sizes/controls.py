@@ -75,8 +75,8 @@ def _compared(network: NetworkSpec) -> NetworkSpec | None:
     subsampling = st.selectbox(
         "Compare with",
         [NOTHING, *SUBSAMPLINGS],
-        help="A second curve: the same network with the same weights, whose strided layers pick their pixels in "
-        "another way. Symmetric is the mended network.",
+        help="A second curve: the same network with the same weights, but its strided layers pick their pixels "
+        "differently. Symmetric is the mended network.",
         **linked("compare"),
     )
     compared = replace(network, subsampling=str(subsampling), only=())
@@ -99,7 +99,7 @@ def _sides() -> tuple[int, int]:
         2,
         largest,
         value=min(LAST_PX, largest),
-        help="Last side, included. Large pictures take long: the work grows with the number of pixels.",
+        help="Last side, included. Large pictures take a long time: the work grows with the number of pixels.",
         **linked("to"),
     )
     return int(first_px), int(last_px)

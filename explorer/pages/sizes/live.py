@@ -108,7 +108,7 @@ def reasons_of(view: Range, size_px: int) -> tuple[str, ...]:
 
 
 def measure_some(series: Sequence[Series], progress: Progress) -> None:
-    """Measure what is left, network by network, until it is time to draw anew; at least one size.
+    """Measure what is left, network by network, until it is time to redraw; at least one size.
 
     `progress` is told the fraction of all work that is done. Raises EquivarianceError, Superseded.
     """
@@ -214,8 +214,8 @@ def _problem(series: Series, result: SizeResult) -> str:
     level = ROUNDING_LEVEL[series.curve.dtype]
     return (
         f"**Theory and measurement disagree at {result.size_px} px** ({series.curve.name} subsampling). Theory calls "
-        f"exact, and the measurement finds: {found}; rounding stays below {level:.0e}. A bug or a discovery: please "
-        f"report it."
+        f"this size exact, and the measurement finds more than rounding (at most {level:.0e}): {found}. A bug or a "
+        f"discovery: please report it."
     )
 
 

@@ -60,8 +60,9 @@ def _draw(view: Range, report: "SizesReport") -> DeltaGenerator:
         st.info("  \n".join(report.remarks))
     st.markdown(
         "**Error by size**",
-        help="The largest error of any layer and any transform, with theory's word for each size as the sign of its "
-        "point. Where both agree, all ● lie in the grey band and all ✕ above it. Click a point to open it in Look.",
+        help="The largest error over layers and transforms. The sign of each point is theory's verdict for that size: "
+        "where theory and measurement agree, all ● lie in the grey band and all ✕ above it. Click a point to open "
+        "that size on the Look page.",
     )
     _chart(report.curve, "sizes-curve", f"{view.network.name}-errors-by-size")
     _one_size(view, report.sizes_px)
@@ -74,7 +75,7 @@ def _draw(view: Range, report: "SizesReport") -> DeltaGenerator:
     _downloads(view, report)
     st.markdown(
         "**Height × width**",
-        help="Pictures that are not square, by theory alone: which transforms the network still commutes with. Height "
+        help="For pictures of any shape, by theory alone: the transforms that the network still commutes with. Height "
         "and width are sampled independently, so each may be centred or not.",
     )
     _chart(report.pairs, "sizes-pairs", f"{view.network.name}-height-width")
@@ -137,14 +138,14 @@ def _one_size(view: Range, theory: dict[int, str]) -> None:
             format_func=lambda size_px: f"{size_px} px {_SIGNS[theory[size_px]]}",
             width=220,
             key="size-to-open",
-            help="With theory's word for it. A click on a point of the charts does the same.",
+            help="Each size with theory's verdict. Clicking a point of a chart does the same.",
         )
         st.button(
             "Open in Look",
             icon=":material/visibility:",
             on_click=_want,
             args=(size_px, size_px),
-            help="The same network and picture at this size: verdict, reasons, maps.",
+            help="Opens the same network and picture at this size: verdict, reasons, maps.",
         )
         reasons_popover(live.reasons_of(view, size_px), key="sizes-reasons")
 
@@ -158,16 +159,18 @@ def _downloads(view: Range, report: "SizesReport") -> None:
             "text/csv",
             on_click="ignore",
             icon=":material/download:",
-            help="The measured sizes, one row each, with the error of every layer in all digits. For pictures of the "
-            "charts, use the camera in their corner.",
+            help="The measured sizes, one row each, with the error of every layer in full precision. To save a chart "
+            "as a picture, use the camera in its corner.",
         )
-        with st.popover("Copy as command", icon=":material/terminal:", help="The same range in a terminal."):
-            st.caption("The same numbers in a terminal:")
+        with st.popover(
+            "Copy as command", icon=":material/terminal:", help="A command that gives the same numbers in a terminal."
+        ):
+            st.caption("This command gives the same numbers in a terminal:")
             st.code(view.command, language="bash", wrap_lines=True)
             if view.gallery is None:
-                st.caption("Put the path of your picture in the place of PICTURE.")
+                st.caption("Replace PICTURE with the path of your picture.")
         with st.popover("Share link", icon=":material/link:", help="An address that opens this range."):
-            st.caption("The address bar holds this range; uploads are not part of it.")
+            st.caption("The address bar always shows the address of this range; uploads are not part of it.")
             st.code(f"{st.context.url}?{urlencode(st.query_params.to_dict())}", language=None, wrap_lines=True)
 
 

@@ -78,8 +78,8 @@ def draw_runs(lanes: Sequence[Lane]) -> None:
     st.markdown(
         "**Accuracy by epoch**",
         help="Of the test pictures, upright, turned and mirrored; epoch 0 is before training. Networks that are not "
-        "exact lose what they have learned upright when the picture is turned. Drag over a chart to zoom, double-click "
-        "to come back.",
+        "exact lose what they have learned upright when the picture is turned. Drag across a chart to zoom, "
+        "double-click to zoom out.",
     )
     legend(lanes)
     charts = _charts(lanes)
@@ -92,31 +92,31 @@ def draw_runs(lanes: Sequence[Lane]) -> None:
     with left:
         st.markdown(
             "**Accuracy by transform, last epoch**",
-            help="The mean over 36 angles has angles that resample the picture; it is of the last epoch that was "
-            "tested there, which may be an earlier one.",
+            help="The mean over 36 angles includes angles that resample the picture; it is from the last epoch that "
+            "was tested at these angles, which may be an earlier one.",
         )
         draw_chart(charts["transforms"], key="train-transforms")
     with right:
         st.markdown(
             "**Accuracy by angle**",
-            help="Counterclockwise, 100 % at the rim, of the last epoch that was tested there. Angles other than "
-            "quarter turns resample the picture.",
+            help="Counterclockwise, with 100 % at the rim, for the last epoch that was tested at these angles. Angles "
+            "other than quarter turns resample the picture.",
         )
         draw_chart(charts["angles"], key="train-angles")
     left, middle, right = st.columns(3)
     with left:
         _draw_layer(lanes)
     with middle:
-        st.markdown("**Loss**", help="Of the test pictures with marks, of the training pictures without, upright.")
+        st.markdown("**Loss**", help="Lines with marks: upright test pictures. Thin lines: training pictures.")
         draw_chart(charts["losses"], key="train-losses")
     with right:
         st.markdown(
             "**Same answer at all four turns**",
-            help="The share of test pictures that get one answer, right or wrong, however they are turned.",
+            help="The share of test pictures that get the same answer, right or wrong, at all four quarter turns.",
         )
         draw_chart(charts["agreement"], key="train-agreement")
     st.markdown(
-        "**Equivariance error by layer and epoch**", help="Grey is rounding, orange is above it; a row a layer."
+        "**Equivariance error by layer and epoch**", help="One row per layer. Grey is rounding, orange is above it."
     )
     for start in range(0, len(lanes), 3):
         for column, lane in zip(st.columns(3), lanes[start : start + 3], strict=False):
@@ -146,8 +146,8 @@ def _draw_layer(lanes: Sequence[Lane]) -> None:
     layer = st.session_state.get(_LAYER, LOGITS if LOGITS in layers else layers[0])
     st.markdown(
         "**Equivariance error**",
-        help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ at the layer Φ chosen below, the largest under the group's quarter turns "
-        "and mirrors, mean over a few test pictures. Training makes the error of an approximate network grow.",
+        help="‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖ at the layer Φ chosen below: the largest over the group's quarter turns "
+        "and mirrors, averaged over a few test pictures. Training makes the error of an approximate network grow.",
     )
     said = "; ".join(
         f"{lane.title}: {lane.last.errors[layer]:.1e}" for lane in lanes if lane.last and layer in lane.last.errors
@@ -159,7 +159,7 @@ def _draw_layer(lanes: Sequence[Lane]) -> None:
         layers,
         index=layers.index(layer),
         key=_LAYER,
-        help="The error of this layer, epoch by epoch, run beside run.",
+        help="Shows the error of this layer, epoch by epoch, for all runs above.",
     )
 
 

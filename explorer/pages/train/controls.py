@@ -47,7 +47,7 @@ class Plan:
 
     @property
     def pictures(self) -> tuple[int, int] | None:
-        """How many pictures are trained and tested on; None for a folder, whose pictures nobody has counted yet."""
+        """How many pictures are trained and tested on; None for a folder, whose pictures have not been counted yet."""
         recipe = self.recipes[0]
         known = KNOWN.get(recipe.data)
         if known is None:
@@ -65,7 +65,8 @@ def controls(startable: dict[str, str]) -> Plan:
             (COMPARE, ONE),
             default=COMPARE,
             required=True,
-            help="Three networks side by side: an exact, an approximate and a plain one. Or one of your choice.",
+            help="Three networks side by side (an exact, an approximate and a plain one), or one network of your "
+            "choice.",
             **linked("train"),
         )
         is_comparison = mode == COMPARE
@@ -100,7 +101,7 @@ def _compared() -> list[_NetworkFields]:
     exact_px, approximate_px = SIDES_PX[family]
     is_mended = st.toggle(
         "Also a mended one",
-        help="A fourth: the approximate one with symmetric subsampling, which makes it exact at its size.",
+        help="A fourth network: the approximate one with symmetric subsampling, which makes it exact at its size.",
         **linked("mended"),
     )
     how = _fit_control()
@@ -130,14 +131,16 @@ def _chosen() -> list[_NetworkFields]:
 
 def _fit_control() -> Fit:
     how = fit_control(
-        "How the pictures are brought to size. Resize resamples them, crop never does: it cuts the centre out of "
-        "larger ones and puts black around smaller ones. Pad puts black around smaller ones, too, and resamples larger "
-        "ones."
+        "How the pictures are brought to size. Resize resamples them. Crop never does: it cuts the centre out of "
+        "larger pictures and puts black around smaller ones. Pad also puts black around smaller pictures, but "
+        "resamples larger ones."
     )
     if how == "resize":
-        st.caption("Resized pictures are resampled: a difference between sizes may come from that. Crop does not.")
+        st.caption(
+            "Resize resamples the pictures, and a difference between sizes may come from that. Crop does not resample."
+        )
     elif how == "pad":
-        st.caption("Only pictures that are larger than the size are resampled; smaller ones get black around them.")
+        st.caption("Only pictures larger than the size are resampled; smaller ones get black around them.")
     return how
 
 
@@ -145,8 +148,8 @@ def _pooling_control() -> bool:
     return st.toggle(
         "Pool the group",
         value=True,
-        help="Take the largest value over the group before the classifier. Without it the answers are not the same "
-        "under all turns, even of an exactly equivariant network.",
+        help="Takes the largest value over the group before the classifier. Without this the answers differ between "
+        "turns, even for an exactly equivariant network.",
         **linked("pool"),
     )
 

@@ -1,4 +1,4 @@
-"""What there is to a run beside its charts: name, files, configuration, log. Imports no torch."""
+"""The details of a run beside its charts: name, files, configuration, log. Imports no torch."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ from explorer.training.metrics import Epoch
 
 
 def draw_details(run: Run, epochs: Sequence[Epoch]) -> None:
-    """All of it; what changes the run is there for its owner alone."""
+    """All of it; controls that change the run are shown to its owner alone."""
     if run.is_mine:
         _name(run)
     _downloads(run, epochs)
-    st.caption("The same training in a terminal:")
+    st.caption("This command trains the same in a terminal:")
     st.code(words_of(run.recipe), language="bash", wrap_lines=True)
-    st.caption("An address that shows this run to others; they cannot change it:")
+    st.caption("This address shows the run to others; they cannot change it:")
     st.code(f"{(st.context.url or '').partition('?')[0]}?{RUN}={run.id}", language=None, wrap_lines=True)
     if run.facts is not None:
         for note in run.facts.notes:
@@ -38,7 +38,7 @@ def draw_details(run: Run, epochs: Sequence[Epoch]) -> None:
             "Delete",
             icon=":material/delete:",
             key=f"train-delete-{run.id}",
-            help="Cancelled if it trains. It can be undone for ten minutes.",
+            help="If the run is training, it is cancelled. You can undo this for ten minutes.",
         )
         if is_pressed:
             attempt(store().delete, run.id, owner.key())
@@ -54,7 +54,12 @@ def _name(run: Run) -> None:
         attempt(store().rename, run.id, st.session_state[key], owner.key())
 
     st.text_input(
-        "Name", value=title_of(run), key=key, max_chars=80, on_change=rename, help="Empty: what the run trains."
+        "Name",
+        value=title_of(run),
+        key=key,
+        max_chars=80,
+        on_change=rename,
+        help="If empty, the run is named after what it trains.",
     )
 
 
@@ -72,7 +77,7 @@ def _downloads(run: Run, epochs: Sequence[Epoch]) -> None:
                 key=f"train-weights-{run.id}",
                 on_click="ignore",
                 icon=":material/download:",
-                help="Safetensors, with the configuration in the file: this app and the command line read it.",
+                help="A safetensors file that includes the configuration: this app and the command line read it.",
             )
         st.download_button(
             "Figures",
@@ -82,7 +87,7 @@ def _downloads(run: Run, epochs: Sequence[Epoch]) -> None:
             key=f"train-csv-{run.id}",
             on_click="ignore",
             icon=":material/download:",
-            help="CSV: a row for each epoch, all digits.",
+            help="CSV: a row for each epoch, in full precision.",
         )
         st.download_button(
             "Configuration",
@@ -92,7 +97,8 @@ def _downloads(run: Run, epochs: Sequence[Epoch]) -> None:
             key=f"train-json-{run.id}",
             on_click="ignore",
             icon=":material/download:",
-            help="JSON: all that decides the numbers, and what was found: data with checksum, device, versions.",
+            help="JSON: everything that the numbers depend on, and what was recorded: data with checksum, device, "
+            "versions.",
         )
         st.download_button(
             "Report",
@@ -102,5 +108,5 @@ def _downloads(run: Run, epochs: Sequence[Epoch]) -> None:
             key=f"train-html-{run.id}",
             on_click="ignore",
             icon=":material/download:",
-            help="HTML with tables and charts in one file of 5 MB, for reading without this app and without a network.",
+            help="HTML with tables and charts in one file of 5 MB, to read offline and without this app.",
         )

@@ -55,15 +55,15 @@ def data_controls() -> DataFields:
     data = st.selectbox(
         "Data",
         (*DATA, _FOLDER),
-        help="mnist-12k comes with the app. mnist, fashion-mnist and cifar10 are fetched when they are first used, or "
-        "taken from the data folder. A folder has a sub-folder of pictures for each class.",
+        help="mnist-12k comes with the app. mnist, fashion-mnist and cifar10 are taken from the data folder, or "
+        "downloaded when they are first used. A folder of your own needs a sub-folder of pictures for each class.",
         **linked("data"),
     )
     if data == _FOLDER:
         path = st.text_input(
             "Folder",
-            help="Inside the data folder of this installation (EXPLORER_DATA_FOLDER): a folder with a sub-folder of "
-            "pictures for each class. One picture of five is tested on.",
+            help="The path of a folder inside the data folder of this installation (EXPLORER_DATA_FOLDER), with a "
+            "sub-folder of pictures for each class. One picture in five is used for testing.",
             max_chars=1000,
             **linked("folder"),
         )
@@ -75,7 +75,7 @@ def data_controls() -> DataFields:
         10_000_000,
         value=_TRAIN_PICTURES,
         step=1000,
-        help="The first so many pictures; 0 takes all there are.",
+        help="How many pictures to train on, from the first; 0 takes all.",
         **linked("pictures"),
     )
     test_pictures = columns[1].number_input(
@@ -84,7 +84,7 @@ def data_controls() -> DataFields:
         10_000_000,
         value=_TEST_PICTURES,
         step=500,
-        help="The first so many test pictures, each upright, turned and mirrored; 0 takes all there are.",
+        help="How many pictures to test on, from the first, each upright, turned and mirrored; 0 takes all.",
         **linked("tested"),
     )
     return {"data": data, "train_pictures": int(train_pictures), "test_pictures": int(test_pictures)}
@@ -95,14 +95,15 @@ def training_controls() -> TrainingFields:
     kind = st.selectbox(
         "Turn the training pictures",
         ROTATIONS,
-        help="None: upright, as they are. Quarter: by 0°, 90°, 180° or 270°. Uniform: by any angle. Normal: by angles "
-        "drawn about a mean. Each picture is turned anew in each epoch; other than quarter turns resample it.",
+        help="None: left upright. Quarter: by 0°, 90°, 180° or 270°. Uniform: by any angle. Normal: by angles drawn "
+        "around a mean. A new angle is drawn for each picture in each epoch; angles other than quarter turns resample "
+        "it.",
         **linked("turned"),
     )
     rotation = Rotation(str(kind))
     if kind == "normal":
         columns = st.columns(2)
-        of_what = "Of the normal distribution of the angles, in degrees counterclockwise."
+        of_what = "Mean and standard deviation of the angles, in degrees counterclockwise."
         mean_deg = columns[0].number_input(
             "Mean (°)", -360.0, 360.0, value=45.0, step=5.0, help=of_what, **linked("mean")
         )
@@ -111,7 +112,7 @@ def training_controls() -> TrainingFields:
         )
         rotation = Rotation("normal", float(mean_deg), float(sd_deg))
     mirrors = st.toggle(
-        "Mirror them too", help="Half of the training pictures, at random, left for right.", **linked("mirrors")
+        "Mirror them too", help="Mirrors a random half of the training pictures left to right.", **linked("mirrors")
     )
     most = settings().max_epochs
     epochs = st.number_input(
@@ -132,7 +133,7 @@ def further_controls() -> FurtherFields:
         2,
         65_536,
         value=_BATCH,
-        help="Pictures for each update of the weights.",
+        help="How many pictures go into each update of the weights.",
         **linked("batch"),
     )
     optimizer = st.selectbox(
@@ -149,7 +150,8 @@ def further_controls() -> FurtherFields:
         value=_DEFAULT.learning_rate,
         step=0.001,
         format="%.6f",
-        help="Of the schedule's peak. Too large a rate makes the loss jump, too small a one needs more epochs.",
+        help="The learning rate at the schedule's peak. Too large a rate makes the loss jump, too small a rate needs "
+        "more epochs.",
         **linked("peak"),
     )
     weight_decay = st.number_input(
@@ -166,14 +168,15 @@ def further_controls() -> FurtherFields:
         "Schedule",
         SCHEDULES,
         index=SCHEDULES.index(_DEFAULT.schedule),
-        help="The learning rate over the run. Onecycle: up to its peak, then down to almost 0. Step: halved after each "
-        "fifth. Constant: as it is.",
+        help="The learning rate over the run. Onecycle: up to its peak, then down to almost 0. Step: halved after "
+        "each fifth of the run. Constant: never changed.",
         **linked("schedule"),
     )
     augmentation = st.selectbox(
         "Vary the training pictures",
         AUGMENTATIONS,
-        help="Crop: padded by an eighth of the side, then cut at random. Crop-flip: also mirrored left for right.",
+        help="Crop: padded by an eighth of the side, then cut at a random place. Crop-flip: also mirrored left to "
+        "right at random.",
         **linked("augmentation"),
     )
     return {
@@ -193,13 +196,14 @@ def _running_controls() -> _RunningFields:
         PRECISIONS,
         default=_DEFAULT.precision,
         required=True,
-        help="Mixed: bfloat16 on a GPU that does it well, quicker; else the same as float32. Tests are in float32.",
+        help="Mixed: bfloat16 where the device supports it well, which is faster; otherwise the same as float32. "
+        "Tests are always in float32.",
         **linked("precision"),
     )
     deterministic = st.toggle(
         "Repeatable",
         value=_DEFAULT.deterministic,
-        help="The same weights, bit for bit, at every run on this machine and after every interruption.",
+        help="The same weights, bit for bit, for every run on this machine and after every interruption.",
         **linked("repeatable"),
     )
     angles_every = st.number_input(
@@ -207,14 +211,15 @@ def _running_controls() -> _RunningFields:
         0,
         10_000,
         value=_ANGLES_EVERY,
-        help="Beside the quarter turns, and after the last epoch. It takes as long as six other tests. 0: never.",
+        help="In addition to the quarter turns; always after the last epoch. It takes as long as six other tests. 0: "
+        "never.",
         **linked("angles"),
     )
     seed = st.number_input(
-        "Seed of weights and order",
+        "Seed",
         0,
         9999,
-        help="What chance decides follows from it: first weights, order, turns.",
+        help="Everything random follows from it: initial weights, order, turns.",
         **linked("seed"),
     )
     return {

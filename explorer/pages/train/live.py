@@ -45,7 +45,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long a plan takes; None where nobody knows how many pictures there are. waiting: runs that come before."""
+    """How long a plan takes; None where the number of pictures is unknown. waiting: runs that come before."""
 
     seconds: float | None
     device: str

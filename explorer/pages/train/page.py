@@ -39,9 +39,9 @@ from explorer.training.recipe import recipe_of
 _LIVE_S = 1.5
 _ESTIMATED = "train_estimated"
 _IDEA = (
-    "Networks are trained upright and tested turned. An exactly equivariant network answers a turned picture as it "
-    "answers the upright one. An approximate one has learned, through its subsampling, to tell them apart; a plain one "
-    "has never seen them."
+    "Networks are trained upright and tested turned. An exactly equivariant network gives a turned picture the same "
+    "answer as the upright one. An approximate network has learned, through its subsampling, to tell the two apart; a "
+    "plain network has never seen turned pictures."
 )
 _TURNED = {
     "none": "upright as they are",
@@ -72,12 +72,12 @@ def page() -> None:
 
 
 def _draw_off(runs: Sequence[Run], problem: str) -> None:
-    """Where nothing can be trained: what was."""
+    """The page where training is switched off: earlier runs."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
     st.markdown("### Train networks")
     st.markdown(_IDEA)
-    st.info("Training is switched off here. What was trained can be looked at.", icon=":material/block:")
+    st.info("Training is switched off here. Earlier runs can still be viewed.", icon=":material/block:")
     _draw_runs(runs, problem)
     owner.ask()
 
@@ -104,21 +104,26 @@ def _draw_start(plan: Plan, *, is_possible: bool) -> st.delta_generator.DeltaGen
                 icon=":material/play_arrow:",
                 key="train-button",
                 disabled=not is_possible or plan.lacks_file,
-                help="In the background: you can close this page, and the runs go on.",
+                help="The runs train in the background: you can close this page.",
             )
             estimated = st.empty()
             if is_possible:
                 estimated.caption("How long will it take? Trying …")
             st.space("stretch")
-            with st.popover("Copy as command", icon=":material/terminal:", help="The same training in a terminal."):
-                st.caption("The same in a terminal:")
+            with st.popover(
+                "Copy as command", icon=":material/terminal:", help="A command that trains the same in a terminal."
+            ):
+                st.caption("This command trains the same in a terminal:")
                 st.code("\n".join(map(words_of, plan.recipes)), language="bash", wrap_lines=True)
                 if plan.needs_file:
-                    st.caption("With --from and the path of your weights.")
+                    st.caption("Add --from with the path of your weights.")
         if owner.is_fleeting():
-            st.caption("Your browser keeps nothing for this page: your runs can be found until you close it.")
+            st.caption(
+                "Your browser does not store anything for this page: you will lose access to your runs when "
+                "you close it."
+            )
         if owner.can_log_in():
-            st.button("Log in", on_click=st.login, help="Your runs are then found on other devices, too.")
+            st.button("Log in", on_click=st.login, help="You can then find your runs on other devices, too.")
     if is_pressed:
         _start(plan)
     return estimated
@@ -153,7 +158,7 @@ def sentence_of(plan: Plan) -> str:
 def _start_words(plan: Plan) -> str:
     """What it starts from; nothing for random weights."""
     if plan.lacks_file:
-        return ", from a file that is **still to be given** under More"
+        return ", from a file that you **still have to choose** under More"
     return f", from the weights of {plain(plan.start)}" if plan.start else ""
 
 
@@ -174,7 +179,7 @@ def _draw_estimate(plan: Plan, place: st.delta_generator.DeltaGenerator, *, is_l
     """
     known_plan, words = st.session_state.get(_ESTIMATED, (None, ""))
     if known_plan != plan.recipes and is_live:
-        words = "The time is estimated when none of your runs trains."
+        words = "The time is estimated once none of your runs is training."
     elif known_plan != plan.recipes or not is_live:
         words = _estimate(plan, place.caption)
         st.session_state[_ESTIMATED] = (plan.recipes, words)
@@ -196,7 +201,7 @@ def _estimate(plan: Plan, tell: Callable[[str], object]) -> str:
 
 
 def _draw_problem() -> None:
-    """What a button was refused for, once."""
+    """Why the last button was refused, shown once."""
     problem = st.session_state.pop(PROBLEM, None)
     if problem:
         st.error(plain(problem), icon=":material/error:")
@@ -206,7 +211,7 @@ def _draw_problem() -> None:
 
 
 def _draw_runs(runs: Sequence[Run], problem: str) -> None:
-    """Those that are shown, or what it will look like. problem: why they cannot be read, if so."""
+    """The runs that are shown, or an example of what they look like. problem: why they cannot be read, if so."""
     if problem:
         st.error(plain(problem), icon=":material/error:")
         _draw_example()
@@ -230,11 +235,11 @@ def _draw_comparison(shown: Sequence[Run], runs: Sequence[Run]) -> None:
     draw_runs(lanes)
     draw_table(runs, shown)
     if len(st.session_state.get(SHOWN, ())) > MOST_RUNS:
-        st.caption(f"{MOST_RUNS} runs are shown at most: the first ones of those you chose.")
+        st.caption(f"At most {MOST_RUNS} runs are shown: the first of those that you chose.")
 
 
 def _follow(shown: Sequence[Run], lanes: Sequence[Lane], runs: Sequence[Run], *, details: bool) -> None:
-    """The cards; while something trains they are drawn anew by themselves, and all the rest where there is news."""
+    """The cards; while something trains they redraw themselves, and everything else when there is news."""
     drawn = _news(shown, lanes, runs)
     is_live = any(run.is_active for run in runs)
 
@@ -265,12 +270,15 @@ def _news(shown: Sequence[Run], lanes: Sequence[Lane], runs: Sequence[Run]) -> o
 
 
 def _draw_example() -> None:
-    """What one will see, by the weights that come with the app."""
+    """What the page will show, illustrated by the weights that come with the app."""
     lanes = [_lane_of(each, number) for number, each in enumerate(shipped()[:MOST_RUNS])]
     if not lanes:
         return
     st.markdown("#### An example: the networks that come with the app")
-    st.caption("Trained upright, by this page's code, for longer than the press above. Your own runs take this place.")
+    st.caption(
+        "Trained on upright digits by the same code, for longer than the button above would. Your own runs "
+        "will appear here instead."
+    )
     draw_figures_of_last(lanes)
 
 
@@ -282,7 +290,7 @@ def _lane_of(each: Shipped, number: int) -> Lane:
 
 
 def _draw_opened(runs: Sequence[Run]) -> None:
-    """The details that the visitor has open, also after the rest was drawn anew."""
+    """The details that the visitor has open, also after the rest was redrawn."""
     opened = next((run for run in runs if run.id == st.session_state.get(OPENED)), None)
     if opened is None:
         return
@@ -299,7 +307,7 @@ def _close() -> None:
 
 
 def _only_one(asked: str) -> None:
-    """A run by its id, for anybody who has it."""
+    """A run by its id, for anyone who has the id."""
     with st.sidebar:
         st.markdown("#### ◐ Equivariance Explorer")
         st.page_link(__file__, label="All my runs", icon=":material/arrow_back:", query_params={})
@@ -308,7 +316,9 @@ def _only_one(asked: str) -> None:
         st.markdown(f"### {plain(title_of(run))}")
         _draw_problem()
         if not run.is_mine:
-            st.info("You look at a run by its address: it can be looked at, not changed.", icon=":material/lock:")
+            st.info(
+                "You opened this run by its address: you can look at it, but not change it.", icon=":material/lock:"
+            )
         lanes = lanes_of((run,))
         _follow((run,), lanes, (run,), details=False)
         draw_runs(lanes)

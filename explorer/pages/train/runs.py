@@ -111,7 +111,7 @@ def _state_buttons(run: Run) -> None:
             icon=":material/stop:",
             on_click=attempt,
             args=(store().cancel, run.id, owner.key()),
-            help="Stops within two seconds and keeps what there is; resume goes on from there.",
+            help="Stops within two seconds and keeps everything so far; Resume continues from there.",
         )
     if run.is_mine and run.is_resumable and settings().training == "on":
         st.button(
@@ -121,7 +121,7 @@ def _state_buttons(run: Run) -> None:
             icon=":material/play_arrow:",
             on_click=attempt,
             args=(store().resume, run.id, owner.key()),
-            help="Goes on from the last checkpoint, as if it had never stopped.",
+            help="Continues from the last checkpoint, as if the run had never stopped.",
         )
 
 
@@ -131,7 +131,7 @@ def look_links(run: Run) -> None:
         "Look with these weights",
         icon=":material/visibility:",
         key=f"train-look-{run.id}",
-        help="The other pages with the weights after the last epoch, at the size that was trained.",
+        help="Opens the other pages with the weights after the last epoch, at the size of the training.",
     ):
         for page, label in (("look", "Look"), ("sizes", "Sizes"), ("orbit", "Orbit"), ("break_it", "Break it")):
             st.page_link(address_of(page), label=label, query_params={"weights": f"run:{run.id}"})
@@ -163,7 +163,8 @@ def progress_of(run: Run, epochs: Sequence[Epoch]) -> tuple[float, str]:
 
 
 def _left_s(run: Run, done: float, epochs: Sequence[Epoch]) -> float | None:
-    """From the time of the last epochs; before there is one, from the pace of late, with something for the tests."""
+    """From the time of the last epochs; before there is one, from the current pace, with something added for the "
+    "tests."""
     trained = [epoch.elapsed_s for epoch in epochs if epoch.epoch][-3:]
     if trained:
         return sum(trained) / len(trained) * run.recipe.epochs * (1 - done)
@@ -174,7 +175,7 @@ def _left_s(run: Run, done: float, epochs: Sequence[Epoch]) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """About how long, in the words of people."""
+    """About how long, in everyday words."""
     if seconds < 55:
         return f"{max(5 * round(seconds / 5), 5)} s"
     if seconds < 55 * 60:
@@ -187,7 +188,7 @@ def duration(seconds: float) -> str:
 
 def draw_table(runs: Sequence[Run], shown: Sequence[Run]) -> None:
     """All runs of the visitor; the chosen rows are those shown above."""
-    st.markdown("**Your runs**", help="Choose up to six rows to see them above, side by side.")
+    st.markdown("**Your runs**", help="Tick up to six rows to see these runs above, side by side.")
     listed = _filtered(sorted(runs, key=lambda run: run.created_s))
     if not listed:
         st.caption("No run has these words in its name, network, data or state.")
@@ -207,7 +208,7 @@ def draw_table(runs: Sequence[Run], shown: Sequence[Run]) -> None:
         selection_default={"selection": {"rows": [at for at, run in enumerate(rows) if run in ids]}},
         row_height=36,
         placeholder="",
-        alt="Your runs: state, accuracy and its course",
+        alt="Your runs: state, accuracy and how it changed",
     )
     st.button(
         "Delete the chosen",
@@ -215,7 +216,8 @@ def draw_table(runs: Sequence[Run], shown: Sequence[Run]) -> None:
         icon=":material/delete:",
         on_click=_delete,
         disabled=not _chosen(),
-        help="The runs whose rows are ticked. Those that train are cancelled. It can be undone for ten minutes.",
+        help="Deletes the runs whose rows are ticked; those that are training are cancelled. You can undo this for "
+        "ten minutes.",
     )
 
 
@@ -228,7 +230,7 @@ def _filtered(runs: list[Run]) -> list[Run]:
         persist_state="session",
         placeholder="p4, failed, mnist …",
         width=320,
-        help="Words that must be in the name, the network, the data or the state.",
+        help="Shows only runs with these words in their name, network, data or state.",
     )
     wanted = words.lower().split()
 
@@ -257,7 +259,7 @@ def _row(run: Run, epochs: Sequence[Epoch]) -> dict[str, object]:
 _COLUMNS: Mapping[str, ColumnConfig] = {
     "run": st.column_config.TextColumn("Run", pinned=True),
     "state": st.column_config.TextColumn("State"),
-    "kind": st.column_config.TextColumn("Measured", help="Exact: all errors of all layers are rounding."),
+    "kind": st.column_config.TextColumn("Measured", help="Exact: the errors of all layers are rounding."),
     "upright": st.column_config.NumberColumn("Upright", help="Accuracy after the last epoch.", format="%.1f%%"),
     "turned": st.column_config.NumberColumn(
         "Other turns", help="Mean accuracy at 90°, 180° and 270°.", format="%.1f%%"
@@ -293,12 +295,12 @@ def draw_undo() -> None:
     if not deleted:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Deleted, to be undone for ten minutes:", width="content")
+        st.caption("Deleted; you can undo this for ten minutes:", width="content")
         for run in deleted[:_MOST_IN_LINE]:
             _undo_button(run)
         others = deleted[_MOST_IN_LINE:]
         if others:
-            with st.popover(f"{len(others)} more", key="train-undo-more", help="Those that were deleted before."):
+            with st.popover(f"{len(others)} more", key="train-undo-more", help="Runs that were deleted earlier."):
                 for run in others:
                     _undo_button(run)
 

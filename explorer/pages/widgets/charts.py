@@ -30,7 +30,7 @@ def chart_of(figure: "go.Figure", words: str) -> Chart:
 
 
 def draw_chart(chart: Chart, *, key: str, about: str = "") -> None:
-    """The chart with its words; drawn anew in place as long as `key` and the place are the same.
+    """The chart with its words; redrawn in place as long as `key` and the place are the same.
 
     `about`: what a visitor's zoom belongs to; a chart about something else is seen whole.
     """

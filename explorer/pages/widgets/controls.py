@@ -38,7 +38,7 @@ def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         "Picture",
         names,
         index=names.index(default("picture", names[0])),
-        help="Real pictures that come with the app. Upload your own below; remove the uploads to come back to these.",
+        help="Real pictures that come with the app. Upload your own below; remove the uploads to get back to these.",
         disabled=any(isinstance(entry, Picture) for entry in kept.values()),
         **linked("picture"),
     )
@@ -48,10 +48,10 @@ def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         accept_multiple_files=True,
         key="uploads",
         on_change=_keep_uploads,
-        help="PNG, JPEG or WebP, up to 20 MiB each. They stay in this session's memory and are seen by nobody else.",
+        help="PNG, JPEG or WebP, up to 20 MiB each. They stay in this session's memory; nobody else sees them.",
     )
     if kept and not files:  # from another page
-        st.button("Remove uploads", on_click=kept.clear, help="Forget your pictures and come back to those above.")
+        st.button("Remove uploads", on_click=kept.clear, help="Forgets your pictures and goes back to those above.")
     for problem in (entry for entry in kept.values() if isinstance(entry, str)):
         st.error(plain(problem), icon=":material/error:")
     uploaded = tuple(entry for entry in kept.values() if isinstance(entry, Picture))
@@ -59,7 +59,7 @@ def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
         return name, (load_gallery(name),), 0
     number = 1
     if len(uploaded) > 1:
-        help_text = "Which of your pictures is shown; the table below has all of them."
+        help_text = "Which of your pictures is shown; the table below lists all of them."
         label = f"Picture 1 to {len(uploaded)}"
         number = int(st.number_input(label, 1, len(uploaded), key="picture_number", help=help_text))
     chosen = uploaded[number - 1]
@@ -68,7 +68,7 @@ def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
 
 
 def _keep_uploads() -> None:
-    """Decode what the visitor added and forget what was removed; a sentence for each file that is no picture."""
+    """Decode what the visitor added and forget what was removed; a sentence for each file that is not a picture."""
     kept: dict[str, Picture | str] = st.session_state["uploaded"]
     files = st.session_state["uploads"] or []
     for gone in set(kept) - {file.file_id for file in files}:
@@ -112,8 +112,9 @@ def _subsampled(network: NetworkSpec) -> NetworkSpec:
         "Subsampling",
         SUBSAMPLINGS,
         index=SUBSAMPLINGS.index(default("subsampling", SUBSAMPLINGS[0])),
-        help="How strided layers pick their pixels, with the same weights and the same sides. Published: from one end. "
-        "Symmetric: about the centre, exact at every size. Antialiased: with a blur (Zhang 2019), smoother for shifts.",
+        help="How strided layers pick their pixels; weights and sides stay the same. Published: from one end. "
+        "Symmetric: about the centre, exact at every size. Antialiased: with a blur (Zhang 2019), smoother under "
+        "shifts.",
         **linked("subsampling"),
     )
     only = st.query_params.get("only") if subsampling != SUBSAMPLINGS[0] else None
@@ -147,7 +148,7 @@ def size_control() -> int:
         largest,
         value=default("size", min(DEFAULT_SIZE_PX, largest)),
         step=1,
-        help="Side of the picture that the network gets. One pixel more or less can make the network exact.",
+        help="Side of the picture that enters the network. One pixel more or less can make the network exact.",
         **linked("size"),
     )
     return int(size_px)
@@ -155,7 +156,7 @@ def size_control() -> int:
 
 _FIT_HELP = (
     "How the picture is brought to size. Resize cuts the centre to the right shape and resamples it; crop takes the "
-    "pixels of the centre as they are; pad scales the whole picture and fills up with black."
+    "centre without resampling; pad scales the whole picture and fills the rest with black."
 )
 
 

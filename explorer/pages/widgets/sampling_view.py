@@ -20,7 +20,7 @@ def sampling_view(drawings: tuple[str, ...], *, key: str) -> None:
     """Draws SVG elements or insides of figures of our own making, with a legend; never pass text of a visitor."""
     legend = (
         '<p class="legend"><span><i class="dot"></i> centre of a window on the picture</span>'
-        '<span><i class="ring"></i> the same on the transform, turned back</span>'
+        '<span><i class="ring"></i> the same on the transformed picture, turned back</span>'
     )
     if any("fill:url" in drawing for drawing in drawings):
         legend += '<span><i class="left"></i> reached by no window</span>'
@@ -37,10 +37,10 @@ def reasons_popover(drawings: tuple[str, ...], *, key: str) -> None:
         st.popover(
             "See why",
             icon=":material/grid_on:",
-            help="Where the layer that decides samples the picture, and where its transform.",
+            help="Where the deciding layer samples the picture, and where it samples the transformed picture.",
         ),
         st.container(width=_WIDTHS_PX[len(drawings)]),
     ):
         sampling_view(drawings, key=key)
-        about = "The same on grids of 8 and 9 pixels, explained."
+        about = "Explains the same on grids of 8 and 9 pixels."
         st.page_link(address_of("about"), label="The idea in one minute", help=about)

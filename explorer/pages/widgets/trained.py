@@ -79,10 +79,10 @@ class Trained:
         if self.problem or recipe is None:
             return self
         if recipe.network != chosen.name:
-            return replace(self, problem=f"These weights are of {recipe.network} and do not fit {chosen.name}.")
+            return replace(self, problem=f"These weights belong to {recipe.network} and do not fit {chosen.name}.")
         if recipe.group_pooling != chosen.group_pooling and chosen.group != "z2":
             pooled = "pooled" if recipe.group_pooling else "not pooled"
-            return replace(self, problem=f"These weights are of a {recipe.network} whose group is {pooled}.")
+            return replace(self, problem=f"These weights belong to a {recipe.network} whose group is {pooled}.")
         return self
 
 
@@ -96,7 +96,7 @@ def chosen_key() -> str:
 
 
 def tell_address() -> None:
-    """Put what is chosen into the address: shipped weights and runs; uploads and random ones are not part of it."""
+    """Put the chosen weights into the address: shipped ones and runs; uploads and random ones are not part of it."""
     key = chosen_key()
     told = key if key.startswith((SHIPPED, RUN)) else None
     here = this_page()
@@ -179,7 +179,7 @@ def _fit_of(recipe: Recipe) -> str:
 
 
 def plain_beside(trained: Trained | None) -> Trained | None:
-    """The app's own weights of the plain network, where it was trained on the same as the chosen one."""
+    """The app's own weights of the plain network, if it was trained on the same data as the chosen one."""
     recipe = None if trained is None else trained.recipe
     if recipe is None:
         return None
@@ -213,7 +213,7 @@ def titles() -> dict[str, str]:
 
 
 def _trained(key: str) -> Trained:
-    """The weights called `key`; raises an EquivarianceError for those that cannot be had."""
+    """The weights called `key`; raises an EquivarianceError for those that are not available."""
     if key.startswith(SHIPPED):
         return _shipped(key)
     if key.startswith(RUN):
@@ -231,7 +231,7 @@ def _shipped(key: str) -> Trained:
     header = header_of(shipped_bytes(entry.name), entry.file)
     described = _described(key, entry.title, header, FOLDER / entry.file)
     upright, *turned = (f"{entry.figures['accuracy'][name]:.1%}" for name in TURNS)
-    note = f"{described.note} Right upright {upright}, turned {', '.join(turned)}."
+    note = f"{described.note} Accuracy upright {upright}, turned {', '.join(turned)}."
     return replace(described, picture=entry.picture, note=note)
 
 
@@ -243,7 +243,7 @@ def _described(key: str, title: str, header: Header, source: Path | bytes) -> Tr
     except (TypeError, RecipeError):
         recipe = None
     if recipe is None:
-        note = "The file does not say of which network they are: choose it above."
+        note = "The file does not say which network the weights belong to: choose it above."
         return Trained(key, title, note, header, source=source)
     note = f"A {recipe.network}, trained on {recipe.data} at {recipe.size_px} px."
     picture = _DIGIT if recipe.data.startswith(_DIGITS) else None
@@ -258,7 +258,7 @@ def _of_run(key: str, second: int) -> Trained:
     run = store().get(key.removeprefix(RUN))
     path = store().weights_path(run.id)
     if not path.exists():
-        raise WeightsError(f"The run {run.id} is {run.state} and has no weights yet: they come with its first epoch.")
+        raise WeightsError(f"The run {run.id} is {run.state} and has no weights yet: wait for its first epoch.")
     state = path.stat()
     return _described(key, title_of(run), _header(path, state.st_mtime_ns, state.st_size), path)
 

@@ -46,8 +46,8 @@ def more_controls(network: NetworkSpec, trained: Trained | None) -> tuple[Networ
         pooling = st.toggle(
             "Pool the group",
             value=default("pool", True),
-            help="Take the largest value over the group before the classifier. Without it the logits are not "
-            "invariant, even of an exactly equivariant network.",
+            help="Takes the largest value over the group before the classifier. Without this the logits are not "
+            "invariant, even for an exactly equivariant network.",
             **linked("pool"),
         )
         seed = seed_control(trained)
@@ -59,7 +59,7 @@ def seed_control(trained: Trained | None) -> int:
     """The seed of random weights; 0 and no control for trained ones."""
     if trained is not None:
         return 0
-    return int(st.number_input("Seed", 0, 9999, help="Random weights are drawn from it.", **linked("seed")))
+    return int(st.number_input("Seed", 0, 9999, help="The random weights are drawn from this seed.", **linked("seed")))
 
 
 def fitted(network: NetworkSpec, trained: Trained | None) -> tuple[NetworkSpec, Trained | None]:
@@ -78,8 +78,8 @@ def weights_control() -> Trained | None:
         format_func=lambda key: offered.get(key, key),
         key=_CONTROL,
         on_change=_follow,
-        help="Random: untrained, drawn from a seed; exactness does not depend on them. Trained: as they come with the "
-        "app, of your runs, or from your own safetensors file. Network, size and fit follow the weights.",
+        help="Random: untrained, drawn from a seed; exactness does not depend on them. Trained: those that come with "
+        "the app, those of your runs, or a safetensors file of yours. Network, size and fit follow the weights.",
     )
     tell_address()
     if key == FILE:
@@ -108,9 +108,14 @@ def offer_way_out() -> None:
                 "Take the network of these weights",
                 key="take-network",
                 on_click=lambda: adopt(only=NETWORK),
-                help=f"{trained.recipe.network}, as it was trained.",
+                help=f"Switches to {trained.recipe.network}, as it was trained.",
             )
-        st.button("Use random weights", key="take-random", on_click=lambda: choose(RANDOM), help="Untrained ones.")
+        st.button(
+            "Use random weights",
+            key="take-random",
+            on_click=lambda: choose(RANDOM),
+            help="Goes back to untrained weights.",
+        )
 
 
 def _follow() -> None:
@@ -123,8 +128,8 @@ def _upload() -> None:
         type=["safetensors"],
         key="weights_file",
         on_change=_keep_upload,
-        help="A safetensors file, as the Train page and the command line write it, or of a network of the same shapes. "
-        "It stays in this session's memory and is seen by nobody else.",
+        help="A safetensors file as the Train page and the command line write it, or from a network with the same "
+        "shapes. It stays in this session's memory; nobody else sees it.",
     )
     if UPLOAD in st.session_state:
         st.caption(plain(st.session_state[UPLOAD][0]))
@@ -133,7 +138,7 @@ def _upload() -> None:
 
 
 def _keep_upload() -> None:
-    """Take the file that was given, and what its recipe asks for; or a sentence where it is no such file."""
+    """Take the file that was given, and what its recipe asks for; or a sentence if it is not such a file."""
     st.session_state.pop("weights_problem", None)
     file = st.session_state["weights_file"]
     if file is None:

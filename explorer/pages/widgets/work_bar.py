@@ -1,7 +1,7 @@
 """The bar of a page that measures for long: how far it is, with Stop beside it, or Continue.
 
 The page's runs measure for a moment and draw in between. A visitor who stops one subject (the view as text) has
-stopped that one alone: any change of the view goes on measuring.
+stopped only that one: after any change of the view, measuring continues.
 """
 
 import time
@@ -31,7 +31,7 @@ def work_bar(page: str, subject: str, fraction: float, state: str) -> DeltaGener
             icon=f":material/{icon}:",
             on_click=_set_stopped,
             args=(page, None if stopped else subject),
-            help="What was measured is kept.",
+            help="Everything measured so far is kept.",
         )
     return place
 

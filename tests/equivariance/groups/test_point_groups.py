@@ -70,7 +70,7 @@ def test_names_read_as_documented(name: str, element: Element) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "rot", "90", "rot-90", "rot90_mirror", "mirrorrot90", "rot90 ", "rotx", "rot1e2"])
-def test_name_that_is_none_is_refused(name: str) -> None:
+def test_name_that_is_not_an_element_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}$"):
         Element.parse(name)
 

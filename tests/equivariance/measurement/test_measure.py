@@ -544,7 +544,7 @@ def test_layer_that_knows_where_it_is_does_not_follow_a_shift() -> None:
 
 
 @pytest.mark.parametrize("shift", [Shift(2, 2), Shift(-2, -2)], ids=lambda each: each.name)
-def test_padding_that_is_a_layer_of_its_own_is_no_part_of_the_interior(shift: Shift) -> None:
+def test_padding_that_is_a_layer_of_its_own_is_not_part_of_the_interior(shift: Shift) -> None:
     network = valid_stack()
     network.insert(0, typed(nn.ZeroPad2d(2), scalars(3), scalars(3)))
     grids = Structure(network, C4).grids(height_px=20, width_px=20)

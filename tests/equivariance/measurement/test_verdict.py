@@ -285,8 +285,8 @@ def test_explanation_has_five_sentences_with_the_numbers_of_the_measurement(insp
     assert f"{largest_error(inspection.measurement):.1e}" in sentences[3]
     assert "rounding of float64 stays below 1e-10" in sentences[3] and "**approximate**" in sentences[3]
     assert sentences[4] == (
-        "At 25 px or 33 px every sampling grid is centred and the same weights are exact; so they are at this size "
-        "with symmetric subsampling."
+        "At 25 px or 33 px every sampling grid is centred and the network is exact with the same weights; with "
+        "symmetric subsampling it is exact at this size, too."
     )
 
 

@@ -42,7 +42,7 @@ def test_every_pair_is_what_a_prediction_for_it_alone_says(name: str) -> None:
         assert table.at(height_px=height_px, width_px=width_px) == alone.elements
 
 
-def test_of_a_resnet_each_axis_counts_modulo_8_by_itself() -> None:
+def test_each_axis_of_a_resnet_counts_modulo_8_by_itself() -> None:
     table = survivors(structure_of("published"), heights_px=HEIGHTS, widths_px=WIDTHS)
 
     for height_px in HEIGHTS:
@@ -109,7 +109,7 @@ def test_the_word_for_all_elements_is_the_worst(statuses: tuple[str, ...], word:
 
 
 @pytest.mark.parametrize("stride", [(2, 1), (1, 2)], ids=["height", "width"])
-def test_of_unlike_axes_each_is_followed_by_its_own_stride(stride: tuple[int, int]) -> None:
+def test_unlike_axes_are_each_followed_by_their_own_stride(stride: tuple[int, int]) -> None:
     conv = nn.Conv2d(3, 8, 3, stride, padding=1, bias=False).double()
     nn.init.ones_(conv.weight)
     structure = Structure(nn.Sequential(typed(conv, scalars(3), regular(C4, 2))), C4)

@@ -303,7 +303,7 @@ def test_bad_input_to_measure_is_one_line_and_status_2(call: Any, arguments: lis
         (["--from", "33", "--to", "32"], ["33 to 32 px", "empty"]),
         (["--from", "0", "--to", "8"], ["0 to 8 px"]),
         (["--from", "8", "--to", "600"], ["8 to 600 px", "at most 512 sizes"]),
-        (["--from", "6", "--to", "7"], ["cannot take 7 px", "reaches 8 px"]),
+        (["--from", "6", "--to", "7"], ["cannot take 7 px", "reaches at least 8 px"]),
         (["--from", "511", "--to", "513", "--measure"], ["513×513 px", "at most 512 px a side"]),
         (["--from", "100000", "--to", "100001", "--measure"], ["at most 512 px a side"]),
         (["--from", "8", "--to", "ten"], ["--to", "'ten'"]),

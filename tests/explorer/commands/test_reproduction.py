@@ -87,7 +87,9 @@ def test_workers_that_cannot_start_are_said(call: Call, monkeypatch: pytest.Monk
 
     status, out, err = call("mnist", "--seeds", "1", "--only", "mended/29")
 
-    assert (status, out) == (2, "") and err.endswith("\nexplorer: The runs wait. Training cannot start: no process.\n")
+    assert (status, out) == (2, "") and err.endswith(
+        "\nexplorer: The runs are waiting. Training cannot start: no process.\n"
+    )
 
 
 def test_a_grid_that_may_take_no_more_disk_is_not_queued(
@@ -123,7 +125,7 @@ def test_an_interrupted_wait_says_how_to_go_on(call: Call, monkeypatch: pytest.M
     status, out, err = call("mnist", "--seeds", "1", "--only", "mended", "--wait")
 
     assert (status, out) == (130, "") and err == (
-        "\nThe runs go on; the same command waits for them and collects what is finished.\n"
+        "\nThe runs continue; the same command waits for them and collects finished ones.\n"
     )
 
 
@@ -207,8 +209,8 @@ def test_sizes_are_measured_and_written(call: Call, tmp_path: Path, monkeypatch:
             ("mnist", "--only", "uprigt"),
             "explorer: There is no study or case 'uprigt': give some of upright,",
         ),
-        (("mnist", "--seeds", "0"), "'0' is no number of them: give a whole number from 1"),
-        (("mnist", "--seeds", "many"), "'many' is no number of them"),
+        (("mnist", "--seeds", "0"), "'0' is not accepted: give a whole number from 1"),
+        (("mnist", "--seeds", "many"), "'many' is not accepted"),
         (("imagenet",), "invalid choice: 'imagenet'"),
         (("mnist", "--budget", "huge"), "invalid choice: 'huge'"),
     ],

@@ -160,7 +160,7 @@ def test_deleted_run_is_restored_for_ten_minutes_and_then_takes_no_disk(
     monkeypatch.setenv("EXPLORER_TRAINING", "off")  # nothing is started
     run = store.create(TINY, owner=None).id
     assert call("delete", run).out == (
-        f"The run {run} is deleted. `python -m explorer restore {run}` undoes it, for ten minutes.\n"
+        f"The run {run} is deleted. For ten minutes, `python -m explorer restore {run}` undoes this.\n"
     )
     assert store.list(None) == () and refused(call("delete", run)).startswith(f"There is no run '{run}'")
     assert strictly(call("restore", run, "--json").out)["state"] == "cancelled"
@@ -187,7 +187,7 @@ def test_waiting_shows_the_epochs_of_the_finished_run(call: Any, store: Store, t
     assert rows[-1].split()[2] == f"{document['epochs'][-1]['test_loss']:.4f}"
 
 
-def test_document_has_null_for_what_is_no_number(call: Any, store: Store) -> None:
+def test_document_has_null_for_what_is_not_a_number(call: Any, store: Store) -> None:
     run = store.create(TINY, owner=None).id
     store.claim()
     store.beat(run, replace(PROGRESS, loss=float("nan")))
@@ -225,7 +225,7 @@ def test_fine_tuning_and_measuring_take_a_run_or_its_file(
     other = ("--network", "z2-knight")
     for command in (("measure", *other, "--size", "9", "--weights", first.id), ("train", *other, "--from", first.id)):
         assert refused(call(*command)) == (
-            "These weights are of p4-knight and do not fit z2-knight: give --network p4-knight."
+            "These weights belong to p4-knight and do not fit z2-knight: give --network p4-knight."
         )
 
 
@@ -260,7 +260,7 @@ def test_weights_with_other_classes_bring_their_number(
         (("train", "--rotation", "some"), "The rotation 'some' is not known"),
         (("train", "--data", "nothing"), "There is no data set 'nothing'"),
         (("train", "--batch-size", "1"), "Batch size is 1: give 2 to 65536."),
-        (("train", "--epochs", "999"), "999 epochs are more than are trained here: give at most 200"),
+        (("train", "--epochs", "999"), "999 epochs are more than this installation trains: give at most 200"),
         (("train", "--size", "x"), "argument --size: invalid int value: 'x'"),
         (("train", "--size", "5"), "p4-cnn cannot take 5 px: give at least"),
         (("train", "--network", "c4-cnn", "--symmetric-subsampling"), "c4-cnn cannot be trained with symmetric"),
@@ -268,7 +268,7 @@ def test_weights_with_other_classes_bring_their_number(
         (("restore", "nothing4here2see"), "There is no run 'nothing4here2see'"),
         (("train", "--from", "nothing4here2see"), "There is no run 'nothing4here2see'"),
         (("train", "--from", "no.safetensors"), "The weights 'no.safetensors' cannot be read"),
-        (("train", "--from", "shipped:no"), "There are no weights 'no' with the app"),
+        (("train", "--from", "shipped:no"), "The app has no weights 'no'"),
         (("run", "nothing4here2see"), "There is no run 'nothing4here2see'"),
         (("cancel", "../.."), "There is no run '../..'"),
         (("resume", "nothing4here2see"), "There is no run 'nothing4here2see'"),
@@ -301,7 +301,7 @@ def test_unreachable_database_is_one_line(call: Any, monkeypatch: pytest.MonkeyP
     [
         ("failed", "The labels do not match.", "The run {} has failed. The labels do not match."),
         ("cancelled", "", "The run {} was cancelled."),
-        ("interrupted", "Lost.", "The run {} was interrupted. Lost. `python -m explorer resume {}` goes on."),
+        ("interrupted", "Lost.", "The run {} was interrupted. Lost. `python -m explorer resume {}` continues it."),
     ],
 )
 def test_waiting_for_a_run_that_does_not_finish_is_one_line(
@@ -334,7 +334,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_cancel_it(
     ran = call(*TRAIN, "--wait")
     (run,) = store.list(None)
     assert (ran.status, ran.out, run.state) == (130, "", "queued")
-    assert ran.err == f"\nThe run {run.id} goes on: `python -m explorer cancel {run.id}` stops it.\n"
+    assert ran.err == f"\nThe run {run.id} continues: `python -m explorer cancel {run.id}` stops it.\n"
 
 
 def test_terminal_sees_a_bar_with_how_far_it_is(call: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,5 +94,5 @@ def test_bringing_to_its_own_size_is_identity_and_grey_gets_three_channels(how: 
 def test_a_size_below_one_and_an_unknown_way_are_refused() -> None:
     with pytest.raises(SizeError, match="0 px wide"):
         brought(batch(noise(8, 8)), size_px=0, how="resize")
-    with pytest.raises(SettingError, match="'stretch' is no way"):
+    with pytest.raises(SettingError, match="'stretch' is not a way"):
         brought(batch(noise(8, 8)), size_px=8, how="stretch")  # type: ignore[arg-type]

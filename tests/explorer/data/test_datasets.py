@@ -183,14 +183,14 @@ def changed_idx(change: Callable[[dict[str, bytes]], None]) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda files: files.update({IDX[0]: files[IDX[1]]}), "is no IDX file of pictures"),
+        (lambda files: files.update({IDX[0]: files[IDX[1]]}), "is not an IDX file of pictures"),
         (
             lambda files: files.update({IDX[0]: b"\x00\x00\x08\x03\xff\xff\xff\xff" + files[IDX[0]][8:]}),
-            "is no IDX file",
+            "is not an IDX file",
         ),
-        (lambda files: files.update({IDX[0]: idx(TRAIN[0][:, :27])}), "is no IDX file of pictures of 28 × 28 px"),
-        (lambda files: files.update({IDX[1]: b""}), "is no IDX file of labels"),
-        (lambda files: files.update({IDX[0]: files[IDX[0]][:-1]}), "holds 9,407 bytes where its header says 9,408"),
+        (lambda files: files.update({IDX[0]: idx(TRAIN[0][:, :27])}), "is not an IDX file of pictures of 28 × 28 px"),
+        (lambda files: files.update({IDX[1]: b""}), "is not an IDX file of labels"),
+        (lambda files: files.update({IDX[0]: files[IDX[0]][:-1]}), "holds 9,407 bytes, but its header says 9,408"),
         (lambda files: files.update({IDX[0]: files[IDX[0]] + b"x"}), "holds more bytes"),
         (
             lambda files: files.update({IDX[1]: idx(TRAIN[1][:-1])}),
@@ -271,7 +271,7 @@ def test_a_file_with_another_checksum_is_refused_and_not_kept(
     address, there = served
     write(there, publish(monkeypatch, address) | {f"{IDX[0]}.gz": given})
     sentence = refusal("mnist", tmp_path / "data")
-    assert f"{IDX[0]}.gz has another SHA-256 than was published" in sentence and "put " in sentence
+    assert "does not have the published SHA-256" in sentence and f"{IDX[0]}.gz" in sentence and "put " in sentence
     assert files_in(tmp_path / "data") == []
 
 

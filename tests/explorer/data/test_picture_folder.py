@@ -84,7 +84,7 @@ def test_pictures_that_cannot_be_read_are_named_skipped_and_counted(cells: Path)
     (note,) = dataset.notes
     assert note.startswith("4 of 19 pictures were skipped: ") and note.endswith(", and 1 more.")
     assert "'long/deeper' is not a file" in note and "'long/cut.png' is damaged or cut short" in note
-    assert "'long/notes.txt' is not a picture that is known here" in note
+    assert "'long/notes.txt' is not a picture in a known format" in note
 
 
 def test_links_are_followed_inside_the_folder_and_never_out_of_it(cells: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_changed_picture_is_read_again(cells: Path) -> None:
     assert loaded(cells).sha256 != before.sha256
 
 
-def test_a_folder_that_is_no_data_set_is_told_in_one_sentence(cells: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_data_set_gives_one_sentence(cells: Path, tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nothing")
     assert "is no folder" in refusal(cells / "long" / "0.png")
     assert "has 0 sub-folders" in refusal(cells / "long")

@@ -181,7 +181,7 @@ def test_a_drawing_says_what_it_shows() -> None:
             published(STRIDED, 32, 32),
             "32 px: 1 row and 1 column left over",
             "16 windows a side, kernel 3, stride 2, padding 1, remainder 1, displacement −½ px. "
-            "The transform (⟲ 90°) is sampled beside the places of the picture: 1 px along the width.",
+            "The transform (⟲ 90°) is sampled at places shifted by 1 px along the width.",
         ),
         (
             published(STRIDED, 33, 33),
@@ -200,19 +200,19 @@ def test_a_drawing_says_what_it_shows() -> None:
             "12×13 px: 3 rows left over",
             "2 (height) and 3 (width) windows a side, kernel 3, stride 4, dilation 2, remainder 3 (height) and 0 "
             "(width), displacement −1½ (height) and 0 (width) px. "
-            "The transform (⟲ 180°) is sampled beside the places of the picture: 3 px along the height.",
+            "The transform (⟲ 180°) is sampled at places shifted by 3 px along the height.",
         ),
         (
             published(AxisWindow("max", 3, 2, ceil_mode=True), 8, 8, "mirror"),
             "8 px: a window reaches past the end",
             "4 windows a side, kernel 3, stride 2, remainder −1, displacement ½ px. "
-            "The transform (mirror) is sampled beside the places of the picture: 1 px along the width.",
+            "The transform (mirror) is sampled at places shifted by 1 px along the width.",
         ),
         (
             published(AxisWindow("max", 2, 2, ceil_mode=True), 1, 1),
             "1 px: a window reaches past the end",
             "1 window a side, kernel 2, stride 2, remainder −1, displacement ½ px. "
-            "The transform (⟲ 90°) is sampled beside the places of the picture: 1 px along the width. "
+            "The transform (⟲ 90°) is sampled at places shifted by 1 px along the width. "
             "Yet the windows read the same pixels.",
         ),
     ],

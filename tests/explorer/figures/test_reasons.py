@@ -93,7 +93,7 @@ def test_a_network_mended_in_part_has_the_layer_drawn_that_is_left() -> None:
     assert caption.startswith(f"{published.broken_layers[1].name}: ")
 
 
-def test_of_an_antialiased_pool_the_blur_is_drawn() -> None:
+def test_an_antialiased_pool_is_drawn_with_its_blur() -> None:
     published, blurred = prediction("p4-cnn", 29), prediction("p4-cnn", 29, "antialiased")
 
     (_, caption), (_, mended_caption) = texts(draw_reasons(blurred, published))
@@ -102,15 +102,13 @@ def test_of_an_antialiased_pool_the_blur_is_drawn() -> None:
     assert mended_caption.startswith("With symmetric subsampling: 14 windows a side, kernel 2, stride 2")
 
 
-def test_of_an_oblong_picture_the_element_is_drawn_that_breaks() -> None:
+def test_for_an_oblong_picture_the_element_that_breaks_is_drawn() -> None:
     broken = prediction("p4-cnn", 33, width_px=32)
 
     (title, caption), _ = texts(draw_reasons(broken, broken))
 
     assert title == "33×32 px: 1 row left over"
-    assert caption.endswith(
-        "The transform (⟲ 180°) is sampled beside the places of the picture: 1 px along the height."
-    )
+    assert caption.endswith("The transform (⟲ 180°) is sampled at places shifted by 1 px along the height.")
 
 
 def test_where_weights_decide_there_is_no_drawing() -> None:

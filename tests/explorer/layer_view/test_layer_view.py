@@ -295,11 +295,11 @@ def test_weak_fields_become_visible_with_a_scale_of_their_own(open_view: Callabl
     page = open_view("/?network=so2-cnn&layer=pool")
     strongest_in_one_scale = strongest_pixels(page)
     scales = page.locator(".scale")
-    expect(scales.first).to_contain_text("one for the three")
+    expect(scales.first).to_contain_text("one scale for all three")
 
-    page.locator('.segmented[aria-label="Scale of the colours"] label', has_text="field").click()
+    page.locator('.segmented[aria-label="Colour scale"] label', has_text="field").click()
 
-    expect(scales.first).to_contain_text("each frequency of a field its own, the same in all three")
+    expect(scales.first).to_contain_text("own scale for each frequency of a field, the same in all three")
     fields = int(re.search(r"(\d+) fields", title(page).inner_text()).group(1))
     assert strongest_in_one_scale <= 4  # one value, seen in Φ(x) and turned back
     assert strongest_pixels(page) >= 4 * fields  # four frequencies each, one of them at least in Φ(x) or Φ(g·x)

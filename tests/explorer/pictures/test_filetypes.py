@@ -100,7 +100,7 @@ def test_the_largest_profile_that_is_kept_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("length", range(0, 120, 7))
-def test_of_a_png_cut_short_nothing_is_made_up(length: int) -> None:
+def test_nothing_is_made_up_of_a_png_that_is_cut_short(length: int) -> None:
     data = png_around(PIXELS)
     assert data[:length].startswith(without_extras(data[:length]))
 

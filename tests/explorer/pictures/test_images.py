@@ -406,12 +406,12 @@ def test_no_bytes_are_refused() -> None:
         (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC picture"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b"%PDF-1.7\n", "a PDF document"),
-        (b"BMW is a car maker, and this is a text.", "not a picture that is known here"),
-        (b"hello", "not a picture that is known here"),
-        (b"\0", "not a picture that is known here"),
-        (bytes(1000), "not a picture that is known here"),
+        (b"BMW is a car maker, and this is a text.", "not a picture in a known format"),
+        (b"hello", "not a picture in a known format"),
+        (b"\0", "not a picture in a known format"),
+        (bytes(1000), "not a picture in a known format"),
         (encode(plain("RGB", RED), "PPM"), "a PPM picture"),
-        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "not a picture that is known here"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "not a picture in a known format"),
     ],
 )
 def test_other_kinds_are_refused_by_name(data: bytes, kind: str) -> None:
@@ -562,7 +562,7 @@ def test_a_picture_does_not_change_with_the_array_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((3, 8, 8))])
-def test_other_arrays_make_no_picture(pixels: Pixels) -> None:
+def test_other_arrays_do_not_make_a_picture(pixels: Pixels) -> None:
     with pytest.raises(AssertionError):
         Picture("picture", pixels)
 

@@ -119,9 +119,7 @@ def test_unseen_turns_are_failed_where_the_interval_says_so() -> None:
     found = fails_unseen_turns(results(PAPER))
 
     assert found.state == SEEN
-    assert (
-        "right for 97.7 % of the digits" in found.sentence and "71.0 % at 27 px (26.7 points fewer [" in found.sentence
-    )
+    assert "reads 97.7 % of the digits" in found.sentence and "71.0 % at 27 px (26.7 points fewer [" in found.sentence
 
 
 def test_the_opposite_is_said_as_such() -> None:

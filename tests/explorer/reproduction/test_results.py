@@ -80,7 +80,7 @@ def test_curves_are_short_and_end_with_the_last_epoch() -> None:
     assert [point[0] for point in seed_run(0, {}, [epoch(0), epoch(5)]).curve] == [0, 5]
 
 
-def test_no_file_is_no_results(tmp_path: Path) -> None:
+def test_a_missing_file_gives_no_results(tmp_path: Path) -> None:
     assert read_results(tmp_path / "none.json", "mnist") is None
 
 
@@ -99,7 +99,7 @@ def test_another_file_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mnist.json"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(ResultsError, match=r"no results file of mnist, or is damaged: remove it and run"):
+    with pytest.raises(ResultsError, match=r"not a results file of mnist, or is damaged: remove it and run"):
         read_results(path, "mnist")
 
 

@@ -154,7 +154,7 @@ def test_killed_worker_is_noticed_at_once_and_its_run_can_be_resumed(store: Stor
 
     child.kill()
     eventually(lambda: pump(store, off) or store.get(run).state == "interrupted")
-    assert store.get(run).error == "Its process ended unexpectedly: resume goes on from the last checkpoint."
+    assert store.get(run).error == "Its process ended unexpectedly: resume continues from the last checkpoint."
     assert store.log(run).endswith(f"{store.get(run).error}\n")
     assert Crew(store.database).members() == ()
     store.resume(run, None)
@@ -162,7 +162,7 @@ def test_killed_worker_is_noticed_at_once_and_its_run_can_be_resumed(store: Stor
 
 
 @needs_marks
-def test_number_that_another_process_has_now_is_no_worker(store: Store, off: Settings, start: Any) -> None:
+def test_number_that_another_process_has_now_is_not_a_worker(store: Store, off: Settings, start: Any) -> None:
     child = start()
     run = running(store, replace(process_of(child.pid), mark="of an earlier process"))
     pump(store, off)
@@ -179,7 +179,7 @@ def test_worker_of_another_host_is_lost_when_it_is_silent(store: Store, off: Set
     pump(store, off)
     assert (store.get(run).state, store.get(run).error) == (
         "interrupted",
-        "Its process gave no sign of life: resume goes on from the last checkpoint.",
+        "Its process gave no sign of life: resume continues from the last checkpoint.",
     )
 
 

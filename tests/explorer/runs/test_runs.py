@@ -177,7 +177,7 @@ def test_visitor_sees_all_by_id_and_changes_only_what_is_theirs(store: Store) ->
     assert (store.get(mine).state, store.get(mine).name) == ("queued", "x" * 80)
 
 
-def test_of_a_key_only_its_sha256_is_kept(store: Store) -> None:
+def test_only_the_sha256_of_a_key_is_kept(store: Store) -> None:
     store.create(TINY, owner=MINE)
     with store.database.reading() as connection:
         (row,) = connection.execute(select(RUNS))
@@ -306,7 +306,7 @@ def test_restoring_and_removing_at_once_leave_each_run_whole_or_gone(
 
 
 @pytest.mark.parametrize("run", ["../../etc", "", "a/b", "A" * 16, "x\0y", "starts", "abcdefgh23456789\n"])
-def test_odd_id_is_no_run_and_no_path(run: str, store: Store) -> None:
+def test_odd_id_is_neither_a_run_nor_a_path(run: str, store: Store) -> None:
     with pytest.raises(RunError, match="There is no run"):
         store.get(run)
     with pytest.raises(RunError, match="There is no run"):
@@ -378,7 +378,9 @@ def test_tables_of_a_later_version_are_left_alone(store: Store) -> None:
     store.list(None)
     with store.database.writing() as connection:
         connection.execute(update(SCHEMAS).values(version=SCHEMA + 1))
-    with pytest.raises(StoreError, match=f"made by a later version of the app \\(tables {SCHEMA + 1}, known {SCHEMA}"):
+    with pytest.raises(
+        StoreError, match=f"later version of the app .its tables have version {SCHEMA + 1}, this app knows {SCHEMA}"
+    ):
         another(store).list(None)
 
 

@@ -79,7 +79,7 @@ def test_a_run_without_epochs_is_summed_up_too() -> None:
     assert "upright 75.0%, mean of the three other quarter turns 25.0%" in summary(a_run(), epochs())
 
 
-def test_a_loss_that_is_no_number_is_shown_as_nan_or_infinite() -> None:
+def test_a_loss_that_is_not_a_number_is_shown_as_nan_or_infinite() -> None:
     lost = an_epoch(1, loss=float("nan")), an_epoch(2, loss=float("inf"))
 
     html = report_html(a_run(), "mine", lost, [], command="")

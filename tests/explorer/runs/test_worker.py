@@ -158,7 +158,7 @@ def test_a_new_classifier_for_other_classes_is_said_in_the_log(store: Store, set
         ({"data": "folder:missing-folder"}, "missing-folder"),
         ({"start": "run:abcdefgh23456789"}, "There is no run 'abcdefgh23456789'"),
         ({"start": "file:" + "0" * 64}, "cannot be read"),
-        ({"start": "shipped:nothing"}, "There are no weights 'nothing' with the app"),
+        ({"start": "shipped:nothing"}, "The app has no weights 'nothing'"),
         ({"train_pictures": 1}, "1 training pictures: give at least 2"),
     ],
 )
@@ -204,7 +204,7 @@ def test_error_of_the_app_is_one_calm_line_and_a_traceback_for_who_runs_the_app(
     run = trained(store, settings)
     assert (run.state, run.error) == (
         "failed",
-        "The run ended at an error of the app itself: workers.log in the folder of the runs says where.",
+        "The run ended because of a bug in the app: workers.log in the folder of the runs says where.",
     )
     assert "KeyError: 'a bug'" in capsys.readouterr().err
     assert "Traceback" not in store.log(run.id)
@@ -272,7 +272,7 @@ def test_worker_that_is_asked_to_end_leaves_a_run_that_goes_on_bit_for_bit(store
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "fit", step)
         run = trained(store, settings, asked=True)
-    assert (run.state, run.error) == ("interrupted", "Its process was asked to end: resume goes on from here.")
+    assert (run.state, run.error) == ("interrupted", "Its process was asked to end: resume continues from here.")
     assert store.checkpoint_path(run.id).exists()
 
     store.resume(run.id, None)
@@ -368,10 +368,10 @@ def test_each_limit_is_one_sentence_with_both_numbers(
     check_limits((TINY,), "visitor", store, settings)
     assert refusal(TINY, store, replace(settings, training="off"), None).startswith("Training is switched off here")
     assert refusal(replace(TINY, size_px=65), store, settings) == (
-        "65 px is more than is trained on here: give at most 64 px, or raise EXPLORER_MAX_TRAINING_PX."
+        "65 px is more than this installation trains on: give at most 64 px, or raise EXPLORER_MAX_TRAINING_PX."
     )
     assert refusal(replace(TINY, epochs=201), store, settings) == (
-        "201 epochs are more than are trained here: give at most 200, or raise EXPLORER_MAX_EPOCHS."
+        "201 epochs are more than this installation trains: give at most 200, or raise EXPLORER_MAX_EPOCHS."
     )
     whole = replace(TINY, train_pictures=0)
     assert "2 epochs of 10000 pictures, 16 at a time, are 1250 steps: at most 99 " in refusal(
@@ -388,7 +388,7 @@ def test_each_limit_is_one_sentence_with_both_numbers(
 
     monkeypatch.setattr(store, "used_bytes", lambda: 65 * 2**20)
     assert refusal(TINY, store, replace(settings, runs_disk_mb=64)).startswith(
-        "The runs take 65 MB of the 64 MB that they may:"
+        "The runs take 65 MB of the 64 MB allowed:"
     )
     monkeypatch.setattr(store, "waiting", lambda: MAX_WAITING)
     assert refusal(TINY, store, settings).startswith("100 runs are waiting already:")
@@ -400,7 +400,7 @@ def test_visitor_trains_on_folders_in_the_data_folder_alone(
 ) -> None:
     inside = replace(settings, data_folder=str(tmp_path / "data"))
     asked = replace(TINY, data=f"folder:{path.format(outside=tmp_path)}")
-    assert refusal(asked, store, inside).startswith("Visitors train on folders in the data folder alone")
+    assert refusal(asked, store, inside).startswith("Visitors can train only on folders inside the data folder")
     check_limits((asked,), None, store, inside)
     for good in ("birds", str(tmp_path / "data" / "birds")):
         check_limits((replace(TINY, data=f"folder:{good}"),), "visitor", store, inside)

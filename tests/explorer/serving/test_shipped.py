@@ -103,7 +103,7 @@ def test_exact_networks_answer_all_turns_alike_and_others_do_not(entry: Shipped)
     assert (entry.figures["agreement"] == 1.0) == is_exact
 
 
-def test_upright_all_read_nearly_every_digit_and_turned_only_the_exact_ones_do() -> None:
+def test_all_read_nearly_every_upright_digit_and_only_exact_ones_do_when_turned() -> None:
     for entry in shipped():
         accuracy, is_exact = entry.figures["accuracy"], entry.name in EXACT
         assert accuracy["identity"] > 0.95
@@ -139,7 +139,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_an_unknown_name_is_one_sentence_with_those_there_are() -> None:
-    with pytest.raises(WeightsError, match=r"^There are no weights 'p4-cnn' with the app: use one of p4-cnn-28, .*\.$"):
+    with pytest.raises(WeightsError, match=r"^The app has no weights 'p4-cnn': use one of p4-cnn-28, .*\.$"):
         shipped_bytes("p4-cnn")
 
 
@@ -149,14 +149,14 @@ def test_a_damaged_file_is_one_sentence(folder: Path) -> None:
     data[-1] ^= 1
     path.write_bytes(data)
 
-    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are not what the manifest says: put "):
+    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are not what the manifest says: restore "):
         shipped_bytes("p4-cnn-28", folder)
 
 
 def test_a_missing_file_is_one_sentence(folder: Path) -> None:
     (folder / "p4-cnn-28.safetensors").unlink()
 
-    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are missing: put assets/weights/"):
+    with pytest.raises(WeightsError, match=r"^The weights p4-cnn-28 .* are missing: restore assets/weights/"):
         shipped_bytes("p4-cnn-28", folder)
 
 

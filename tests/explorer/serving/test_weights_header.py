@@ -51,7 +51,7 @@ def test_a_header_is_read_without_torch(data: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", [DEEP, "[]", '{"epochs": 1' + "0" * 400 + "}", '{"network": 1}'])
-def test_a_recipe_that_is_none_leaves_the_weights_as_they_are(recipe: str, tmp_path: Path) -> None:
+def test_an_unreadable_recipe_leaves_the_weights_as_they_are(recipe: str, tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     save_weights(build(spec("p4-knight")), path, {"recipe": recipe, "classes": DEEP})
 
@@ -78,7 +78,7 @@ def test_a_recipe_that_is_none_leaves_the_weights_as_they_are(recipe: str, tmp_p
     ],
     ids=["empty", "short", "too long", "null", "list", "number", "words", "deep", "cut", "endless"],
 )
-def test_bytes_that_are_no_weights_are_one_sentence(damaged: bytes) -> None:
+def test_bytes_that_are_not_weights_give_one_sentence(damaged: bytes) -> None:
     with pytest.raises(
         WeightsError, match=r"^'odd' is not a safetensors file \([^\n]*\): pickled weights are never read\.$"
     ):

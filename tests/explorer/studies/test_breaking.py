@@ -263,7 +263,7 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(make: Callable[[], At
 
 
 @pytest.mark.parametrize(("value", "words"), [(math.nan, "NaN"), (math.inf, "infinite")])
-def test_a_loss_that_is_no_number_is_one_sentence(value: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_a_number_is_one_sentence(value: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "explorer.studies.breaking.functional.cross_entropy", lambda logits, right: 0 * logits.sum() + value
     )

@@ -135,8 +135,12 @@ def test_sides_are_those_of_the_feature_maps(engine: Engine, picture: torch.Tens
 @pytest.mark.parametrize(
     ("network", "side_px", "obstacle"),
     [
-        (RESNET, 32, "none: stage2.block1.conv1 has 1 pixel too few, and an odd number has no half for each side"),
-        (CNN, 33, "none: pool has 1 pixel too many, and an odd number has no half for each side"),
+        (
+            RESNET,
+            32,
+            "none: stage2.block1.conv1 has 1 pixel too few, and an odd number cannot be halved between two sides",
+        ),
+        (CNN, 33, "none: pool has 1 pixel too many, and an odd number cannot be halved between two sides"),
     ],
 )
 def test_no_other_padding_of_an_even_stride_is_exact_and_the_row_says_so(

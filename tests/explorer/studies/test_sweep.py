@@ -84,7 +84,7 @@ def test_sizes_below_the_smallest_are_left_out(engine: Engine) -> None:
 
 
 def test_range_below_the_smallest_names_the_smallest(engine: Engine) -> None:
-    with pytest.raises(SizeError, match=r"cannot take 7 px: give a range that reaches 8 px at least\.$"):
+    with pytest.raises(SizeError, match=r"cannot take 7 px: give a range that reaches at least 8 px\.$"):
         sweep_sizes(engine, Sweep(CNN, 3, 7))
 
 

@@ -191,7 +191,7 @@ def test_a_size_that_is_too_small_names_the_smallest() -> None:
 
 
 @pytest.mark.parametrize("report_every_s", [0.0, 1e9], ids=["seen at once", "seen late"])
-def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_last_good_checkpoint(
+def test_a_loss_that_is_not_a_number_ends_the_run_and_leaves_its_last_good_checkpoint(
     report_every_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fifth batch, of three in an epoch, is of no numbers."""
@@ -236,5 +236,5 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path: Path, damage: 
     if damage == "no checkpoint":
         path.write_bytes(b"nothing of the kind")
     recipe = replace(SMALL, epochs=1, seed=3 if damage == "other recipe" else 0)
-    with pytest.raises(RunError, match="start the run anew"):
+    with pytest.raises(RunError, match="start a new run"):
         trained(recipe, checkpoint=path)

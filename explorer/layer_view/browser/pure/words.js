@@ -71,11 +71,11 @@ export function sizeText({ in_hw: before, out_hw: after }) {
 
 /** Why a layer breaks by itself, or may; nothing where it does not. */
 export function reason(layer, status) {
-  if (status === "undecided") return "? Undecided by itself, its padding merges with the next layer’s";
+  if (status === "undecided") return "? Undecided by itself: its padding merges with the next layer’s";
   if (status !== "broken") return "";
   return layer.weight_error > 0
-    ? "✕ Breaks by itself, its weights do not commute with g"
-    : "✕ Breaks by itself, its grid is displaced";
+    ? "✕ Breaks by itself: its weights do not commute with g"
+    : "✕ Breaks by itself: its grid is displaced";
 }
 
 export function fieldsText({ fields, total_fields: total }) {

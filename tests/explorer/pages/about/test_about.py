@@ -41,7 +41,7 @@ def test_the_example_leaves_a_pixel_over_at_8_px_and_fits_at_9_px(about: AppTest
 
     assert (
         "**8 px**: 3 windows a side, kernel 3, stride 2, remainder 1, displacement −½ px. "
-        "The transform (⟲ 90°) is sampled beside the places of the picture: 1 px along the width." in shown
+        "The transform (⟲ 90°) is sampled at places shifted by 1 px along the width." in shown
     )
     assert (
         "**9 px**: 4 windows a side, kernel 3, stride 2, remainder 0, displacement 0 px. "

@@ -155,7 +155,7 @@ def test_what_cannot_be_trained_is_one_sentence(parameters: dict[str, str], word
     assert not [button for button in app.button if button.label == "Stop"]
 
 
-def test_a_loss_that_is_no_number_ends_the_training_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_a_number_ends_the_training_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "explorer.studies.breaking.functional.cross_entropy", lambda logits, right: logits.sum() * float("nan")
     )
@@ -174,7 +174,7 @@ def test_the_search_finds_a_picture_for_the_broken_size_only() -> None:
     (start, largest), (_, exact) = [[float(number) for number in numbers] for numbers in found]
     assert largest > 2 * start > 1e-3
     assert exact < 1e-10
-    assert "Nothing but rounding was found." in captions(app)
+    assert "The search found nothing but rounding." in captions(app)
     assert app.code[0].value.startswith("python -m explorer worst ")
     document = document_of(app.code[0].value)
     assert (document["predicted"], document["layer"]) == ("approximate", None)

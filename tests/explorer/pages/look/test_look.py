@@ -104,7 +104,7 @@ def test_a_size_that_is_too_small_is_one_sentence_and_keeps_what_was_shown() -> 
     assert headline(app).endswith("at 30 px")
 
 
-def test_a_file_that_is_no_picture_is_one_sentence_and_the_page_goes_on() -> None:
+def test_a_file_that_is_not_a_picture_gives_one_sentence_and_the_page_goes_on() -> None:
     app = open_app(**NARROW)
 
     app.file_uploader(key="uploads").upload("notes.png", b"these are words", "image/png").run()

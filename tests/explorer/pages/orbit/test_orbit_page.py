@@ -164,10 +164,10 @@ def test_without_a_network_the_page_says_so() -> None:
     assert not app.exception
 
 
-def test_a_network_that_there_is_not_is_one_sentence() -> None:
+def test_a_comparison_that_does_not_exist_gives_one_sentence() -> None:
     app = open_orbit(group="Z2", **only("mended"))
 
-    assert any(caption.value.startswith("There is no such network beside z2-cnn") for caption in app.caption)
+    assert any(caption.value.startswith("For z2-cnn there is no such network") for caption in app.caption)
     assert not app.exception
 
 

@@ -72,7 +72,7 @@ def test_results_are_shown_beside_the_authors(folder: Path) -> None:
     app = open_page()
 
     assert not app.exception
-    assert "**Seen.** On turns that it has not seen, the exact network is right for 97.7 % of the digits" in words(app)
+    assert "**Seen.** On turns that training did not show, the exact network reads 97.7 % of the digits" in words(app)
     assert "python -m explorer reproduce mnist --budget full --wait" in words(app)  # the authors' split was not run
     assert "3 seeds, 12 epochs on all training pictures of mnist-12k, tested on all" in words(app)
     table = tables(app)
@@ -106,8 +106,8 @@ def test_photographs_are_shown_with_what_was_not_run(folder: Path) -> None:
     ("text", "sentence"),
     [
         (f'{{"experiment": "knight", "version": {VERSION + 1}}}', "were written by another version of the explorer"),
-        ("nothing", "knight.json is no results file of knight, or is damaged"),
-        (f'{{"experiment": "knight", "version": {VERSION}}}', "knight.json is no results file of knight"),
+        ("nothing", "knight.json is not a results file of knight, or is damaged"),
+        (f'{{"experiment": "knight", "version": {VERSION}}}', "knight.json is not a results file of knight"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sentence: str) -> None:
@@ -127,7 +127,7 @@ def test_the_committed_results_show_the_claims_and_what_was_tried() -> None:
 
     assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 ", shown)
     assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
-    assert "**Seen.** On turns that it has not seen" in shown and "**Seen.** Trained on digits turned by" in shown
+    assert "**Seen.** On turns that training did not show" in shown and "**Seen.** Trained on digits turned by" in shown
     assert "- without padding in any convolution: 9" in shown
 
 
@@ -139,7 +139,7 @@ def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
     app = open_page()
 
     assert app.segmented_control(key="paper-budget").value == "quick"
-    assert "**Seen.** On turns that it has not seen" in words(app)
+    assert "**Seen.** On turns that training did not show" in words(app)
     app.segmented_control(key="paper-budget").set_value("full").run()
     assert "Not complete: approximate-27 and approximate-29 not run yet." in words(app)
 
@@ -147,7 +147,7 @@ def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"budget": "huge"}, "mnist-quick.json is of a budget 'huge' that is not known"),
+        ({"budget": "huge"}, "mnist-quick.json has an unknown budget, 'huge'"),
         ({"cases": {"upright/exact-28": {"epochs": 3}}}, "has runs of upright/exact-28 with epochs 3 and not 12"),
     ],
 )

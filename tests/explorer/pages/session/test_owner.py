@@ -36,7 +36,7 @@ def test_the_browser_tells_a_key(page: SimpleNamespace) -> None:
     assert not owner.is_fleeting()
 
 
-def test_a_browser_that_keeps_nothing_is_told_of(page: SimpleNamespace) -> None:
+def test_a_browser_that_stores_nothing_is_noticed(page: SimpleNamespace) -> None:
     tell(page, {"key": KEY, "kept": False})
 
     assert owner.is_known() and owner.is_fleeting()

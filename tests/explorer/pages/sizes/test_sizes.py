@@ -195,15 +195,15 @@ def test_a_disagreement_is_an_error_that_names_size_and_numbers(monkeypatch: pyt
     (error,) = open_sizes().error
 
     assert error.value.startswith("**Theory and measurement disagree at 26 px**")
-    assert "⟲ 90° 2.5e-01; rounding stays below 3e-05" in error.value
+    assert "more than rounding (at most 3e-05): ⟲ 90° 2.5e-01." in error.value
 
 
 @pytest.mark.parametrize(
     ("first_px", "last_px", "sentence"),
     [
         ("40", "24", "The range 40 to 24 px is empty or too long"),
-        ("2", "7", "The network cannot take 7 px: give a range that reaches 8 px at least."),
-        ("100", "400", "at most 1,000,000 pixels in all, so end at 158 px or sooner."),
+        ("2", "7", "The network cannot take 7 px: give a range that reaches at least 8 px."),
+        ("100", "400", "at most 1,000,000 pixels in all, so end at 158 px or below."),
     ],
 )
 def test_a_range_that_cannot_be_measured_is_one_sentence_with_the_bound(

@@ -100,7 +100,7 @@ def finished(owner: str, recipe: Recipe = TINY, *, name: str = "", state: str = 
 # ---------------------------------------------------------------------------------------------------------- first sight
 
 
-def test_the_first_sight_says_what_a_press_would_do_and_how_long_it_takes(owner: str) -> None:
+def test_the_first_view_says_what_a_click_would_do_and_how_long_it_takes(owner: str) -> None:
     app = open_app(owner)
 
     assert not app.exception and not app.error
@@ -155,12 +155,12 @@ def test_every_control_has_an_explanation(owner: str) -> None:
 
 @pytest.mark.parametrize(
     ("how", "words"),
-    [("resize", "Resized pictures are resampled"), ("pad", "Only pictures that are larger"), ("crop", "")],
+    [("resize", "Resize resamples the pictures"), ("pad", "Only pictures larger"), ("crop", "")],
 )
 def test_what_is_resampled_is_said_as_training_does_it(owner: str, how: str, words: str) -> None:
     app = open_app(owner, fit=how)
 
-    captions = [caption.value for caption in app.caption if "resampled" in caption.value]
+    captions = [caption.value for caption in app.caption if "resample" in caption.value]
     assert [caption.startswith(words) for caption in captions] == [True] * bool(words)
     assert "puts black around smaller ones" in app.segmented_control(key="fit").help
 
@@ -187,7 +187,7 @@ def test_durations_are_said_in_round_numbers(seconds: float, words: str) -> None
 # ---------------------------------------------------------------------------------------------------------------- start
 
 
-def test_a_press_starts_the_three_networks_for_this_visitor_alone(owner: str) -> None:
+def test_a_click_starts_the_three_networks_for_this_visitor_alone(owner: str) -> None:
     app = press(open_app(owner, epochs="3", pictures="200", tested="50", turned="quarter"), "Train 3 networks")
 
     started = recipes(owner)
@@ -224,12 +224,12 @@ def test_a_tiny_deviation_is_a_recipe_like_others(owner: str, sd: str, rotation:
     [
         (
             {"train": "one", "family": "knight", "size": "100"},
-            "100 px is more than is trained on here: give at most 64 px",
+            "100 px is more than this installation trains on: give at most 64 px",
         ),
         ({"train": "one", "family": "cnn", "size": "3"}, "cannot take 3 px"),
-        ({"data": "a folder", "folder": "../elsewhere"}, "Visitors train on folders in the data folder alone"),
+        ({"data": "a folder", "folder": "../elsewhere"}, "Visitors can train only on folders inside the data folder"),
         ({"data": "a folder"}, "There is no data set"),
-        ({"data": "a folder", "folder": "a\0b"}, "The name of the folder has signs that cannot be shown"),
+        ({"data": "a folder", "folder": "a\0b"}, "The name of the folder has characters that cannot be shown"),
     ],
     ids=["large", "small", "elsewhere", "nameless", "unprintable"],
 )
@@ -287,7 +287,7 @@ def test_the_sentence_says_what_a_run_starts_from_and_without_its_file_nothing_s
     assert f", from the weights of {app.selectbox(key='start').options[1]}, on " in said(app).replace("\\", "")
 
     app.selectbox(key="start").set_value("a file of mine …").run()
-    assert "**still to be given**" in said(app) and "With --from and the path of your weights." in said(app)
+    assert "**still have to choose**" in said(app) and "Add --from with the path of your weights." in said(app)
     assert train_button(app).disabled
 
     upload = weights_of_knight(tmp_path)
@@ -311,7 +311,7 @@ def test_weights_of_another_network_and_what_is_none_are_refused(owner: str, tmp
         train_live.start(Plan((TINY,), False, nonsense), owner)
     assert recipes(owner) == []
     upload._data += b" "  # not kept by another test
-    with pytest.raises(RunError, match="999 epochs are more than are trained here"):
+    with pytest.raises(RunError, match="999 epochs are more than this installation trains"):
         train_live.start(Plan((replace(TINY, epochs=999),), False, upload), owner)
     assert kept_starts() == before, "what is refused takes no room"
 
@@ -345,7 +345,7 @@ def test_training_switched_off_is_one_sentence_and_runs_can_be_looked_at(
 
     app = open_app(owner)
 
-    assert [info.value for info in app.info] == ["Training is switched off here. What was trained can be looked at."]
+    assert [info.value for info in app.info] == ["Training is switched off here. Earlier runs can still be viewed."]
     assert set(labels(app)).isdisjoint({"Train", "Train 3 networks", "Resume"})
     assert "train-transforms" in charts_of(app)
     assert not open_app(owner, run=run.id).exception
@@ -380,7 +380,9 @@ def test_others_see_a_run_by_its_id_and_cannot_change_it(owner: str) -> None:
     run = finished(owner)
     app = open_app(secrets.token_hex(32), run=run.id)
 
-    assert [info.value for info in app.info] == ["You look at a run by its address: it can be looked at, not changed."]
+    assert [info.value for info in app.info] == [
+        "You opened this run by its address: you can look at it, but not change it."
+    ]
     assert "upright **75.0%** · other turns **25.0%**" in said(app)
     assert set(labels(app)).isdisjoint({"Cancel", "Resume", "Delete", "Details", "Train 3 networks"})
     assert not app.text_input and not app.dataframe
@@ -419,7 +421,7 @@ def test_a_run_is_renamed_deleted_and_brought_back(owner: str) -> None:
     press(app, "Delete")
     assert store().list(owner) == ()
     assert "train_opened" not in app.session_state
-    assert "Deleted, to be undone" in said(app.run())
+    assert "Deleted; you can undo this" in said(app.run())
 
     press(app, "the \\*best\\*")
     assert [each.id for each in store().list(owner)] == [run.id]
@@ -429,7 +431,7 @@ def test_a_waiting_run_is_cancelled_and_resumed(owner: str) -> None:
     run = store().create(TINY, owner=owner)
     app = open_app(owner)
     assert "… waiting, next in the queue" in progress_texts(app)
-    assert "The time is estimated when none of your runs trains." in said(app)
+    assert "The time is estimated once none of your runs is training." in said(app)
 
     press(app, "Cancel")
     assert store().get(run.id).state == "cancelled"
@@ -539,7 +541,7 @@ def test_a_run_is_watched_without_losing_the_zoom_and_cancelled(open_page: Calla
 
 
 @pytest.mark.full
-def test_runs_can_be_read_and_used_without_eyes_and_mouse(open_page: Callable[..., Page]) -> None:
+def test_runs_can_be_used_without_sight_and_without_a_mouse(open_page: Callable[..., Page]) -> None:
     page = open_page("/train", apart=True)
     expect(page.get_by_role("button", name="Train 3 networks")).to_be_enabled(timeout=LIMIT_MS)
     finished(page.evaluate("localStorage.getItem('equivariance-explorer-owner')"), name="a finished run")
@@ -573,17 +575,17 @@ def test_a_visitor_is_known_by_a_key_of_the_browser_that_no_address_has(open_pag
     expect(other.get_by_role("button", name="Train", exact=True)).to_be_enabled(timeout=LIMIT_MS)
     expect(other.get_by_text("the first visitor's")).to_have_count(0)
     other.goto(address)
-    expect(other.get_by_text("it can be looked at, not changed")).to_be_visible(timeout=LIMIT_MS)
+    expect(other.get_by_text("you can look at it, but not change it")).to_be_visible(timeout=LIMIT_MS)
     expect(other.get_by_text("the first visitor's").first).to_be_visible()
     expect(other.get_by_role("button", name="Delete")).to_have_count(0)
 
 
-def test_a_browser_that_keeps_nothing_is_told_so(browser: Browser, app_url: str) -> None:
+def test_a_browser_that_stores_nothing_gets_a_warning(browser: Browser, app_url: str) -> None:
     context = browser.new_context()
     context.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } });")
     page = context.new_page()
     page.goto(f"{app_url}/train")
 
-    expect(page.get_by_text("Your browser keeps nothing for this page")).to_be_visible(timeout=LIMIT_MS)
+    expect(page.get_by_text("Your browser does not store anything for this page")).to_be_visible(timeout=LIMIT_MS)
     expect(page.get_by_role("button", name="Train 3 networks")).to_be_enabled()
     context.close()

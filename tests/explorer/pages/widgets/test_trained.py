@@ -133,7 +133,7 @@ def test_a_link_of_another_page_counts_more_than_what_was_chosen_before() -> Non
     ("key", "sentence"),
     [
         ("nonsense", "There are no weights 'nonsense': use random, shipped:NAME or run:ID."),
-        ("shipped:none", "There are no weights 'none' with the app: use one of p4-cnn-28, "),
+        ("shipped:none", "The app has no weights 'none': use one of p4-cnn-28, "),
         ("run:none", "There is no run 'none'"),
     ],
 )
@@ -172,7 +172,7 @@ def test_another_network_is_one_sentence_and_a_button_takes_that_of_the_weights(
     before = headline(app)
 
     app.segmented_control(key="group").set_value("D4").run()
-    assert sentences(app) == ["These weights are of p4-cnn and do not fit p4m-cnn."]
+    assert sentences(app) == ["These weights belong to p4-cnn and do not fit p4m-cnn."]
     assert headline(app) == before
     click(app, "Take the network of these weights")
 
@@ -182,7 +182,7 @@ def test_another_network_is_one_sentence_and_a_button_takes_that_of_the_weights(
 
 def test_weights_of_a_network_that_pools_the_group_do_not_fit_one_that_does_not() -> None:
     app = page("look", weights="shipped:p4-cnn-29", pool="false").run()
-    assert sentences(app) == ["These weights are of a p4-cnn whose group is pooled."]
+    assert sentences(app) == ["These weights belong to a p4-cnn whose group is pooled."]
 
 
 def test_weights_hold_on_the_next_page() -> None:
@@ -232,7 +232,7 @@ def test_a_network_that_had_black_around_its_digits_is_shown_them_so(size_px: in
     assert (view.height_px, view.how, view.gallery) == (size_px, shown, "digit-6")
 
 
-def test_a_file_that_is_no_weights_file_is_one_sentence_and_the_page_goes_on() -> None:
+def test_a_file_that_is_not_a_weights_file_gives_one_sentence_and_the_page_goes_on() -> None:
     app = page("look", family="cnn").run()
 
     upload(app, "mine.safetensors", b"\x80\x04K\x01.")
@@ -313,7 +313,7 @@ def test_a_run_without_weights_is_one_sentence(store: Store) -> None:
 
     app = page("look", weights=f"run:{run}").run()
 
-    assert sentences(app) == [f"The run {run} is queued and has no weights yet: they come with its first epoch."]
+    assert sentences(app) == [f"The run {run} is queued and has no weights yet: wait for its first epoch."]
 
 
 def test_weights_written_anew_by_their_run_are_read_anew(store: Store) -> None:
