@@ -51,7 +51,7 @@ def _product(context: Context, args: Any, kwargs: Any) -> Skeleton:
         fields = type_of(result.dims[-1])
         if fields is not None:
             context.kinds.note(context.number, context.kinds.vector_errors(added.value(), fields))
-    return Skeleton(result.dims, result.tensor + context.factor(84))
+    return Skeleton(result.dims, context.centred(result.tensor, 84) + context.factor(84))
 
 
 def _of_two(context: Context, first: Skeleton, second: Skeleton) -> Skeleton:

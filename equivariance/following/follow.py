@@ -219,6 +219,10 @@ class _Follower:
         if all(element in self._found.agrees[each] for each in inputs):
             return any(element not in self._found.agrees[output] for output in outputs)
         try:
+            self._argument((operation.args, operation.kwargs), element, True)
+        except (UnclearError, *_REFUSALS):
+            return False  # what it is given has lost the meaning of its axes before
+        try:
             results = self._results(operation, element, itself=True)
         except (UnclearError, *_REFUSALS):
             return True
@@ -306,7 +310,8 @@ class _Follower:
         if errors and not output.lost and type_of(output.dims[place]) is not None:
             return  # its operations tell more than a look at its channels alone
         for at in range(call.first, call.last):
-            self._found.weights.pop(at, None)
+            if at not in self._kinds.of_places:
+                self._found.weights.pop(at, None)
         if errors:
             self._kinds.note(max(call.last - 1, 0), errors)
         dim = output.dims[place]

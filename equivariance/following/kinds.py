@@ -22,9 +22,12 @@ class Kinds:
     def __init__(self, group: PointGroup, elements: Sequence[Element]) -> None:
         self.group, self.elements = group, tuple(elements)
         self.errors: dict[int, dict[str, float]] = {}
+        self.of_places: set[int] = set()  # operations whose numbers differ from place to place
 
-    def note(self, operation: int, errors: Mapping[str, float]) -> None:
-        """Weights of an operation that differ from their own transform."""
+    def note(self, operation: int, errors: Mapping[str, float], *, of_places: bool = False) -> None:
+        """Weights of an operation that differ from their own transform; `of_places`: along height and width too."""
+        if errors and of_places:
+            self.of_places.add(operation)
         found = self.errors.setdefault(operation, {})
         for name, error in errors.items():
             found[name] = max(error, found.get(name, 0.0))
@@ -46,7 +49,7 @@ class Kinds:
                 return out_type
             if not best or max(errors.values()) < max(best.values()):
                 best = errors
-        self.note(operation, best)
+        self.note(operation, best, of_places=tuple(kernel.shape[2:]) != (1, 1))
         return layouts[-1]
 
     def layouts(self, channels: int, in_type: FieldType | None = None) -> list[FieldType]:

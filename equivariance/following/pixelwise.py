@@ -40,6 +40,8 @@ def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
         mixed = mixed + context.factor(at) * generic(tensor, 0.0, 0.3)
     for at in range(1, len(brought)):
         mixed = mixed + context.factor(20 + at) * generic(brought[0], 0.0, 0.2) * generic(brought[at], 0.0, 0.4)
+    if shift and bool(torch.isfinite(mixed).all()):
+        mixed = context.centred(mixed)
     return Skeleton(bent(dims), generic(mixed, shift, 0.25).expand(widths_of(dims)))
 
 

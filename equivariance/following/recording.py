@@ -7,8 +7,9 @@ its code needs numbers (`.item()`, `if`, NumPy) or makes tensors from Python num
 
 import copy
 import hashlib
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,17 @@ from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
 
 aten = torch.ops.aten
-_HERE = str(Path(__file__).resolve().parents[1])
-_TORCH = str(Path(torch.__file__).resolve().parent)
+
+
+def _folders_of(file: str) -> set[Path]:
+    """The package that a file of the package's own folder, or of one below it, belongs to."""
+    at = 1 if file == __file__ else 0
+    return {Path(file).parents[at], Path(file).resolve().parents[at]}
+
+
+_HIDDEN = tuple(  # files whose lines are not the network's own, also where they are reached through a link
+    {f"{folder}{os.sep}" for file in (__file__, torch.__file__) for folder in _folders_of(file)} | {"<"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,14 @@ class Ref:
 
 
 class Constant:
-    """A tensor that does not depend on the picture: parameters, buffers, and what is computed from them alone."""
+    """A tensor that does not depend on the picture: parameters, buffers, and what is computed from them alone.
 
-    def __init__(self, shape: Sequence[int], make: Callable[[], Tensor], owner: str = "") -> None:
-        self.shape, self.owner, self._make = tuple(shape), owner, make
+    owner: the name of the parameter or buffer that it is, or is computed from. key: alike for constants that are the
+    same tensor, also in other recordings of the network; None where that cannot be told.
+    """
+
+    def __init__(self, shape: Sequence[int], make: Callable[[], Tensor], owner: str = "", key: Hashable = None) -> None:
+        self.shape, self.owner, self.key, self._make = tuple(shape), owner, key, make
         self._value: Tensor | None = None
 
     def value(self) -> Tensor:
@@ -102,7 +116,8 @@ class Recording:
     """All of one pass. `shapes[number]` is the shape of a value; value 0 is the picture.
 
     output: the network's output with tensors as Ref, Constant or what they were. doubts: why the recording may not hold
-    for other pictures, one (operation, place) each.
+    for other pictures, one (operation, place) each. foreign: tensors that are neither the network's own nor computed
+    from them by torch, and where they were first used.
     """
 
     shapes: list[tuple[int, ...]]
@@ -111,6 +126,7 @@ class Recording:
     output: Any
     doubts: list[tuple[str, CodeLine | None, str]] = field(default_factory=list)
     on_data: bool = False
+    foreign: list[tuple[Constant, CodeLine | None]] = field(default_factory=list)
 
 
 class _NeedsDataError(Exception):
@@ -134,10 +150,14 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
             if "meta" not in str(error).lower() and not isinstance(error, TypeError):
                 raise
     recording, other = (_on_data(network, each) for each in (picture, picture.flip(-1) * 0.7 + 0.1))
+    for (one, place), (two, _) in zip(recording.foreign, other.foreign, strict=False):
+        if _mapped_constants(one) != _mapped_constants(two):
+            recording.doubts.append(("tensor", place, "its numbers come from the picture by a way outside torch"))
+            return recording
     for here, there in zip(_outside(recording), _outside(other), strict=False):
         if here[0] != there[0]:
             recording.doubts.append(
-                (here[1].name, here[1].place, "it takes numbers that depend on the picture outside torch")
+                (here[1].name, here[1].place, "it takes numbers that come from the picture by a way outside torch")
             )
             break
     if len(recording.operations) != len(other.operations):
@@ -290,11 +310,14 @@ class _Recorder(TorchDispatchMode):
 
     def _leaf(self, tensor: Tensor) -> Constant:
         real = self._leaves.get(id(tensor))
-        if real is None:
-            if tensor.is_meta:
-                raise _NeedsDataError
-            real = tensor.clone() if not self._on_meta else tensor
-        return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""))
+        if real is not None:
+            return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""), id(real))
+        if tensor.is_meta:
+            raise _NeedsDataError
+        real = tensor.clone() if not self._on_meta else tensor
+        made = Constant(tensor.shape, lambda: real)
+        self.recording.foreign.append((made, _place()))
+        return made
 
     def _number(self, value: Any) -> int | None:
         if not isinstance(value, Tensor):
@@ -313,7 +336,8 @@ class _Recorder(TorchDispatchMode):
             if depends:
                 if self._on_meta:
                     raise _NeedsDataError
-                self.recording.doubts.append((_name(func), _place(), "the code reads numbers of the picture's own"))
+                read = _READ_BY.get(_name(func), _name(func))
+                self.recording.doubts.append((read, _place(), "the code reads numbers that depend on the picture"))
             return func(*args, **kwargs)
         output = output_of(func, args, kwargs, None) if self._on_meta else func(*args, **kwargs)
         written = _written(func, args, kwargs)
@@ -518,7 +542,7 @@ def _place() -> CodeLine | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_TORCH, _HERE, "<")):
+        if not file.startswith(_HIDDEN):
             return CodeLine(file, frame.f_lineno)
         frame = frame.f_back
     return None
@@ -547,5 +571,6 @@ _SHAPE_ALONE = {
     *(f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "rand", "randn", "randint")),
     *(f"new_{kind}" for kind in ("empty", "empty_strided", "zeros", "ones", "full")),
 }
+_READ_BY = {"_local_scalar_dense": "item", "is_nonzero": "bool"}
 # What takes numbers out of tensors.
 _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default}

@@ -48,6 +48,7 @@ class Context:
         self.kinds, self._seed = kinds, seed
         self.shapes: Sequence[tuple[int, ...]] = shapes
         self._scales: dict[int, float] = {}
+        self._centres: dict[tuple[int, int], tuple[float, float]] = {}
         self.operation: Operation
         self.number = 0
         self.world: Element
@@ -81,7 +82,7 @@ class Context:
                 continue  # the skeleton tells
             if error > 1e-6:
                 errors[element.name] = error
-        self.kinds.note(self.number, errors)
+        self.kinds.note(self.number, errors, of_places=True)
 
     def numbers(self, widths: Sequence[int], salt: int = 0) -> Tensor:
         """Numbers of this operation, the same in all worlds: float64, normal."""
@@ -98,6 +99,23 @@ class Context:
             size = float(tensor.square().mean().sqrt()) if tensor.numel() else 1.0
             self._scales[key] = size if size > 1e-12 and math.isfinite(size) else 1.0
         return tensor / self._scales[key]
+
+    def centred(self, tensor: Tensor, salt: int = 0) -> Tensor:
+        """`tensor` minus its mean and divided by its deviation, both those for the picture itself, plus 0.3.
+
+        Where 0 need not stay 0. Else a large mean takes the bent functions that follow to where they are flat, and after
+        some layers no difference is left to see.
+        """
+        key = (self.number, salt)
+        if key not in self._centres:
+            mean = float(tensor.mean()) if tensor.numel() else 0.0
+            deviation = float((tensor - mean).square().mean().sqrt()) if tensor.numel() else 1.0
+            is_even = not math.isfinite(deviation) or deviation <= 1e-9 * abs(mean) or deviation < 1e-12
+            self._centres[key] = (mean if math.isfinite(mean) else 0.0, (abs(mean) or 1.0) if is_even else deviation)
+            if not math.isfinite(self._centres[key][1]):
+                self._centres[key] = (0.0, 1.0)
+        mean, deviation = self._centres[key]
+        return (tensor - mean) / deviation + 0.3
 
 
 Handler = Callable[[Context, Any, Any], Any]

@@ -81,9 +81,10 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
         )
     else:
         tensor = functional.conv2d(value.tensor, kernel, None, stride, padding, dilation, kernel_groups)
-    tensor = context.scaled(tensor)
     if bias is not None and bool(bias.value().any()):
-        tensor = tensor + context.factor(3)
+        tensor = context.centred(tensor, 3) + context.factor(3)
+    else:
+        tensor = context.scaled(tensor)
     fields = _out_type(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
     out: Dim = (Atom(CHANNELS, out_channels, out_parts, fields),)
     return Skeleton((batch, out, (Atom(HEIGHT, tensor.shape[-2]),), (Atom(WIDTH, tensor.shape[-1]),)), tensor)
@@ -125,7 +126,7 @@ def _out_type(
         fields = context.kinds.of_kernel(context.number, kernel, in_type, context.wanted_type)
     elif groups == in_type.channels and kernel.shape[1] == 1 and kernel.shape[0] == groups:
         errors = context.kinds.kernel_errors(kernel, scalars(1), in_type)
-        context.kinds.note(context.number, errors)
+        context.kinds.note(context.number, errors, of_places=True)
         fields = in_type
     elif transposed:
         return None
