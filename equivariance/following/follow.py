@@ -10,7 +10,7 @@ action, which `kinds` looks at. No layer is listed by its kind: paddings that a 
 does not see, and numbers that depend on the place come out by themselves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from equivariance.following.dims import (
     type_of,
     widths_of,
 )
-from equivariance.following.kinds import Kinds
+from equivariance.following.kinds import Kinds, Looked
 from equivariance.following.recording import Called, Operation, Recording, Ref
 from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
 from equivariance.groups.fields import FieldType
@@ -77,6 +77,12 @@ class Value:
         return None if largest is None or self.lost else type_of(largest)
 
     @property
+    def type_of_channels(self) -> FieldType | None:
+        """The type of all channels together, but for the pictures of a batch; None where it is not known."""
+        atoms = tuple(atom for dim in self.dims[1:] for atom in dim if atom.kind == CHANNELS)
+        return None if self.lost else type_of(atoms)
+
+    @property
     def is_scalar(self) -> bool:
         """Whether elements change no channel."""
         atoms = [atom for dim in self.dims for atom in dim if atom.kind == CHANNELS and atom.size != 1]
@@ -89,6 +95,7 @@ class Followed:
 
     agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
     unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
+    of_places: those operations of `weights` whose numbers differ from place to place.
     """
 
     recording: Recording
@@ -97,7 +104,7 @@ class Followed:
     own: dict[int, frozenset[Element]]
     unknown: dict[int, str]
     weights: dict[int, dict[str, float]]
-    places: dict[int, str] = field(default_factory=dict)
+    of_places: set[int] = field(default_factory=set)
 
 
 def follow(
@@ -109,15 +116,19 @@ def follow(
     turned_recording: Recording | None = None,
     errors_of: Callable[[str], dict[str, float]] | None = None,
     modules: Mapping[str, str] | None = None,
+    kept: dict[Hashable, Looked] | None = None,
+    own: bool = True,
     seed: int = 0,
 ) -> Followed:
     """Follow `recording` under `elements`, which move pixels; `declared`: the types of layers, by the names of calls.
 
     turned_recording: of a picture that is not square, the recording of its turn, for elements that swap its axes.
     errors_of: of a layer that declares its types, by module name (`modules`: the calls' names → theirs), the elements
-    that its channels do not commute with; asked where its operations do not tell.
+    that its channels do not commute with; asked where its operations do not tell. kept: what was found of weights at
+    other sizes. own: whether to find which operations break by themselves.
     """
-    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed)
+    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed, kept)
+    follower.finds_own = own
     follower.errors_of, follower.modules = errors_of or (lambda name: {}), dict(modules or {})
     return follower.follow()
 
@@ -131,15 +142,17 @@ class _Follower:
         elements: Sequence[Element],
         declared: Mapping[str, Types],
         seed: int,
+        kept: dict[Hashable, Looked] | None = None,
     ) -> None:
         self._recording, self._turned = recording, turned_recording
+        self.finds_own = True
         self._elements, self._declared, self._seed = tuple(elements), declared, seed
         self.errors_of: Callable[[str], dict[str, float]] = lambda name: {}
         self.modules: dict[str, str] = {}
-        self._kinds = Kinds(group, elements)
+        self._kinds = Kinds(group, elements, kept)
         self._context = Context(self._kinds, recording.shapes, seed)
         self._values: dict[int, Value | None] = {}
-        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors)
+        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.of_places)
         self._ends: dict[int, list[Called]] = {}
         for call in recording.calls:
             if call.name in declared and call.output is not None:
@@ -207,6 +220,8 @@ class _Follower:
                     agreeing.add(element)
             self._values[output] = Value(result.dims, tensors, lost)
             self._found.agrees[output] = frozenset(agreeing)
+        if not self.finds_own:
+            return
         broken = frozenset(element for element in self._elements if self._breaks(operation, element, inputs, upright))
         if broken:
             self._found.own[number] = broken

@@ -4,7 +4,7 @@ A type comes from where a layer declares it, or is found: the layout in which a 
 cannot be found is unknown and stays so until a layer declares its output; it is never taken for scalar.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,23 +14,44 @@ from equivariance.groups.point_groups import Element, PointGroup
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 _FEW_ROWS = 16  # of a kernel, looked at before all of it
+Looked = tuple[FieldType | None, dict[str, float], bool]
 
 
 class Kinds:
     """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform."""
 
-    def __init__(self, group: PointGroup, elements: Sequence[Element]) -> None:
+    def __init__(
+        self, group: PointGroup, elements: Sequence[Element], kept: dict[Hashable, Looked] | None = None
+    ) -> None:
         self.group, self.elements = group, tuple(elements)
+        self._kept = {} if kept is None else kept
         self.errors: dict[int, dict[str, float]] = {}
         self.of_places: set[int] = set()  # operations whose numbers differ from place to place
 
     def note(self, operation: int, errors: Mapping[str, float], *, of_places: bool = False) -> None:
         """Weights of an operation that differ from their own transform; `of_places`: along height and width too."""
-        if errors and of_places:
+        if not errors:
+            return
+        if of_places:
             self.of_places.add(operation)
         found = self.errors.setdefault(operation, {})
         for name, error in errors.items():
             found[name] = max(error, found.get(name, 0.0))
+
+    def looked_at(self, operation: int, key: Hashable, look: Callable[[], FieldType | None]) -> FieldType | None:
+        """What `look` finds and notes of an operation; once for each key, which says whose weights they are."""
+        if key is None:
+            return look()
+        key = (key, self.elements)
+        if key not in self._kept:
+            before, were_of_places = self.errors.pop(operation, {}), operation in self.of_places
+            self.of_places.discard(operation)
+            found = look()
+            self._kept[key] = (found, self.errors.pop(operation, {}), operation in self.of_places)
+            self.note(operation, before, of_places=were_of_places)
+        fields, errors, of_places = self._kept[key]
+        self.note(operation, errors, of_places=of_places)
+        return fields
 
     def of_kernel(
         self, operation: int, kernel: Tensor, in_type: FieldType | None, wanted: FieldType | None = None

@@ -78,7 +78,8 @@ class Operation:
     """One operation: its tensors are Ref or Constant in `args` and `kwargs`, numbers in `outputs` (None: no tensor).
 
     call: of the innermost layer that was at work, or "" outside all layers. place: the line that asked for it.
-    view: of a write into a view, how the view was taken (see `write`).
+    view: of a write into a view, how the view was taken (see `write`). block: of the innermost module with parts that
+    was at work, or "" for the network itself.
     """
 
     func: Any
@@ -88,6 +89,7 @@ class Operation:
     call: str
     place: CodeLine | None
     view: tuple[tuple[Any, tuple[Any, ...], dict[str, Any], int], ...] = ()
+    block: str = ""
 
     @property
     def name(self) -> str:
@@ -133,14 +135,29 @@ class _NeedsDataError(Exception):
     """The pass cannot go on with shapes alone."""
 
 
-def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Recording:
+class Keys:
+    """One number for each constant that is the same in all recordings of a network, made from what it is made of."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, made_of: Hashable) -> int:
+        """The number of a constant; raises TypeError where `made_of` cannot be hashed."""
+        return self._numbers.setdefault(made_of, len(self._numbers))
+
+
+def record(
+    network: nn.Module, blank: nn.Module | None, picture: Tensor, keys: Keys | None = None, *, places: bool = True
+) -> Recording:
     """The pass of `network` on `picture` (1, C, H, W); torch's own errors pass through.
 
-    blank: a copy of `network` on the meta device; None runs `network` itself.
+    blank: a copy of `network` on the meta device; None runs `network` itself. keys: shared by the recordings of one
+    network. places: whether to note the line of each operation.
     """
+    keys = keys or Keys()
     if blank is not None:
         leaves = dict(zip(map(id, _tensors(blank)), _tensors(network), strict=True))
-        recorder = _Recorder(leaves, _owners(network))
+        recorder = _Recorder(leaves, _owners(network), keys, places=places)
         try:
             with torch.device("meta"):
                 return recorder.run(blank, picture.to("meta"))
@@ -149,7 +166,7 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
         except (NotImplementedError, TypeError, RuntimeError) as error:
             if "meta" not in str(error).lower() and not isinstance(error, TypeError):
                 raise
-    recording, other = (_on_data(network, each) for each in (picture, picture.flip(-1) * 0.7 + 0.1))
+    recording, other = (_on_data(network, each, keys) for each in (picture, picture.flip(-1) * 0.7 + 0.1))
     for (one, place), (two, _) in zip(recording.foreign, other.foreign, strict=False):
         if _mapped_constants(one) != _mapped_constants(two):
             recording.doubts.append(("tensor", place, "its numbers come from the picture by a way outside torch"))
@@ -165,8 +182,9 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
     return recording
 
 
-def _on_data(network: nn.Module, picture: Tensor) -> Recording:
-    recording = _Recorder({id(tensor): tensor for tensor in _tensors(network)}, _owners(network)).run(network, picture)
+def _on_data(network: nn.Module, picture: Tensor, keys: Keys) -> Recording:
+    leaves = {id(tensor): tensor for tensor in _tensors(network)}
+    recording = _Recorder(leaves, _owners(network), keys).run(network, picture)
     recording.on_data = True
     return recording
 
@@ -218,13 +236,14 @@ class _Recorder(TorchDispatchMode):
         """False: else torch imports its compiler, 50 MB and a second, to be told that it is not to compile this."""
         return False
 
-    def __init__(self, leaves: dict[int, Tensor], owners: dict[int, str]) -> None:
+    def __init__(self, leaves: dict[int, Tensor], owners: dict[int, str], keys: Keys, *, places: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's mode has no types
-        self._leaves, self._owners = leaves, owners
+        self._leaves, self._owners, self._keys, self._places = leaves, owners, keys, places
         self._known: dict[int, _Known] = {}
         self._alive: list[Tensor] = []
         self.recording = Recording([], [], [], None)
         self._open: list[dict[str, Any]] = []
+        self._blocks: list[str] = []
         self._counts: dict[str, int] = {}
         self._on_meta = False
 
@@ -245,11 +264,24 @@ class _Recorder(TorchDispatchMode):
         for name, module in layers_of(network):
             handles.append(module.register_forward_pre_hook(self._opener(name or "network")))
             handles.append(module.register_forward_hook(self._close, always_call=True))
+        for name, module in network.named_modules() if self._places else ():
+            if any(module.children()) and not isinstance(module, nn.Sequential):
+                handles.append(module.register_forward_pre_hook(self._block_opener(name)))
+                handles.append(module.register_forward_hook(self._close_block, always_call=True))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _block_opener(self, name: str) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self._blocks.append(name)
+
+        return hook
+
+    def _close_block(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._blocks.pop()
 
     def _opener(self, module_name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -311,11 +343,11 @@ class _Recorder(TorchDispatchMode):
     def _leaf(self, tensor: Tensor) -> Constant:
         real = self._leaves.get(id(tensor))
         if real is not None:
-            return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""), id(real))
+            return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""), self._keys.number(id(real)))
         if tensor.is_meta:
             raise _NeedsDataError
-        real = tensor.clone() if not self._on_meta else tensor
-        made = Constant(tensor.shape, lambda: real)
+        taken = tensor.clone() if not self._on_meta else tensor
+        made = Constant(tensor.shape, lambda: taken)
         self.recording.foreign.append((made, _place()))
         return made
 
@@ -356,8 +388,12 @@ class _Recorder(TorchDispatchMode):
             shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
             stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
             shared = _Shared(func, stand_ins, entries[1])
+            is_drawn = torch.Tag.nondeterministic_seeded in func.tags
+            key = None if shapes or is_drawn else self._key(func, entries)
             made = [
-                None if tensor is None else Constant(tensor.shape, shared.maker(at), _owner(entries))
+                None
+                if tensor is None
+                else Constant(tensor.shape, shared.maker(at), _owner(entries), None if key is None else (key, at))
                 for at, tensor in enumerate(tensors)
             ]
         source = self._viewed(func, args)
@@ -371,9 +407,20 @@ class _Recorder(TorchDispatchMode):
             self._remember(tensor, entry, known)
         return output
 
+    def _key(self, func: Any, entries: Any) -> int | None:
+        """Of what is computed from constants alone; None where one of them has none."""
+        if any(isinstance(value, Constant) and value.key is None for value in _flat(entries)):
+            return None
+        try:
+            return self._keys.number((func, _keyed(entries)))
+        except TypeError:
+            return None
+
     def _note(self, func: Any, args: Any, kwargs: Any, numbers: Any, view: Any = ()) -> None:
         call = self._open[-1]["name"] if self._open else ""
-        self.recording.operations.append(Operation(func, tuple(args), dict(kwargs), numbers, call, _place(), view))
+        block = self._blocks[-1] if self._blocks else ""
+        place = _place() if self._places else None
+        self.recording.operations.append(Operation(func, tuple(args), dict(kwargs), numbers, call, place, view, block))
 
     def _viewed(self, func: Any, args: Any) -> _Known | None:
         """What is known of the tensor that this operation takes a view of; None for one that makes new numbers."""
@@ -485,6 +532,17 @@ def _mapped(value: Any, change: Callable[[Tensor], Any] | None) -> Any:
     if isinstance(value, dict):
         return {name: _mapped(each, change) for name, each in value.items()}
     return value
+
+
+def _keyed(value: Any) -> Any:
+    """Arguments with constants as their keys, all in tuples."""
+    if isinstance(value, Constant):
+        return ("constant", value.key)
+    if isinstance(value, list | tuple):
+        return tuple(map(_keyed, value))
+    if isinstance(value, dict):
+        return tuple((name, _keyed(each)) for name, each in sorted(value.items()))
+    return (type(value).__name__, value)
 
 
 def _mapped_refs(value: Any, change: Callable[[Ref], Any]) -> Any:

@@ -133,7 +133,7 @@ def _among_channels(context: Context, value: Skeleton, places: Sequence[int]) ->
 
 def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """Minus the mean and divided by the deviation over `places`; over channels, a generic function of them all."""
-    space = [at for at in places if has_space([many(value.dims[at])])]
+    space = [at for at in places if has_space([tuple(many(value.dims[at]))])]
     among = [at for at in places if any(atom.kind == CHANNELS for atom in many(value.dims[at]))]
     if not space:
         return _among_channels(context, value, among) if among else torch.zeros_like(value.tensor)

@@ -1,7 +1,7 @@
 """What the handlers of operations share: the skeleton's tensors, the context they work in, and generic numbers."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,7 @@ class Context:
         self.kinds, self._seed = kinds, seed
         self.shapes: Sequence[tuple[int, ...]] = shapes
         self._scales: dict[int, float] = {}
+        self._found: dict[tuple[int, Hashable], Any] = {}
         self._centres: dict[tuple[int, int], tuple[float, float]] = {}
         self.operation: Operation
         self.number = 0
@@ -90,7 +91,14 @@ class Context:
 
     def factor(self, salt: int = 0) -> float:
         """A number of this operation between 0.5 and 1.5."""
-        return 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))
+        return float(self.once(("factor", salt), lambda: 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))))
+
+    def once(self, what: Hashable, find: Callable[[], Any]) -> Any:
+        """What `find` gives for this operation, found in one world and kept for the others."""
+        key = (self.number, what)
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
 
     def scaled(self, tensor: Tensor, salt: int = 0) -> Tensor:
         """`tensor` divided by the size that it has for the picture itself, so that numbers stay near one."""
@@ -103,8 +111,8 @@ class Context:
     def centred(self, tensor: Tensor, salt: int = 0) -> Tensor:
         """`tensor` minus its mean and divided by its deviation, both those for the picture itself, plus 0.3.
 
-        Where 0 need not stay 0. Else a large mean takes the bent functions that follow to where they are flat, and after
-        some layers no difference is left to see.
+        Where 0 need not stay 0. Else a large mean takes the bent functions that follow to where they are flat, and
+        after some layers no difference is left to see.
         """
         key = (self.number, salt)
         if key not in self._centres:

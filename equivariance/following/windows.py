@@ -85,7 +85,7 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
         tensor = context.centred(tensor, 3) + context.factor(3)
     else:
         tensor = context.scaled(tensor)
-    fields = _out_type(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
+    fields = _looked_at(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
     out: Dim = (Atom(CHANNELS, out_channels, out_parts, fields),)
     return Skeleton((batch, out, (Atom(HEIGHT, tensor.shape[-2]),), (Atom(WIDTH, tensor.shape[-1]),)), tensor)
 
@@ -113,6 +113,18 @@ def _moved_kernel(context: Context, kernel: Tensor) -> Tensor:
     """As an equivariant layer's kernel is, up to its channels; a kernel that is not square cannot be turned."""
     is_square = kernel.shape[-1] == kernel.shape[-2]
     return move_pixels(kernel, context.world) if is_square or not context.world.swaps_axes else kernel
+
+
+def _looked_at(
+    context: Context, weight: Constant, bias: Constant | None, dim: Dim, transposed: bool, groups: int
+) -> FieldType | None:
+    """The type of the output, found once for each weight: it does not depend on the picture's size."""
+    keys = (weight.key, None if bias is None else bias.key)
+    known = weight.key is not None and (bias is None or bias.key is not None)
+    key = (*keys, type_of(dim), context.wanted_type, transposed, groups) if known else None
+    return context.kinds.looked_at(
+        context.number, key, lambda: _out_type(context, weight, bias, dim, transposed, groups)
+    )
 
 
 def _out_type(

@@ -143,7 +143,9 @@ class Inverted(nn.Module):
         super().__init__()
         wide = 3 * channels
         self.widen = nn.Sequential(nn.Conv2d(channels, wide, 1), nn.BatchNorm2d(wide), nn.ReLU6())
-        self.deep = nn.Sequential(nn.Conv2d(wide, wide, 3, stride, 1, groups=wide), nn.BatchNorm2d(wide), nn.Hardswish())
+        self.deep = nn.Sequential(
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide), nn.BatchNorm2d(wide), nn.Hardswish()
+        )
         self.squeeze = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, 4, 1), nn.SiLU(), nn.Conv2d(4, wide, 1), nn.Hardsigmoid()
         )
@@ -171,9 +173,7 @@ class Dense(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 4, 3, padding=1)
         self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.BatchNorm2d(4 + at * growth), nn.ReLU(), nn.Conv2d(4 + at * growth, growth, 3, padding=1)
-            )
+            nn.Sequential(nn.BatchNorm2d(4 + at * growth), nn.ReLU(), nn.Conv2d(4 + at * growth, growth, 3, padding=1))
             for at in range(3)
         )
         self.transition = nn.Sequential(nn.Conv2d(4 + 3 * growth, 6, 1), nn.AvgPool2d(2, 2))
@@ -389,7 +389,13 @@ class BlurPool(nn.Module):
 def blur_net() -> nn.Module:
     """Convolutions and blurred pools."""
     return nn.Sequential(
-        conv_bn(3, 4), nn.MaxPool2d(2, 1), BlurPool(4), conv_bn(4, 4), BlurPool(4), nn.AdaptiveMaxPool2d(1), nn.Flatten()
+        conv_bn(3, 4),
+        nn.MaxPool2d(2, 1),
+        BlurPool(4),
+        conv_bn(4, 4),
+        BlurPool(4),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
     )
 
 
