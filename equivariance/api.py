@@ -524,8 +524,10 @@ class _Decision:
         if self._seen is None:
             return theory
         error = self._largest(name)
-        if error is None or self._seen.insensitive:
+        if error is None:
             return theory if theory == BROKEN else UNDECIDED
+        if self._seen.insensitive or math.isnan(error):
+            return UNDECIDED  # the same for every picture, or no number: it shows nothing
         is_rounding = error <= self._level
         if theory == EXACT and not is_rounding:
             self._doubts.append(
@@ -614,6 +616,8 @@ class _Decision:
             return f"Theory and measurement disagree: {self._doubts[0]}. Neither is believed."
         if self._seen is not None and self._seen.insensitive and self.verdict != "exact":
             return "The output is the same for every picture that was tried, so it shows nothing."
+        if self._found is not None and math.isnan(self._found):
+            return "The output holds NaN, so nothing can be compared."
         survivors = [label_of(name) for name, status in self.elements.items() if status == EXACT]
         still = f" Still exact: {', '.join(survivors)}." if survivors and self.verdict != "exact" else ""
         if self.verdict == "exact":

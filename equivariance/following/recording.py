@@ -629,6 +629,6 @@ _SHAPE_ALONE = {
     *(f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "rand", "randn", "randint")),
     *(f"new_{kind}" for kind in ("empty", "empty_strided", "zeros", "ones", "full")),
 }
-_READ_BY = {"_local_scalar_dense": "item", "is_nonzero": "bool"}
+_READ_BY = {"_local_scalar_dense": "item", "is_nonzero": "item"}
 # What takes numbers out of tensors.
 _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default}

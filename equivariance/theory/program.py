@@ -177,7 +177,8 @@ class Program:
             return self._recordings.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
     def _record(self, height_px: int, width_px: int, *, places: bool = True) -> Recording:
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float64)
         picture = torch.rand(
             1, self.channels, height_px, width_px, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         ).to(dtype)
@@ -578,7 +579,7 @@ class _Judge:
     def _fields_of(self, call: Called, value: Value | None) -> tuple[FieldType | None, str]:
         if value is None:
             return None, "unknown"
-        found = value.fields
+        found = value.type_of_channels or value.fields
         if call.module_name in self._program.types:
             return found, "declared" if call.module_name in self._program.declared else "typed"
         if len(value.dims) == 5 and value.has_maps and found is not None and not found.is_scalar:
