@@ -188,7 +188,7 @@ def _in_some_precision(dtype: str, work: Callable[[str], Result]) -> Result:
     return work("float32")
 
 
-_PRECISION = re.compile(r"\bdtype\b|scalar type|\bDouble\b|DoubleTensor|same type")
+_PRECISION = re.compile(r"\bdtype\b|scalar type|\bdouble\b|DoubleTensor", re.IGNORECASE)
 
 
 # -------------------------------------------------------------------------------------------------------------- subject
@@ -642,13 +642,18 @@ class _Decision:
 
     def _why_exact(self) -> str:
         if self._seen is None:
-            base = "Every operation from the picture to the output commutes with every element"
+            base = (
+                f"{'The network as a whole' if self._proof.together else 'Every operation'} commutes with every element"
+            )
         else:
             largest = largest_of(map(self._largest, self.elements)) or 0.0
-            proven = "Every operation commutes" if self.evidence == "theory and measurement" else "Measured, not proven"
+            whole = "The network as a whole commutes" if self._proof.together else "Every operation commutes"
+            proven = whole if self.evidence == "theory and measurement" else "Measured, not proven"
             base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._subject.dtype}"
         pair = self._proof.together
-        return f"{base}, {' and '.join(pair[:2])} only together." if pair else f"{base}."
+        if len(pair) == 1:
+            return f"{base}; {pair[0]} alone does not, and what comes after it makes up for that."
+        return f"{base}; {' and '.join(pair[:2])} do not alone, and undo each other." if pair else f"{base}."
 
     @property
     def remedy(self) -> str:

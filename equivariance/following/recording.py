@@ -387,7 +387,7 @@ class _Recorder(TorchDispatchMode):
                 self.recording.doubts.append((_name(func), _place(), "it draws random numbers"))
             shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
             stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
-            shared = _Shared(func, stand_ins, entries[1])
+            shared = _Shared(func, stand_ins, entries[1], blank=_name(func) in _EMPTY)
             is_drawn = torch.Tag.nondeterministic_seeded in func.tags
             key = None if shapes or is_drawn else self._key(func, entries)
             made = [
@@ -485,8 +485,8 @@ class _Recorder(TorchDispatchMode):
 class _Shared:
     """The outputs of an operation on constants, computed once and only if asked for."""
 
-    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
-        self._func, self._args, self._kwargs = func, args, kwargs
+    def __init__(self, func: Any, args: Any, kwargs: Any, *, blank: bool = False) -> None:
+        self._func, self._args, self._kwargs, self._blank = func, args, kwargs, blank
         self._outputs: Any = None
 
     def maker(self, at: int) -> Callable[[], Tensor]:
@@ -504,6 +504,8 @@ class _Shared:
             if written is not None:
                 args = tuple(value.clone() if value is written else value for value in args)
             outputs = self._func(*args, **kwargs)
+            if self._blank:  # whatever was in memory: it is written over, or the network is not defined
+                outputs.zero_()
             self._outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
         return self._outputs[at]
 
@@ -630,5 +632,6 @@ _SHAPE_ALONE = {
     *(f"new_{kind}" for kind in ("empty", "empty_strided", "zeros", "ones", "full")),
 }
 _READ_BY = {"_local_scalar_dense": "item", "is_nonzero": "item"}
+_EMPTY = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
 # What takes numbers out of tensors.
 _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default}

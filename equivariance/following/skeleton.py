@@ -273,6 +273,8 @@ def _spread(tensor: Tensor, at: int, dim: Dim, wanted: Dim) -> Tensor:
     """Channels that are alike repeated where `wanted` tells them apart."""
     if width_of(dim) == width_of(wanted):
         return tensor
+    if width_of(dim) == 1:
+        return tensor.expand(*tensor.shape[:at], width_of(wanted), *tensor.shape[at + 1 :])
     before, after = tensor.shape[:at], tensor.shape[at + 1 :]
     tensor = tensor.reshape(*before, *[atom.width for atom in many(dim)], *after)
     for offset, (one, other) in enumerate(zip(many(dim), many(wanted), strict=True)):

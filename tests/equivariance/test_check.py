@@ -370,8 +370,8 @@ def test_two_layers_that_break_alone_and_undo_each_other_are_named_together() ->
 
     assert truth(Net(), 9, 9, channels=2) == "exact"
     assert report.verdict == "exact"
-    assert set(report.together) <= {"before", "after"}
-    assert "only together" in report.reason or not report.together
+    assert report.together == ("before", "after")
+    assert report.reason.endswith("; before and after do not alone, and undo each other.")
 
 
 # -------------------------------------------------------------------------------------------------------------- groups
