@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError
+from equivariance.following.kinds import TOLERANCES
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Element, PointGroup, group_called
@@ -232,11 +233,17 @@ class _Subject:
         group, ready = _group(asked.group, network), _ready(network, dtype)
 
         def program_of(count: int) -> Program:
-            return Program(ready, group, channels=count, fields=asked.fields, output=output)
+            return Program(ready, group, channels=count, fields=asked.fields, output=output, stored=_stored(network))
 
         wanted = asked.channels if asked.channels is not None else given_channels
         program = _with_channels(ready, program_of, sizes) if wanted is None else program_of(_channels(wanted))
         return cls(ready, program, group, program.elements, program.channels, dtype)
+
+
+def _stored(network: nn.Module) -> torch.dtype | None:
+    """The least precise of the types that its weights have."""
+    dtypes = {parameter.dtype for parameter in network.parameters()}
+    return max(dtypes & TOLERANCES.keys(), key=TOLERANCES.__getitem__, default=None)
 
 
 def _kind(value: Any) -> str:
@@ -515,7 +522,9 @@ class _Decision:
     ) -> None:
         self._notes = notes
         self._subject, self._proof, self._seen, self._source = subject, proof, seen, source
-        self._level = ROUNDING_LEVEL[subject.dtype]
+        loose = proof.loosest > TOLERANCES[torch.float64]
+        self._level = ROUNDING_LEVEL["float32" if loose else subject.dtype]
+        self._precision = "the weights" if loose and subject.dtype == "float64" else subject.dtype
         self._doubts: list[str] = []
         self.elements = {element.name: self._status(element.name) for element in subject.elements}
 
@@ -528,7 +537,8 @@ class _Decision:
             return theory if theory == BROKEN else UNDECIDED
         if self._seen.insensitive or math.isnan(error):
             return UNDECIDED  # the same for every picture, or no number: it shows nothing
-        is_rounding = error <= self._level
+        strict = ROUNDING_LEVEL[self._subject.dtype]
+        is_rounding = error <= (strict if theory == BROKEN else self._level)
         if theory == EXACT and not is_rounding:
             self._doubts.append(
                 f"theory proves {label_of(name)} exact, and the measurement finds an error of {error:.1e}"
@@ -649,7 +659,7 @@ class _Decision:
             largest = largest_of(map(self._largest, self.elements)) or 0.0
             whole = "The network as a whole commutes" if self._proof.together else "Every operation commutes"
             proven = whole if self.evidence == "theory and measurement" else "Measured, not proven"
-            base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._subject.dtype}"
+            base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._precision}"
         pair = self._proof.together
         if len(pair) == 1:
             return f"{base}; {pair[0]} alone does not, and what comes after it makes up for that."

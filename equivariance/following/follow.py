@@ -95,6 +95,7 @@ class Followed:
 
     agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
     unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
+    loosest: the largest difference of weights that was taken for rounding.
     of_places: those operations of `weights` whose numbers differ from place to place.
     """
 
@@ -105,6 +106,7 @@ class Followed:
     unknown: dict[int, str]
     weights: dict[int, dict[str, float]]
     of_places: set[int] = field(default_factory=set)
+    loosest: float = 0.0
 
 
 def follow(
@@ -118,6 +120,7 @@ def follow(
     modules: Mapping[str, str] | None = None,
     kept: dict[Hashable, Looked] | None = None,
     own: bool = True,
+    stored: torch.dtype | None = None,
     seed: int = 0,
 ) -> Followed:
     """Follow `recording` under `elements`, which move pixels; `declared`: the types of layers, by the names of calls.
@@ -125,9 +128,10 @@ def follow(
     turned_recording: of a picture that is not square, the recording of its turn, for elements that swap its axes.
     errors_of: of a layer that declares its types, by module name (`modules`: the calls' names → theirs), the elements
     that its channels do not commute with; asked where its operations do not tell. kept: what was found of weights at
-    other sizes. own: whether to find which operations break by themselves.
+    other sizes. own: whether to find which operations break by themselves. stored: the precision that the weights were
+    stored in before they were brought to the one that they have.
     """
-    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed, kept)
+    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed, kept, stored)
     follower.finds_own = own
     follower.errors_of, follower.modules = errors_of or (lambda name: {}), dict(modules or {})
     return follower.follow()
@@ -143,13 +147,14 @@ class _Follower:
         declared: Mapping[str, Types],
         seed: int,
         kept: dict[Hashable, Looked] | None = None,
+        stored: torch.dtype | None = None,
     ) -> None:
         self._recording, self._turned = recording, turned_recording
         self.finds_own = True
         self._elements, self._declared, self._seed = tuple(elements), declared, seed
         self.errors_of: Callable[[str], dict[str, float]] = lambda name: {}
         self.modules: dict[str, str] = {}
-        self._kinds = Kinds(group, elements, kept)
+        self._kinds = Kinds(group, elements, kept, stored)
         self._context = Context(self._kinds, recording.shapes, seed)
         self._values: dict[int, Value | None] = {}
         self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.of_places)
@@ -173,6 +178,7 @@ class _Follower:
             self._step(number, operation)
             for call in self._ends.get(number + 1, ()):
                 self._declare(call)
+        self._found.loosest = self._kinds.loosest
         return self._found
 
     # ------------------------------------------------------------------------------------------------ one operation

@@ -183,6 +183,6 @@ def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
     for path, value in first.items():
         for other in others:
             there = other.get(path)
-            if there is None or float(relative_error(_as_numbers(there), _as_numbers(value))) > _ALIKE:
+            if there is None or not float(relative_error(_as_numbers(there), _as_numbers(value))) <= _ALIKE:
                 return False
     return True

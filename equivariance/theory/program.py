@@ -98,7 +98,8 @@ class Proof:
 
     elements: of the whole network. outputs: path → element → status. together: parts that do not commute by
     themselves though the network does, so that they undo each other. by_weights: whether weights or numbers that depend
-    on the place break it at every size. unpooled: why channels that the group changes are no answer; empty if none are.
+    on the place break it at every size. loosest: the largest difference of weights that was taken for rounding.
+    unpooled: why channels that the group changes are no answer; empty if none are.
     """
 
     height_px: int
@@ -111,6 +112,7 @@ class Proof:
     by_weights: bool
     unpooled: str
     output_values: dict[str, Value | None] = field(repr=False)
+    loosest: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -130,6 +132,7 @@ class Program:
     """A network as theory follows it. Thread-safe; the network is never changed.
 
     group: whose elements are judged. channels: of the picture. fields: out types of layers by name or pattern.
+    stored: the precision that the weights come from, where the network was brought to another.
     output: how the outputs are meant to transform, "invariant", "maps", "regular" or a type; None: as they are.
     """
 
@@ -142,7 +145,9 @@ class Program:
         fields: Mapping[str, FieldType] | None = None,
         types: Mapping[str, Types] | None = None,
         output: str | FieldType | None = None,
+        stored: torch.dtype | None = None,
     ) -> None:
+        self._stored = stored
         self.network, self.group, self.channels, self.output = network, group, channels, output
         no_symmetry = group.rotations == 1 and not group.mirrors
         self.elements = (D4 if no_symmetry else group).pixel_exact_elements[1:]
@@ -223,6 +228,7 @@ class Program:
             modules=_modules_of(recording),
             kept=self._looked,
             own=own,
+            stored=self._stored,
         )
 
     def _errors_of(self, module_name: str) -> dict[str, float]:
@@ -285,7 +291,7 @@ class Program:
         reversal = Element(mirrored=True) if axis == 1 else Element(180.0, mirrored=True)
         try:
             recording = self._record(*hw, places=False)
-            followed = follow(recording, self.group, (reversal,), own=False)
+            followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)
         except (SizeError, NetworkError):
             return False
         numbers = [ref.number for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
@@ -357,6 +363,7 @@ class _Judge:
             any(weights.values()) or bool(self._unpooled),
             self._unpooled,
             {path: self._value(entry) for path, entry in self._outputs.items()},
+            self._followed.loosest,
         )
 
     def is_exact(self) -> bool:

@@ -355,6 +355,24 @@ def test_plain_kernels_are_broken_whatever_the_size() -> None:
     assert (report.verdict, report.broken_layers) == ("not equivariant", ("0", "2"))
 
 
+def test_weights_that_are_equivariant_to_the_rounding_of_their_precision_are_so() -> None:
+    """A sum of four float32 kernels depends on their order, which a turn changes."""
+    conv = nn.Conv2d(3, 4, 3, 2)
+    generator = torch.Generator().manual_seed(1)
+    kernel = torch.randn(4, 3, 3, 3, generator=generator)
+    with torch.no_grad():
+        conv.weight.copy_(sum(torch.rot90(kernel, turns, (2, 3)) for turns in range(4)) / 4)  # type: ignore[arg-type]
+    network = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    exact, approximate, double = eq.check(network, 9), eq.check(network, 10), eq.check(network.double(), 9)
+
+    assert not torch.equal(conv.weight, torch.rot90(conv.weight, 1, (2, 3)))
+    assert (exact.verdict, exact.evidence) == ("exact", "theory and measurement")
+    assert exact.reason.endswith(", is the rounding of the weights.")
+    assert 1e-10 < (exact.output_error["rot90"] or 0) < 1e-6
+    assert (approximate.verdict, approximate.evidence) == ("approximate", "theory and measurement")
+    assert (double.verdict, double.first_broken_layer) == ("not equivariant", "0")
+
+
 def test_two_layers_that_break_alone_and_undo_each_other_are_named_together() -> None:
     """Both windows of 2 px are half a pixel off; one is padded at the top left, the other at the bottom right."""
 
