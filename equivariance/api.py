@@ -1,38 +1,51 @@
 """The library's front door: anyone's network in, a report out."""
 
 import copy
+import fnmatch
 import functools
 import math
+import random
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from equivariance.errors import NetworkError, SizeError
+from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError
+from equivariance.following.kinds import TOLERANCES
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
+from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
-from equivariance.report import Report
+from equivariance.report import Pair, Report
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
-from equivariance.theory.program import NotFollowed, Part, Program, Proof
+from equivariance.theory.program import ALONG_ONE_SIDE, NotFollowed, Part, Program, Proof, first_line, is_of_type
 from equivariance.versions import versions
 
 RANDOM_PICTURES = 3
+OUTPUTS = ("invariant", "maps", "regular")
 _SEED = 20230816
+_USUAL_CHANNELS = (3, 1, 4, 2)
+_MOST_CHANNELS = 12  # counts that are tried on a network whose layers do not tell
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+Result = TypeVar("Result")
 
 
 def regular(group: str | PointGroup, count: int) -> FieldType:
-    """`count` regular fields of a group.
+    """`count` regular fields of a group: one channel for each element, field after field.
+
+    Raises GroupError for a name that is no group's.
 
     >>> regular("C4", 8).channels
     32
@@ -52,24 +65,31 @@ def check(
 ) -> Report:
     """Whether `network` is equivariant at a size or on a picture: theory's word, confirmed by measurement.
 
-    network: any `nn.Module` that takes (B, C, H, W); it is never changed. picture: a side, (height, width), a tensor
-    (C, H, W) or (B, C, H, W), a PIL image, or a path. group: if not given, read from the layers, else "C4".
-    fields: how layers' channels transform, by name or pattern. output: "invariant", "maps", or a field type; by
-    default maps where the output has height and width, else invariant. dtype: the precision of the measurement.
+    network: any `nn.Module` that takes (B, C, H, W), pictures of values 0..1; nothing of it is changed.
+    picture: a side in pixels, (height, width), a tensor (C, H, W) or (B, C, H, W), a PIL image, or a path.
+    group: read from the layers where they say it, else "C4". fields: how layers' channels transform, by name or
+    pattern. output: "invariant", "maps" (turned back in space), "regular", or the type of its channels; by default maps
+    where the output has height and width, else invariant. channels: of the picture, read from the network where they
+    are not given. dtype: of the measurement, "float64" or "float32".
 
-    Raises NetworkError, SizeError or PictureError with one sentence.
+    Raises NetworkError, SizeError or GroupError, in one sentence.
 
     >>> import torch
     >>> check(torch.nn.Conv2d(1, 1, 1), 9).verdict
     'exact'
     """
-    begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, dtype)
-    pictures, source = _pictures(picture, subject)
-    height_px, width_px = (int(side) for side in pictures[0].shape[-2:])
-    proof = subject.program.proof(height_px, width_px)
-    seen = _measured(subject, proof, pictures, output)
-    return _Decision(subject, proof, seen, source, pictures[0]).report(time.perf_counter() - begun)
+    begun, asked = time.perf_counter(), _Asked(network, group, fields, output, channels)
+
+    def of(precision: str) -> Report:
+        given, source = _read(picture)
+        sides = _size(picture) if given is None else _sides(given)
+        subject = _Subject.of(asked, precision, [sides], _channels_of(given))
+        pictures, words = _pictures(given, source, sides, subject)
+        proof = subject.program.proof(*sides)
+        seen = _measured(subject, proof, pictures, output)
+        return _Decision(subject, proof, seen, words, _notes(subject, dtype)).report(time.perf_counter() - begun)
+
+    return _untouched(lambda: _in_some_precision(dtype, of))
 
 
 def predict(
@@ -78,19 +98,24 @@ def predict(
     *,
     group: str | PointGroup | None = None,
     fields: Mapping[str, FieldType] | None = None,
+    output: str | FieldType | None = None,
     channels: int | None = None,
 ) -> Report:
-    """Theory alone: no picture is measured. Arguments are those of `check`.
+    """Theory alone, at a side or (height, width) in pixels: no picture is measured. The rest as of `check`.
 
     >>> import torch
     >>> predict(torch.nn.MaxPool2d(2), 7, channels=1).verdict
     'approximate'
     """
-    begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, "float64")
-    height_px, width_px = _size(size)
-    proof = subject.program.proof(height_px, width_px)
-    return _Decision(subject, proof, None, "no picture", None).report(time.perf_counter() - begun)
+    begun, asked = time.perf_counter(), _Asked(network, group, fields, output, channels)
+
+    def of(precision: str) -> Report:
+        sides = _size(size)
+        subject = _Subject.of(asked, precision, [sides])
+        proof, notes = subject.program.proof(*sides), _notes(subject, "float64")
+        return _Decision(subject, proof, None, "no picture", notes).report(time.perf_counter() - begun)
+
+    return _untouched(lambda: _in_some_precision("float64", of))
 
 
 def exact_sizes(
@@ -100,30 +125,85 @@ def exact_sizes(
     *,
     group: str | PointGroup | None = None,
     fields: Mapping[str, FieldType] | None = None,
+    output: str | FieldType | None = None,
     channels: int | None = None,
 ) -> dict[str, tuple[int, ...]]:
-    """The sides from smallest to largest at which theory proves the network exact; each side is recorded itself.
+    """The sides in pixels, smallest and largest included, at which theory proves the network exact.
 
-    Pictures are square, so "height" and "width" are the same.
+    Each side has been recorded itself; of square pictures, so that "height" and "width" are alike. The rest as of
+    `check`. Raises SizeError where the network takes none of the sides.
 
     >>> import torch
     >>> exact_sizes(torch.nn.MaxPool2d(2), 6, 9, channels=1)
     {'height': (6, 8), 'width': (6, 8)}
     """
-    subject = _Subject.of(network, group, fields, channels, "float64")
-    sides = tuple(side for side in range(smallest_px, largest_px + 1) if subject.program.is_exact(side, side))
-    return {"height": sides, "width": sides}
+
+    asked = _Asked(network, group, fields, output, channels)
+
+    def of(precision: str) -> dict[str, tuple[int, ...]]:
+        (smallest, _), (largest, _) = _size(smallest_px), _size(largest_px)
+        if smallest > largest:
+            raise SizeError(f"The smallest side, {smallest} px, is larger than the largest, {largest} px.")
+        subject = _Subject.of(asked, precision, [(largest, largest), (smallest, smallest)])
+        sides = [side for side in range(smallest, largest + 1) if subject.program.is_exact(side, side)]
+        return {"height": tuple(sides), "width": tuple(sides)}
+
+    return _untouched(lambda: _in_some_precision("float64", of))
 
 
 def assert_equivariant(network: nn.Module, picture: Any, **options: Any) -> None:
-    """Raise AssertionError with the report's sentences unless `check` (same arguments) finds the network exact."""
+    """Raise AssertionError with the report's sentences unless `check` (same arguments) finds the network exact.
+
+    >>> import torch
+    >>> assert_equivariant(torch.nn.MaxPool2d(2), 8, channels=1)
+    """
     __tracebackhide__ = True
     report = check(network, picture, **options)
     if report.verdict != "exact":
         raise AssertionError(repr(report))
 
 
+# ------------------------------------------------------------------------------------------------------- surroundings
+
+
+def _untouched(work: Callable[[], Result]) -> Result:
+    """What `work` gives; random numbers of torch, numpy and Python go on as if it had not run, also after an error."""
+    states = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        return work()
+    finally:
+        torch.random.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+
+
+def _in_some_precision(dtype: str, work: Callable[[str], Result]) -> Result:
+    """What `work` gives in a precision; in float32 where the network makes numbers of that precision itself."""
+    if dtype not in ROUNDING_LEVEL:
+        raise NetworkError(f"The precision {dtype!r} is not known: use one of {', '.join(ROUNDING_LEVEL)}.")
+    try:
+        return work(dtype)
+    except (NetworkError, SizeError) as error:
+        if dtype == "float32" or not _PRECISION.search(str(error)):
+            raise
+    return work("float32")
+
+
+_PRECISION = re.compile(r"\bdtype\b|scalar type|\bdouble\b|DoubleTensor", re.IGNORECASE)
+
+
 # -------------------------------------------------------------------------------------------------------------- subject
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of which network, as it was passed."""
+
+    network: Any
+    group: Any
+    fields: Mapping[str, FieldType] | None
+    output: Any
+    channels: int | None
 
 
 @dataclass(frozen=True)
@@ -136,106 +216,201 @@ class _Subject:
     elements: tuple[Element, ...]
     channels: int
     dtype: str
-    notes: tuple[str, ...]
 
     @classmethod
     def of(
-        cls,
-        network: nn.Module,
-        group: str | PointGroup | None,
-        fields: Mapping[str, FieldType] | None,
-        channels: int | None,
-        dtype: str,
+        cls, asked: "_Asked", dtype: str, sizes: Sequence[tuple[int, int]], given_channels: int | None = None
     ) -> "_Subject":
+        """Ready for pictures of one of `sizes`; given_channels: of the picture, where it is given."""
+        network, output = asked.network, asked.output
         if not isinstance(network, nn.Module):
+            raise NetworkError(f"A network is a torch.nn.Module, and this is {_kind(network)}: pass a module.")
+        if not (output is None or output in OUTPUTS or isinstance(output, FieldType)):
             raise NetworkError(
-                f"A network must be a torch.nn.Module, but this is {type(network).__name__}: pass a module."
+                f"An output is one of {', '.join(OUTPUTS)}, or a field type as regular('C4', 8), and not {output!r}."
             )
-        if dtype not in ROUNDING_LEVEL:
-            raise NetworkError(f"The precision {dtype!r} is not known: use one of {', '.join(ROUNDING_LEVEL)}.")
-        chosen = group_called(group) if isinstance(group, str) else group or _group_in(network)
-        count = channels or _channels_in(network)
-        ready = _ready(network, dtype)
-        program = Program(ready, chosen, channels=count, fields=fields)
-        notes = []
-        if not program.elements:
-            notes.append(f"{chosen.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels")
-        return cls(ready, program, chosen, program.elements, count, dtype, tuple(notes))
+        _check_fields(network, asked.fields)
+        group, ready = _group(asked.group, network), _ready(network, dtype)
+
+        def program_of(count: int) -> Program:
+            return Program(ready, group, channels=count, fields=asked.fields, output=output, stored=_stored(network))
+
+        wanted = asked.channels if asked.channels is not None else given_channels
+        program = _with_channels(ready, program_of, sizes) if wanted is None else program_of(_channels(wanted))
+        return cls(ready, program, group, program.elements, program.channels, dtype)
+
+
+def _stored(network: nn.Module) -> torch.dtype | None:
+    """The least precise of the types that its weights have."""
+    dtypes = {parameter.dtype for parameter in network.parameters()}
+    return max(dtypes & TOLERANCES.keys(), key=TOLERANCES.__getitem__, default=None)
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
+
+
+def _check_fields(network: nn.Module, fields: Mapping[str, FieldType] | None) -> None:
+    names = [name for name, _ in layers_of(network)]
+    for pattern, fields_there in (fields or {}).items():
+        if not isinstance(fields_there, FieldType):
+            raise NetworkError(
+                f"fields= for {pattern!r} is {_kind(fields_there)}: pass a field type, as regular('C4', 8)."
+            )
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            few = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+            raise NetworkError(f"fields= names {pattern!r}, and no layer is called so: the layers are {few}.")
+
+
+def _group(group: str | PointGroup | None, network: nn.Module) -> PointGroup:
+    if group is None:
+        return _group_in(network)
+    if isinstance(group, PointGroup):
+        return group
+    if not isinstance(group, str):
+        raise GroupError(f"A group is a name, as 'C4', or a PointGroup, and this is {_kind(group)}.")
+    return group_called(group)
 
 
 def _ready(network: nn.Module, dtype: str) -> nn.Module:
     """A copy of the modules in eval mode and in a precision; the original is never changed, even if this fails."""
     try:
-        return copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise NetworkError(f"The network cannot be copied: {str(error).splitlines()[0]}") from None
+        return copy.deepcopy(network).eval().to("cpu", torch.float64 if dtype == "float64" else torch.float32)
+    except Exception as error:  # whatever a network of anyone's may raise
+        raise NetworkError(f"The network cannot be copied: {first_line(error)}") from error
 
 
 def _group_in(network: nn.Module) -> PointGroup:
     for _, layer in layers_of(network):
         for fields in types_of(layer):
-            for representation, _ in fields.runs if fields is not None else ():
+            for representation, _ in fields.runs if isinstance(fields, FieldType) else ():
                 if isinstance(representation, Regular):
                     return representation.group
     return group_called("C4")
 
 
-def _channels_in(network: nn.Module) -> int:
-    """Channels of the picture, from the first layer that says how many it takes; raises NetworkError if none does."""
+def _channels(wanted: Any) -> int:
+    if not _is_number(wanted) or wanted < 1:
+        raise NetworkError(f"A picture has 1 channel or more, and channels={wanted!r}: pass a number, as channels=3.")
+    return int(wanted)
+
+
+def _with_channels(
+    network: nn.Module, program_of: Callable[[int], Program], sizes: Sequence[tuple[int, int]]
+) -> Program:
+    """The program for pictures of as many channels as the network is seen to take at one of `sizes`.
+
+    Raises SizeError or NetworkError where it takes none, or where that cannot be told.
+    """
+    read = _channels_in(network, sizes[0])
+    if not read:
+        raise NetworkError("The number of channels cannot be read from the network: pass channels=, as channels=3.")
+    first = program_of(read[0])
+    try:
+        _takes_one_of(first, sizes)
+        return first
+    except (SizeError, NetworkError) as error:
+        others = list(dict.fromkeys([*read[1:], *_USUAL_CHANNELS]))
+        programs = [program_of(count) for count in others[:_MOST_CHANNELS] if count != read[0]]
+        taken = [each for each in programs if _takes(each, sizes)]
+        if not taken:
+            raise error
+    if len(taken) > 1:
+        counts = ", ".join(str(each.channels) for each in taken)
+        raise NetworkError(f"The network takes pictures of {counts} channels: pass channels=, as channels=3.")
+    return taken[0]
+
+
+def _takes_one_of(program: Program, sizes: Sequence[tuple[int, int]]) -> None:
+    for at, size in enumerate(sizes):
+        try:
+            program.recording(*size)
+            return
+        except (SizeError, NetworkError):
+            if at + 1 == len(sizes):
+                raise
+
+
+def _takes(program: Program, sizes: Sequence[tuple[int, int]]) -> bool:
+    try:
+        _takes_one_of(program, sizes)
+    except (SizeError, NetworkError):
+        return False
+    return True
+
+
+def _channels_in(network: nn.Module, size: tuple[int, int]) -> list[int]:
+    """Channels that the picture may have, the likeliest first: what the layers say that they take."""
+    found: list[int] = []
     for _, layer in layers_of(network):
-        for name in ("in_channels", "in_features"):
-            value = getattr(layer, name, None)
-            if isinstance(value, int) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                return value
         in_type = types_of(layer)[0]
-        if in_type is not None:
-            return in_type.channels
-    for parameter in network.parameters():
-        if parameter.dim() == 4:
-            return int(parameter.shape[1])
-        if parameter.dim() == 5:
-            return int(parameter.shape[1] * parameter.shape[2])
-    raise NetworkError("The number of channels cannot be read from the network: pass it, as in channels=3.")
+        if isinstance(in_type, FieldType):
+            found.append(in_type.channels)
+        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+            found.append(layer.num_features if isinstance(layer, nn.BatchNorm2d) else layer.in_channels)
+        elif isinstance(layer, nn.Linear) and not found and layer.in_features % (size[0] * size[1]) == 0:
+            found.append(layer.in_features // (size[0] * size[1]))
+        else:
+            found += [
+                _inputs_of(parameter) for parameter in layer.parameters(recurse=False) if parameter.dim() in (4, 5)
+            ]
+    if not found:
+        found = [_inputs_of(parameter) for parameter in network.parameters() if parameter.dim() in (4, 5)]
+    return list(dict.fromkeys(found))
+
+
+def _inputs_of(kernel: Tensor) -> int:
+    """Of a kernel (C_out, C_in, k, k) or (C_out, C_in, |G|, k, k)."""
+    return math.prod(kernel.shape[1:-2])
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def _size(size: Any) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
-        raise SizeError(f"A size must be a side or (height, width) in pixels, not {size!r}: pass 33 or (30, 33).")
+    sides = tuple(size) if isinstance(size, tuple | list | torch.Size) else (size, size)
+    if len(sides) != 2 or not all(_is_number(side) and side > 0 for side in sides):
+        raise SizeError(f"A size is a side or (height, width) in pixels, and this is {size!r}: pass 33 or (30, 33).")
     return int(sides[0]), int(sides[1])
 
 
-def _pictures(picture: Any, subject: _Subject) -> tuple[list[Tensor], str]:
-    """(pictures (C, H, W) to measure on, in words what they are): the given ones, and random ones beside them."""
-    dtype = torch.float64 if subject.dtype == "float64" else torch.float32
-    if isinstance(picture, int | tuple | list):
-        height_px, width_px = _size(picture)
-        return _random(RANDOM_PICTURES, height_px, width_px, subject, dtype), f"{RANDOM_PICTURES} random pictures"
-    given, source = _given(picture)
-    if given.dim() == 3:
-        given = given[None]
-    if given.dim() != 4 or given.shape[1] != subject.channels:
-        raise SizeError(
-            f"The network takes pictures with {subject.channels} channels, (C, H, W) or (B, C, H, W), but this one "
-            f"has shape {tuple(given.shape)}: pass one that fits, or channels=."
-        )
-    extra = _random(2, int(given.shape[-2]), int(given.shape[-1]), subject, dtype)
-    return [*given.to(dtype), *extra], f"{source} and 2 random pictures"
+def _sides(given: Any) -> tuple[int, int]:
+    """(height, width) of a tensor or an image."""
+    if isinstance(given, Tensor):
+        return int(given.shape[-2]), int(given.shape[-1])
+    return int(given.height), int(given.width)
 
 
-def _given(picture: Any) -> tuple[Tensor, str]:
+def _channels_of(given: Any) -> int | None:
+    """Of a tensor; None of an image, which is brought to those of the network."""
+    return int(given.shape[-3]) if isinstance(given, Tensor) else None
+
+
+def _read(picture: Any) -> tuple[Any, str]:
+    """(tensor (B, C, H, W), PIL image or, for a size, None; in words what it is)."""
+    if _is_number(picture) or isinstance(picture, tuple | list):
+        return None, ""
     if isinstance(picture, Tensor):
-        return picture.detach().cpu(), "your picture" if picture.dim() == 3 else f"your {len(picture)} pictures"
+        if picture.dim() not in (3, 4) or min(picture.shape) < 1:
+            raise SizeError(
+                f"A picture is a tensor (C, H, W) or (B, C, H, W), and this is of shape {tuple(picture.shape)}."
+            )
+        batch = picture.detach().cpu() if picture.dim() == 4 else picture.detach().cpu()[None]
+        if not batch.is_floating_point():
+            batch = batch.double() / 255 if batch.dtype == torch.uint8 else batch.double()
+        if not bool(torch.isfinite(batch).all()):
+            raise SizeError("The picture holds NaN or infinity: pass one of finite numbers.")
+        return batch, "your picture" if len(batch) == 1 else f"your {len(batch)} pictures"
     if isinstance(picture, str | Path):
-        return _tensor_of_image(_opened(Path(picture))), Path(picture).name
-    if hasattr(picture, "convert") and hasattr(picture, "size"):
-        return _tensor_of_image(picture), "your picture"
+        return _opened(Path(picture)), Path(picture).name
+    if hasattr(picture, "convert") and hasattr(picture, "mode"):
+        return picture, "your picture"
     raise SizeError(
-        "A picture must be a side, (height, width), a tensor, a PIL image or a path, but this is "
-        f"{type(picture).__name__}."
+        f"A picture is a side, (height, width), a tensor, a PIL image or a path, and this is {_kind(picture)}."
     )
 
 
@@ -243,23 +418,47 @@ def _opened(path: Path) -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("Pictures from files need Pillow: pip install pillow") from None
+        raise EquivarianceError("Pictures from files need Pillow: pip install pillow") from None
     try:
-        return Image.open(path, formats=("PNG", "JPEG", "WEBP", "TIFF", "BMP"))
-    except OSError as error:
-        raise SizeError(f"{path.name} cannot be read as a picture: {str(error).splitlines()[0]}") from None
+        image = Image.open(path, formats=_FORMATS)
+        image.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SizeError(f"{path.name} cannot be read as a picture: {first_line(error)}") from None
+    return image
 
 
-def _tensor_of_image(image: Any) -> Tensor:
-    grey = image.mode in ("L", "1", "I", "I;16", "F")
-    pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float64) / 255
-    return torch.from_numpy(pixels)[None] if grey else torch.from_numpy(pixels).permute(2, 0, 1)
+def _pictures(given: Any, source: str, sides: tuple[int, int], subject: _Subject) -> tuple[list[Tensor], str]:
+    """(pictures (C, H, W) to measure on, in words what they are): the given ones, and random ones beside them."""
+    dtype = torch.float64 if subject.dtype == "float64" else torch.float32
+    if given is None:
+        return _random(RANDOM_PICTURES, sides, subject, dtype), f"{RANDOM_PICTURES} random pictures"
+    batch = given if isinstance(given, Tensor) else _tensor_of_image(given, subject.channels)
+    if batch.shape[1] != subject.channels:
+        raise SizeError(
+            f"The picture is of shape {tuple(batch.shape)}, and channels={subject.channels}: pass one that fits."
+        )
+    return [*batch.to(dtype), *_random(2, sides, subject, dtype)], f"{source} and 2 random pictures"
 
 
-def _random(count: int, height_px: int, width_px: int, subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
+def _tensor_of_image(image: Any, channels: int) -> Tensor:
+    """(1, C, H, W), 0..1, in grey, colour, or colour with transparency, as the network takes it."""
+    modes = {1: "L", 3: "RGB", 4: "RGBA"}
+    if channels not in modes:
+        raise SizeError(
+            f"The network takes {channels} channels, and an image has 1, 3 or 4: pass a tensor ({channels}, H, W)."
+        )
+    pixels = np.asarray(image.convert(modes[channels]), dtype=np.float64) / 255
+    return torch.from_numpy(pixels.reshape(image.height, image.width, channels)).permute(2, 0, 1)[None]
+
+
+def _random(count: int, sides: tuple[int, int], subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
+    """Pictures 0..1; for turns that resample, of a few large patches, which resampling changes little."""
     generator = torch.Generator().manual_seed(_SEED)
-    shape = (count, subject.channels, height_px, width_px)
-    return list(torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype))
+    there = sides if subject.elements else (max(2, sides[0] // 6), max(2, sides[1] // 6))
+    drawn = torch.rand((count, subject.channels, *there), generator=generator, dtype=torch.float64)
+    if not subject.elements:
+        drawn = functional.interpolate(drawn, size=sides, mode="bicubic", align_corners=False)
+    return list(drawn.to(dtype))
 
 
 # ---------------------------------------------------------------------------------------------------------- measurement
@@ -267,33 +466,65 @@ def _random(count: int, height_px: int, width_px: int, subject: _Subject, dtype:
 
 def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], output: str | FieldType | None) -> Seen:
     def how_of(path: str, shape: tuple[int, ...]) -> How:
-        if isinstance(output, FieldType):
-            return How("maps" if len(shape) == 4 else "invariant", output)
         value = proof.output_values.get(path)
+        has_sides = len(shape) >= 4 and min(shape[-2:]) > 1
+        is_map = value.has_maps if value is not None else has_sides
+        if output is None and value is not None and not value.unknown and (is_map or value.is_scalar):
+            return How("maps" if is_map else "invariant", None, value.dims)
         if output in ("invariant", "maps"):
             return How(str(output))
-        is_map = value.has_maps if value is not None else len(shape) >= 4 and min(shape[-2:]) > 1
-        return How("maps", value.fields if value is not None else None) if is_map else How("invariant")
+        if output is None:
+            return How(
+                "maps" if is_map else "invariant", None if value is None or not is_map else value.type_of_channels
+            )
+        return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
 
-    types = {part.name: part.fields for part in proof.parts if part.fields is not None and part.agrees}
-    state = torch.random.get_rng_state()
+    layers = {part.name: part.dims for part in proof.parts if part.dims is not None}
+    elements = subject.elements or (() if subject.group.rotations is None else subject.group.elements[1:])
     try:
-        return measure_any(subject.network, pictures, subject.elements, how_of, types)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise NetworkError(f"The network failed on a picture: {str(error).strip().splitlines()[0]}") from None
-    finally:
-        torch.random.set_rng_state(state)
+        return measure_any(subject.network, pictures, elements, how_of, layers)
+    except Exception as error:  # whatever a network of anyone's may raise
+        raise NetworkError(f"The network fails on a picture: {first_line(error)}") from error
+
+
+def _wished(output: Any, value: Any, shape: tuple[int, ...], subject: _Subject, is_map: bool) -> FieldType | None:
+    """The type that an output is meant to have; "regular" in the layout that theory has found, if it has."""
+    if isinstance(output, FieldType):
+        return output
+    found = None if value is None else value.type_of_channels
+    if found is not None and is_of_type(found, output, subject.group):
+        return found
+    count = math.prod(shape[1:-2] if is_map else shape[1:])
+    order = 0 if subject.group.rotations is None else subject.group.order
+    return regular_fields(subject.group, count // order) if order and count % order == 0 else None
 
 
 # ------------------------------------------------------------------------------------------------------------- decision
 
 
+def _notes(subject: _Subject, dtype: str) -> tuple[str, ...]:
+    """What a reader should know besides."""
+    found = []
+    if not subject.elements:
+        found.append(
+            f"{subject.group.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels."
+        )
+    if subject.dtype != dtype:
+        found.append("Worked out in float32: the network makes numbers of that precision itself.")
+    return tuple(found)
+
+
 class _Decision:
     """Theory and measurement together; neither is believed against the other."""
 
-    def __init__(self, subject: _Subject, proof: Proof, seen: Seen | None, source: str, picture: Tensor | None) -> None:
-        self._subject, self._proof, self._seen, self._source, self._picture = subject, proof, seen, source, picture
-        self._level = ROUNDING_LEVEL[subject.dtype]
+    def __init__(
+        self, subject: _Subject, proof: Proof, seen: Seen | None, source: str, notes: tuple[str, ...] = ()
+    ) -> None:
+        self._notes = notes
+        self._subject, self._proof, self._seen, self._source = subject, proof, seen, source
+        loose = proof.loosest > TOLERANCES[torch.float64]
+        self._level = ROUNDING_LEVEL["float32" if loose else subject.dtype]
+        self._precision = "the weights" if loose and subject.dtype == "float64" else subject.dtype
         self._doubts: list[str] = []
         self.elements = {element.name: self._status(element.name) for element in subject.elements}
 
@@ -302,9 +533,12 @@ class _Decision:
         if self._seen is None:
             return theory
         error = self._largest(name)
-        if error is None or self._seen.insensitive:
+        if error is None:
             return theory if theory == BROKEN else UNDECIDED
-        is_rounding = error <= self._level
+        if self._seen.insensitive or math.isnan(error):
+            return UNDECIDED  # the same for every picture, or no number: it shows nothing
+        strict = ROUNDING_LEVEL[self._subject.dtype]
+        is_rounding = error <= (strict if theory == BROKEN else self._level)
         if theory == EXACT and not is_rounding:
             self._doubts.append(
                 f"theory proves {label_of(name)} exact, but the measurement finds an error of {error:.1e}"
@@ -323,20 +557,17 @@ class _Decision:
         errors = [self._seen.largest(name)]
         if self._proof.elements[name] == EXACT:
             errors += [each.get(name) for each in self._seen.layers.values()]
-        known = [error for error in errors if error is not None]
-        return max(known, key=lambda error: (math.isnan(error), error)) if known else None
+        return largest_of(errors)
 
     # ------------------------------------------------------------------------------------------------------ the words
 
     @functools.cached_property
     def verdict(self) -> str:
         statuses = set(self.elements.values())
-        if not statuses:
-            return "undecided"
         if BROKEN in statuses:
-            sure = self._proof.verdict == "approximate"
-            return "approximate" if sure else "not equivariant"
-        return "undecided" if UNDECIDED in statuses else "exact"
+            by_grid = self._proof.verdict == "approximate" or any(part.is_broken for part in self._proof.parts)
+            return "approximate" if by_grid and not self._proof.by_weights else "not equivariant"
+        return "undecided" if UNDECIDED in statuses or not statuses else "exact"
 
     @property
     def evidence(self) -> str:
@@ -349,7 +580,10 @@ class _Decision:
     def sentence(self) -> str:
         size = size_text(self._proof.height_px, self._proof.width_px)
         if not self._subject.elements:
-            return f"Undecided: {self._subject.notes[0]}, so only resampled turns could be measured, at {size}."
+            group = self._subject.group.name.upper()
+            base = f"Undecided at {size}: {group} has no quarter turn, half turn or mirror that moves pixels to pixels"
+            found = self._resampled
+            return f"{base}." if found is None else f"{base}; with resampled turns, errors are up to {found:.1e}."
         what = self._what()
         word = {
             "exact": f"Exactly equivariant to {what} at {size}",
@@ -358,7 +592,7 @@ class _Decision:
             "undecided": f"Undecided whether equivariant to {what} at {size}",
         }[self.verdict]
         if self.verdict == "exact" and self.evidence == "measurement alone":
-            named = ", ".join(str(each) for each in self._proof.not_followed[:2])
+            named = " and ".join(str(each) for each in self._proof.not_followed[:2])
             more = f": {named} could not be followed" if named else ""
             return f"{word}, as measured on {self._source} and not proven{more}."
         return f"{word}."
@@ -367,89 +601,127 @@ class _Decision:
         names = set(self.elements)
         turns = "quarter turns" if "rot90" in names else "half turns" if "rot180" in names else ""
         mirrors = "mirrors" if any(name.startswith("mirror") for name in names) else ""
-        return " and ".join(filter(None, [turns, mirrors])) or "its group"
+        return " and ".join(filter(None, [turns, mirrors]))
+
+    @property
+    def _resampled(self) -> float | None:
+        """The largest error under turns that resample, of a group that has no others."""
+        return None if self._seen is None else largest_of(map(self._seen.largest, self._measured_elements))
+
+    @property
+    def _measured_elements(self) -> tuple[str, ...]:
+        if self._subject.elements:
+            return tuple(self.elements)
+        return tuple(sorted({name for errors in self._seen.outputs.values() for name in errors})) if self._seen else ()
+
+    @property
+    def _broken(self) -> tuple[Part, ...]:
+        return self._proof.broken_parts if self.verdict in ("approximate", "not equivariant") else ()
 
     @property
     def reason(self) -> str:
+        if not self._subject.elements:
+            return "Resampling changes a picture by itself, so neither theory nor an error near it can decide."
         if self._doubts:
             return f"Theory and measurement disagree: {self._doubts[0]}. Neither is believed."
-        if self._seen is not None and self._seen.insensitive:
+        if self._seen is not None and self._seen.insensitive and self.verdict != "exact":
             return "The output is the same for every picture that was tried, so it shows nothing."
-        broken = self._proof.broken_parts
+        if self._found is not None and math.isnan(self._found):
+            return "The output holds NaN, so nothing can be compared."
         survivors = [label_of(name) for name, status in self.elements.items() if status == EXACT]
         still = f" Still exact: {', '.join(survivors)}." if survivors and self.verdict != "exact" else ""
         if self.verdict == "exact":
             return self._why_exact()
-        if broken and self.verdict in ("approximate", "not equivariant"):
-            count = len(broken)
+        if self._broken:
+            first, count = self._broken[0], len(self._broken)
             others = "" if count == 1 else f" {count} layers break."
-            return f"First broken at {broken[0].name}{_sides(broken[0])}: {_why(broken[0])}.{others}{still}"
+            return f"First broken at {first.name}{_where(first)}: {_why(first)}.{others}{still}"
         if self._proof.unpooled:
-            return "The output is a field that the group permutes: pool the group before it."
-        if self.verdict == "undecided" and self._proof.not_followed:
-            first = self._proof.not_followed[0]
-            return f"Theory could not follow {first}: {first.why}."
-        errors = [error for name in self.elements if self._seen and (error := self._seen.largest(name)) is not None]
-        found = f"the measurement finds errors up to {max(errors):.1e}" if errors else "nothing could be compared"
-        return f"Theory cannot decide; {found}.{still}"
+            return f"{self._proof.unpooled}{still}"
+        if self._proof.not_followed:
+            first_one = self._proof.not_followed[0]
+            found = f" The measurement finds errors up to {self._found:.1e}." if self._found is not None else ""
+            return f"Theory could not follow {first_one}: {first_one.why}.{found}{still}"
+        found = "nothing could be compared" if self._found is None else f"errors are up to {self._found:.1e}"
+        return f"Theory finds no layer that breaks and no proof either; {found}.{still}"
+
+    @property
+    def _found(self) -> float | None:
+        """The largest error of the outputs."""
+        return None if self._seen is None else largest_of(map(self._seen.largest, self.elements))
 
     def _why_exact(self) -> str:
         if self._seen is None:
-            base = "Every operation from the picture to the output commutes with every element"
+            base = (
+                f"{'The network as a whole' if self._proof.together else 'Every operation'} commutes with every element"
+            )
         else:
-            largest = max((error for name in self.elements if (error := self._largest(name)) is not None), default=0.0)
-            proven = "Every operation commutes" if self.evidence == "theory and measurement" else "Measured, not proven"
-            base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._subject.dtype}"
+            largest = largest_of(map(self._largest, self.elements)) or 0.0
+            whole = "The network as a whole commutes" if self._proof.together else "Every operation commutes"
+            proven = whole if self.evidence == "theory and measurement" else "Measured, not proven"
+            base = f"{proven}; the largest error, {largest:.1e}, is the rounding of {self._precision}"
         pair = self._proof.together
-        return f"{base}, {' and '.join(pair[:2])} only in combination." if pair else f"{base}."
+        if len(pair) == 1:
+            return f"{base}; {pair[0]} alone does not, and what comes after it makes up for that."
+        return f"{base}; {' and '.join(pair[:2])} do not alone, and undo each other." if pair else f"{base}."
 
     @property
-    def advice(self) -> str:
-        if self.verdict == "undecided" and self._proof.not_followed:
-            return (
-                "Teach theory the operation with equivariance.theory.handle, or write it with operations that it knows."
-            )
-        if self.verdict != "approximate":
+    def remedy(self) -> str:
+        """What to do, but for the nearest exact sizes."""
+        if self.verdict == "undecided" and self._proof.not_followed and not self._doubts:
+            return "Teach theory the operation with equivariance.theory.handle, or use operations that it knows."
+        causes = [part.cause for part in self._broken]
+        if "weights" in causes:
             return ""
-        sides = [side for side in self.exact_sizes["height"] if side is not None]
-        if not sides:
-            return "Switch on symmetric subsampling."
-        return f"Nearest exact sizes: {', '.join(map(str, sides))} px. Or switch on symmetric subsampling."
+        if "flattened" in causes:
+            return "Take the mean over all places before it, or a convolution in its place."
+        if "places" in causes:
+            return "Make these numbers symmetric about the centre, or leave them out."
+        if self._broken:
+            windows = self._broken[0].sampling is not None and self._broken[0].cause == "grid"
+            if windows and any(axis.window.stride > 1 for axis in self._broken[0].sampling or ()):
+                return "Or switch on symmetric subsampling."
+            return _COURSES.get(self._broken[0].why, "Or cut, pad and move both ends of both sides alike.")
+        if self._proof.unpooled and self.verdict == "not equivariant":
+            return _pooling(self._proof.unpooled)
+        return ""
 
-    @functools.cached_property
-    def exact_sizes(self) -> dict[str, tuple[int | None, int | None]]:
+    def _sizes(self) -> Callable[[], dict[str, Pair]]:
+        """What finds the nearest exact sides; it is asked when they are."""
+        nothing: dict[str, Pair] = {"height": (None, None), "width": (None, None)}
         if self._proof.by_weights or not self._subject.elements:
-            return {"height": (None, None), "width": (None, None)}
-        height_px, width_px = self._proof.height_px, self._proof.width_px
-        heights = self._subject.program.exact_sides(height_px, width_px, 0)
-        square = height_px == width_px
-        return {
-            "height": heights,
-            "width": heights if square else self._subject.program.exact_sides(height_px, width_px, 1),
-        }
+            return lambda: nothing
+        program, height_px, width_px = self._subject.program, self._proof.height_px, self._proof.width_px
+
+        def find() -> dict[str, Pair]:
+            heights = program.exact_sides(height_px, width_px, 0)
+            widths = heights if height_px == width_px else program.exact_sides(height_px, width_px, 1)
+            return {"height": heights, "width": widths}
+
+        return lambda: _untouched(find)
 
     # ------------------------------------------------------------------------------------------------------ the report
 
     def report(self, seconds: float) -> Report:
-        broken = self._proof.broken_parts if self.verdict in ("approximate", "not equivariant") else ()
-        seen = self._seen
+        broken, seen = self._broken, self._seen
+        elements = self.elements or dict.fromkeys(self._measured_elements, UNDECIDED)
         return Report(
             verdict=self.verdict,
             evidence=self.evidence,
             sentence=self.sentence,
             reason=self.reason,
-            advice=self.advice,
+            remedy=self.remedy,
             group=self._subject.group.name.upper(),
-            elements=self.elements,
-            output_error={} if seen is None else {name: seen.largest(name) for name in self.elements},
+            elements=elements,
+            output_error={} if seen is None else {name: seen.largest(name) for name in elements},
             outputs=self._outputs(),
             first_broken_layer=broken[0].name if broken else None,
             broken_layers=tuple(part.name for part in broken),
             together=self._proof.together,
-            exact_sizes_px=self.exact_sizes,
+            find_sizes=self._sizes(),
             layers=tuple(self._layer(part) for part in self._proof.parts),
             not_followed=tuple(map(_entry, self._proof.not_followed)),
-            notes=self._subject.notes,
+            notes=self._notes,
             input=self._source,
             height_px=self._proof.height_px,
             width_px=self._proof.width_px,
@@ -504,23 +776,40 @@ def _entry(each: NotFollowed) -> dict[str, Any]:
     }
 
 
-def _sides(part: Part) -> str:
+def _where(part: Part) -> str:
+    """In brackets: its sides in and out, and the line of an operation outside all layers."""
     (height, width), (out_height, out_width) = part.in_hw, part.out_hw
-    if (height, width, out_height, out_width) == (1, 1, 1, 1):
-        return f" ({part.place})" if part.place else ""
     sides = f"{size_text(height, width).removesuffix(' px')} → {size_text(out_height, out_width)}"
-    return f" ({sides}; {part.place})" if part.place and not part.module_name else f" ({sides})"
+    words = [
+        f"in {part.block}" if part.block else "",
+        "" if (height, width, out_height, out_width) == (1, 1, 1, 1) else sides,
+        str(part.place) if part.place and not part.module_name else "",
+    ]
+    there = "; ".join(filter(None, words))
+    return f" ({there})" if there else ""
 
 
 def _why(part: Part) -> str:
-    if part.weight_error:
-        if part.why:
-            return f"{part.why}, and its numbers differ from their own transform by up to {part.weight_error:.0%}"
+    """What of a part does not commute, in words that follow a colon."""
+    if math.isnan(part.weight_error):
+        return "its weights hold NaN or infinity, which no size mends"
+    if part.cause == "weights":
         difference = f"its weights differ from their own transform by up to {part.weight_error:.0%}"
         return f"{difference}, so no size makes it equivariant"
+    if part.weight_error:
+        return f"{part.why}, and these differ from their own transform by up to {part.weight_error:.0%}"
     if part.sampling is not None and not part.why:
         return grid_text_of(part.sampling)
-    return part.why or "it does not commute"
+    return part.why or "it treats height and width, or their ends, differently"
+
+
+_COURSES = {ALONG_ONE_SIDE: "Or work along both sides of the maps, or along neither."}
+
+
+def _pooling(unpooled: str) -> str:
+    if "pooled" in unpooled:
+        return 'Pool the group before the output, by its maximum or mean, or say output="regular" if that is meant.'
+    return "Say with output= what the output is meant to be."
 
 
 __all__ = ["assert_equivariant", "check", "exact_sizes", "predict", "regular", "scalars"]

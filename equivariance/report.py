@@ -4,8 +4,12 @@ import dataclasses
 import html
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from equivariance.largest import largest_of
 
 Pair = tuple[int | None, int | None]
 
@@ -16,9 +20,10 @@ class Report:
 
     verdict: "exact", "approximate", "not equivariant" or "undecided".
     evidence: "theory and measurement", "measurement alone" or "theory alone".
-    sentence, reason, advice: in words. elements: {name: "exact", "broken", "undecided" or "no action"}.
+    sentence, reason: in words; advice: what to do, from `remedy` and the nearest exact sizes.
+    elements: {name: "exact", "broken", "undecided" or "no action"}.
     output_error: {element: largest relative error of any output}. outputs: the same for each output by its path.
-    exact_sizes_px: the nearest exact sides, {"height": (below, above), "width": …}; None where none is near.
+    together: layers that do not commute by themselves and undo each other. find_sizes: see `exact_sizes_px`.
     layers: a dictionary each, as `measure --json` has them, with `fields_from` and `not_followed`.
     not_followed: what theory could not follow: operation, layer, file, line, why it matters.
     """
@@ -27,7 +32,7 @@ class Report:
     evidence: str
     sentence: str
     reason: str
-    advice: str
+    remedy: str = field(repr=False)
     group: str
     elements: dict[str, str]
     output_error: dict[str, float | None]
@@ -35,7 +40,7 @@ class Report:
     first_broken_layer: str | None
     broken_layers: tuple[str, ...]
     together: tuple[str, ...]
-    exact_sizes_px: dict[str, Pair]
+    find_sizes: Callable[[], dict[str, Pair]] = field(repr=False, compare=False)
     layers: tuple[dict[str, Any], ...] = field(repr=False)
     not_followed: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
@@ -47,20 +52,44 @@ class Report:
     seconds: float
     versions: dict[str, str] = field(repr=False)
 
+    @cached_property
+    def exact_sizes_px(self) -> dict[str, Pair]:
+        """The nearest exact sides, {"height": (below, above), "width": …}; None where none is near.
+
+        Found when they are first asked for: each side has to be recorded.
+        """
+        return self.find_sizes()
+
+    @cached_property
+    def advice(self) -> str:
+        """What to do; empty where nothing helps, or nothing is wrong."""
+        if self.verdict != "approximate":
+            return self.remedy
+        near = {side for sides in self.exact_sizes_px.values() for side in sides if side is not None}
+        sizes = f"Exact sizes near: {', '.join(map(str, sorted(near)))} px." if near else ""
+        remedy = self.remedy if near else self.remedy.removeprefix("Or ").capitalize() if self.remedy else ""
+        return " ".join(filter(None, [sizes, remedy]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All of it, with the sizes found: what finds them holds the network."""
+        sizes = self.exact_sizes_px
+        return {**self.__dict__, "find_sizes": _Found(sizes)}
+
     def __repr__(self) -> str:
         lines = [f"{self.sentence}", f"  {self.reason}"]
         if self.advice:
             lines.append(f"  {self.advice}")
         lines += [f"  Not followed: {_place_in_words(each)}" for each in self.not_followed[:3]]
-        errors = [error for error in self.output_error.values() if error is not None]
-        if errors:
-            largest = max(errors, key=lambda error: (math.isnan(error), error))
+        largest = largest_of(self.output_error.values())
+        if largest is not None:
             lines.append(f"  Largest error at the output: {largest:.1e} ({self.dtype}, {self.input}).")
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """All of it as one JSON document."""
-        return json.dumps(dataclasses.asdict(self), indent=1, default=str)
+        """All of it as one JSON document; an infinite error is "Infinity" there, and one that is no number "NaN"."""
+        entries = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name not in _INNER}
+        entries |= {"advice": self.advice, "exact_sizes_px": self.exact_sizes_px}
+        return json.dumps(_plain(entries), indent=1, allow_nan=False)
 
     def to_frame(self) -> Any:
         """The layers as a pandas DataFrame, one row each; raises ImportError where pandas is missing."""
@@ -77,6 +106,30 @@ class Report:
         )
         head = f"<p style='margin:0;font-weight:600;color:{colour}'>{html.escape(self.sentence)}</p>"
         return f"<div style='border-left:4px solid {colour};padding:4px 10px'>{head}{rows}</div>"
+
+
+_INNER = ("remedy", "find_sizes")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Sizes that have been found, as something to call."""
+
+    sizes: dict[str, Pair]
+
+    def __call__(self) -> dict[str, Pair]:
+        return self.sizes
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _place_in_words(entry: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ def _product(context: Context, args: Any, kwargs: Any) -> Skeleton:
         fields = type_of(result.dims[-1])
         if fields is not None:
             context.kinds.note(context.number, context.kinds.vector_errors(added.value(), fields))
-    return Skeleton(result.dims, result.tensor + context.factor(84))
+    return Skeleton(result.dims, context.centred(result.tensor, 84) + context.factor(84))
 
 
 def _of_two(context: Context, first: Skeleton, second: Skeleton) -> Skeleton:
@@ -81,8 +81,13 @@ def _by_matrix(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
     fields: FieldType | None = None
     in_type = type_of(inner)
     if context.looks_at_weights and in_type is not None:
-        kernel = matrix.value().reshape(matrix.shape[-2:]).T[:, :, None, None]
-        fields = context.kinds.of_kernel(context.number, kernel, in_type, context.wanted_type)
+
+        def look() -> FieldType | None:
+            kernel = matrix.value().reshape(matrix.shape[-2:]).T[:, :, None, None]
+            return context.kinds.of_kernel(context.number, kernel, in_type, context.wanted_type)
+
+        key = None if matrix.key is None else (matrix.key, in_type, context.wanted_type)
+        fields = context.kinds.looked_at(context.number, key, look)
     out: Dim = (Atom(CHANNELS, out_channels, (out_channels,), fields),)
     return Skeleton((*value.dims[:-1], out), context.scaled(value.tensor @ weights))
 

@@ -7,6 +7,7 @@ A dimension is a product of atoms, the slowest first, so that reshapes only regr
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from equivariance.groups.fields import FieldType, Interleaved, Regular, Represen
 from equivariance.groups.point_groups import Element
 
 HEIGHT, WIDTH, CHANNELS = "height", "width", "channels"
+_FEW = 1024  # numbers that are kept
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,25 @@ def _interleaved(fields: FieldType, copies: int) -> FieldType | None:
 
 def moved(value: Tensor, dims: Dims, element: Element) -> Tensor:
     """The skeleton's `value` with its space moved by `element`; channels stay (their action is looked at apart)."""
+    return _moved(value.reshape([atom.width for atom in atoms_of(dims)]), dims, element)
+
+
+def acted(value: Tensor, dims: Dims, element: Element) -> Tensor | None:
+    """A tensor of the network itself, its space moved and its channels changed; None where their type is unknown."""
     atoms = atoms_of(dims)
-    value = value.reshape([atom.width for atom in atoms])
+    value = value.reshape([atom.size for atom in atoms])
+    for at, atom in enumerate(atoms):
+        if atom.kind == CHANNELS and atom.size != 1:
+            if atom.fields is None or not atom.fields.has_action(element):
+                return None
+            if not atom.fields.is_scalar:
+                value = atom.fields.act(value, element, at)
+    return _moved(value, dims, element)
+
+
+def _moved(value: Tensor, dims: Dims, element: Element) -> Tensor:
+    """The same of one dimension for each atom."""
+    atoms = atoms_of(dims)
     reverse_height, reverse_width = element.reversed_axes
     flipped = [
         at
@@ -250,6 +269,18 @@ def split_type(fields: FieldType | None, outer: int, inner: int) -> tuple[FieldT
 
 
 def random_like(widths: Sequence[int], seed: int) -> Tensor:
-    """float64 numbers that depend on the seed alone."""
+    """float64 numbers that depend on the seed alone; not to be written to."""
+    few = math.prod(widths) <= _FEW
+    return _kept_random(tuple(widths), seed) if few else _random(tuple(widths), seed)
+
+
+def _random(widths: tuple[int, ...], seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(tuple(widths), generator=generator, dtype=torch.float64)
+    return torch.randn(widths, generator=generator, dtype=torch.float64)
+
+
+@lru_cache(maxsize=8192)
+def _kept_random(widths: tuple[int, ...], seed: int) -> Tensor:
+    """The same, kept: each size of a picture asks for the same few numbers, and a generator takes longer than them."""
+    with torch.inference_mode(mode=False):
+        return _random(widths, seed)

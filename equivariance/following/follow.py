@@ -10,7 +10,7 @@ action, which `kinds` looks at. No layer is listed by its kind: paddings that a 
 does not see, and numbers that depend on the place come out by themselves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from equivariance.following.dims import (
     type_of,
     widths_of,
 )
-from equivariance.following.kinds import Kinds
+from equivariance.following.kinds import Kinds, Looked
 from equivariance.following.recording import Called, Operation, Recording, Ref
 from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
 from equivariance.groups.fields import FieldType
@@ -43,7 +43,7 @@ from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
 HANDLING = (contractions, moving, pixelwise, reductions, windows)  # the modules whose handlers are registered
 AGREES = 1e-8  # relative; a step's rounding is 1e-15 or so, a displaced grid changes the first digit
 Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output
-_REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, KeyError, NotImplementedError, AssertionError)
+_REFUSALS = (Exception,)  # whatever an operation of anyone's network meets here: it is not followed, and named
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,12 @@ class Value:
         return None if largest is None or self.lost else type_of(largest)
 
     @property
+    def type_of_channels(self) -> FieldType | None:
+        """The type of all channels together, but for the pictures of a batch; None where it is not known."""
+        atoms = tuple(atom for dim in self.dims[1:] for atom in dim if atom.kind == CHANNELS)
+        return None if self.lost else type_of(atoms)
+
+    @property
     def is_scalar(self) -> bool:
         """Whether elements change no channel."""
         atoms = [atom for dim in self.dims for atom in dim if atom.kind == CHANNELS and atom.size != 1]
@@ -89,6 +95,8 @@ class Followed:
 
     agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
     unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
+    loosest: the largest difference of weights that was taken for rounding.
+    of_places: those operations of `weights` whose numbers differ from place to place.
     """
 
     recording: Recording
@@ -97,7 +105,8 @@ class Followed:
     own: dict[int, frozenset[Element]]
     unknown: dict[int, str]
     weights: dict[int, dict[str, float]]
-    places: dict[int, str] = field(default_factory=dict)
+    of_places: set[int] = field(default_factory=set)
+    loosest: float = 0.0
 
 
 def follow(
@@ -109,15 +118,21 @@ def follow(
     turned_recording: Recording | None = None,
     errors_of: Callable[[str], dict[str, float]] | None = None,
     modules: Mapping[str, str] | None = None,
+    kept: dict[Hashable, Looked] | None = None,
+    own: bool = True,
+    stored: torch.dtype | None = None,
     seed: int = 0,
 ) -> Followed:
     """Follow `recording` under `elements`, which move pixels; `declared`: the types of layers, by the names of calls.
 
     turned_recording: of a picture that is not square, the recording of its turn, for elements that swap its axes.
     errors_of: of a layer that declares its types, by module name (`modules`: the calls' names → theirs), the elements
-    that its channels do not commute with; asked where its operations do not tell.
+    that its channels do not commute with; asked where its operations do not tell. kept: what was found of weights at
+    other sizes. own: whether to find which operations break by themselves. stored: the precision that the weights were
+    stored in before they were brought to the one that they have.
     """
-    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed)
+    follower = _Follower(recording, turned_recording or recording, group, elements, declared or {}, seed, kept, stored)
+    follower.finds_own = own
     follower.errors_of, follower.modules = errors_of or (lambda name: {}), dict(modules or {})
     return follower.follow()
 
@@ -131,15 +146,18 @@ class _Follower:
         elements: Sequence[Element],
         declared: Mapping[str, Types],
         seed: int,
+        kept: dict[Hashable, Looked] | None = None,
+        stored: torch.dtype | None = None,
     ) -> None:
         self._recording, self._turned = recording, turned_recording
+        self.finds_own = True
         self._elements, self._declared, self._seed = tuple(elements), declared, seed
         self.errors_of: Callable[[str], dict[str, float]] = lambda name: {}
         self.modules: dict[str, str] = {}
-        self._kinds = Kinds(group, elements)
+        self._kinds = Kinds(group, elements, kept, stored)
         self._context = Context(self._kinds, recording.shapes, seed)
         self._values: dict[int, Value | None] = {}
-        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors)
+        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.of_places)
         self._ends: dict[int, list[Called]] = {}
         for call in recording.calls:
             if call.name in declared and call.output is not None:
@@ -160,6 +178,7 @@ class _Follower:
             self._step(number, operation)
             for call in self._ends.get(number + 1, ()):
                 self._declare(call)
+        self._found.loosest = self._kinds.loosest
         return self._found
 
     # ------------------------------------------------------------------------------------------------ one operation
@@ -207,6 +226,8 @@ class _Follower:
                     agreeing.add(element)
             self._values[output] = Value(result.dims, tensors, lost)
             self._found.agrees[output] = frozenset(agreeing)
+        if not self.finds_own:
+            return
         broken = frozenset(element for element in self._elements if self._breaks(operation, element, inputs, upright))
         if broken:
             self._found.own[number] = broken
@@ -219,8 +240,12 @@ class _Follower:
         if all(element in self._found.agrees[each] for each in inputs):
             return any(element not in self._found.agrees[output] for output in outputs)
         try:
+            self._argument((operation.args, operation.kwargs), element, True)
+        except _REFUSALS:
+            return False  # what it is given has lost the meaning of its axes before
+        try:
             results = self._results(operation, element, itself=True)
-        except (UnclearError, *_REFUSALS):
+        except _REFUSALS:
             return True
         return any(
             one is not None and (two is None or not same(two.tensor, moved_or_none(one, element)))
@@ -306,7 +331,8 @@ class _Follower:
         if errors and not output.lost and type_of(output.dims[place]) is not None:
             return  # its operations tell more than a look at its channels alone
         for at in range(call.first, call.last):
-            self._found.weights.pop(at, None)
+            if at not in self._kinds.of_places:
+                self._found.weights.pop(at, None)
         if errors:
             self._kinds.note(max(call.last - 1, 0), errors)
         dim = output.dims[place]

@@ -22,6 +22,7 @@ from equivariance.following.dims import (
     size_of,
     type_of,
     unknown_channels,
+    width_of,
     widths_of,
 )
 from equivariance.following.recording import Constant, Operation, Ref
@@ -124,9 +125,8 @@ def picked_of(value: Skeleton, at: int, picked: range) -> Skeleton:
         kind = one_axis(dim)
         tensor = value.tensor[(slice(None),) * at + (step,)]
         return Skeleton((*value.dims[:at], (Atom(kind, len(picked)),), *value.dims[at + 1 :]), tensor)
+    dim = _as_one(dim)
     parts = parts_of(dim)
-    if len([atom for atom in dim if atom.size != 1]) > 1:
-        raise UnclearError("channels with several meanings are cut")
     owner = [part for part, size in enumerate(parts) for _ in range(size)]
     kept = [owner[entry] for entry in picked]
     sources = list(dict.fromkeys(kept))
@@ -136,6 +136,15 @@ def picked_of(value: Skeleton, at: int, picked: range) -> Skeleton:
     fields = None if atom is None else _picked_type(atom.fields, picked)
     new = Atom(CHANNELS, len(picked), new_parts, fields)
     return Skeleton((*value.dims[:at], (new,), *value.dims[at + 1 :]), value.tensor.index_select(at, index))
+
+
+def _as_one(dim: Dim) -> Dim:
+    """Channels of several meanings, such as (fields, elements), as one atom; raises UnclearError where they differ."""
+    if len(many(dim)) <= 1:
+        return dim
+    if width_of(dim) != 1:
+        raise UnclearError("channels of several meanings are cut")
+    return (Atom(CHANNELS, size_of(dim), (size_of(dim),), type_of(dim)),)
 
 
 def _picked_type(fields: FieldType | None, picked: range) -> FieldType | None:
@@ -494,8 +503,6 @@ def _cuts(name: str, args: Any, size: int) -> set[int]:
 
 
 def _cut(dim: Dim, cuts: set[int]) -> Dim:
-    if len(many(dim)) > 1:
-        raise UnclearError("a write into channels with several meanings")
-    atom = many(dim)[0]
+    atom = many(_as_one(dim))[0]
     ends = sorted({*ends_of(atom.parts), *cuts} - {0})
     return (replace(atom, parts=tuple(end - start for start, end in zip([0, *ends], ends, strict=False))),)

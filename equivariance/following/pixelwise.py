@@ -31,15 +31,18 @@ def bent(dims: Dims) -> Dims:
     )
 
 
+@handles("hardswish", "hardsigmoid", "_prelu_kernel", "prelu", "rrelu_with_noise")
 def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
     """Any function of numbers at one place: a generic analytic one of all its tensors, in their order."""
     brought, dims = aligned(context, tensors_in((args, tuple(kwargs.values()))))
-    shift = 0.0 if _zero_stays(context, args, kwargs) else 0.4
+    shift = 0.0 if context.once("zero stays", lambda: _zero_stays(context, args, kwargs)) else 0.4
     mixed = torch.zeros((), dtype=torch.float64)
     for at, tensor in enumerate(brought):
         mixed = mixed + context.factor(at) * generic(tensor, 0.0, 0.3)
     for at in range(1, len(brought)):
         mixed = mixed + context.factor(20 + at) * generic(brought[0], 0.0, 0.2) * generic(brought[at], 0.0, 0.4)
+    if shift and bool(torch.isfinite(mixed).all()):
+        mixed = context.centred(mixed)
     return Skeleton(bent(dims), generic(mixed, shift, 0.25).expand(widths_of(dims)))
 
 
@@ -51,7 +54,7 @@ def _zero_stays(context: Context, args: Any, kwargs: Any) -> bool:
             return torch.zeros(1)
         return value.value().flatten()[:1].clone() if isinstance(value, Constant) else value
 
-    if any(isinstance(value, Constant) and len(set(value.value().flatten().tolist()[:64])) > 1 for value in args):
+    if any(isinstance(value, Constant) and len(set(value.value().flatten()[:64].tolist())) > 1 for value in args):
         return False
     try:
         output = context.operation.func(*map(at_zero, args), **{name: at_zero(value) for name, value in kwargs.items()})

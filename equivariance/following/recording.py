@@ -7,8 +7,9 @@ its code needs numbers (`.item()`, `if`, NumPy) or makes tensors from Python num
 
 import copy
 import hashlib
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,17 @@ from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
 
 aten = torch.ops.aten
-_HERE = str(Path(__file__).resolve().parents[1])
-_TORCH = str(Path(torch.__file__).resolve().parent)
+
+
+def _folders_of(file: str) -> set[Path]:
+    """The package that a file of the package's own folder, or of one below it, belongs to."""
+    at = 1 if file == __file__ else 0
+    return {Path(file).parents[at], Path(file).resolve().parents[at]}
+
+
+_HIDDEN = tuple(  # files whose lines are not the network's own, also where they are reached through a link
+    {f"{folder}{os.sep}" for file in (__file__, torch.__file__) for folder in _folders_of(file)} | {"<"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,14 @@ class Ref:
 
 
 class Constant:
-    """A tensor that does not depend on the picture: parameters, buffers, and what is computed from them alone."""
+    """A tensor that does not depend on the picture: parameters, buffers, and what is computed from them alone.
 
-    def __init__(self, shape: Sequence[int], make: Callable[[], Tensor], owner: str = "") -> None:
-        self.shape, self.owner, self._make = tuple(shape), owner, make
+    owner: the name of the parameter or buffer that it is, or is computed from. key: alike for constants that are the
+    same tensor, also in other recordings of the network; None where that cannot be told.
+    """
+
+    def __init__(self, shape: Sequence[int], make: Callable[[], Tensor], owner: str = "", key: Hashable = None) -> None:
+        self.shape, self.owner, self.key, self._make = tuple(shape), owner, key, make
         self._value: Tensor | None = None
 
     def value(self) -> Tensor:
@@ -64,7 +78,8 @@ class Operation:
     """One operation: its tensors are Ref or Constant in `args` and `kwargs`, numbers in `outputs` (None: no tensor).
 
     call: of the innermost layer that was at work, or "" outside all layers. place: the line that asked for it.
-    view: of a write into a view, how the view was taken (see `write`).
+    view: of a write into a view, how the view was taken (see `write`). block: of the innermost module with parts that
+    was at work, or "" for the network itself.
     """
 
     func: Any
@@ -74,6 +89,7 @@ class Operation:
     call: str
     place: CodeLine | None
     view: tuple[tuple[Any, tuple[Any, ...], dict[str, Any], int], ...] = ()
+    block: str = ""
 
     @property
     def name(self) -> str:
@@ -102,7 +118,8 @@ class Recording:
     """All of one pass. `shapes[number]` is the shape of a value; value 0 is the picture.
 
     output: the network's output with tensors as Ref, Constant or what they were. doubts: why the recording may not hold
-    for other pictures, one (operation, place) each.
+    for other pictures, one (operation, place) each. foreign: tensors that are neither the network's own nor computed
+    from them by torch, and where they were first used.
     """
 
     shapes: list[tuple[int, ...]]
@@ -111,20 +128,36 @@ class Recording:
     output: Any
     doubts: list[tuple[str, CodeLine | None, str]] = field(default_factory=list)
     on_data: bool = False
+    foreign: list[tuple[Constant, CodeLine | None]] = field(default_factory=list)
 
 
 class _NeedsDataError(Exception):
     """The pass cannot continue with shapes alone."""
 
 
-def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Recording:
+class Keys:
+    """One number for each constant that is the same in all recordings of a network, made from what it is made of."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, made_of: Hashable) -> int:
+        """The number of a constant; raises TypeError where `made_of` cannot be hashed."""
+        return self._numbers.setdefault(made_of, len(self._numbers))
+
+
+def record(
+    network: nn.Module, blank: nn.Module | None, picture: Tensor, keys: Keys | None = None, *, places: bool = True
+) -> Recording:
     """The pass of `network` on `picture` (1, C, H, W); torch's own errors pass through.
 
-    blank: a copy of `network` on the meta device; None runs `network` itself.
+    blank: a copy of `network` on the meta device; None runs `network` itself. keys: shared by the recordings of one
+    network. places: whether to note the line of each operation.
     """
+    keys = keys or Keys()
     if blank is not None:
         leaves = dict(zip(map(id, _tensors(blank)), _tensors(network), strict=True))
-        recorder = _Recorder(leaves, _owners(network))
+        recorder = _Recorder(leaves, _owners(network), keys, places=places)
         try:
             with torch.device("meta"):
                 return recorder.run(blank, picture.to("meta"))
@@ -133,11 +166,15 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
         except (NotImplementedError, TypeError, RuntimeError) as error:
             if "meta" not in str(error).lower() and not isinstance(error, TypeError):
                 raise
-    recording, other = (_on_data(network, each) for each in (picture, picture.flip(-1) * 0.7 + 0.1))
+    recording, other = (_on_data(network, each, keys) for each in (picture, picture.flip(-1) * 0.7 + 0.1))
+    for (one, place), (two, _) in zip(recording.foreign, other.foreign, strict=False):
+        if _mapped_constants(one) != _mapped_constants(two):
+            recording.doubts.append(("tensor", place, "its numbers come from the picture by a way outside torch"))
+            return recording
     for here, there in zip(_outside(recording), _outside(other), strict=False):
         if here[0] != there[0]:
             recording.doubts.append(
-                (here[1].name, here[1].place, "it takes numbers that depend on the picture out of torch")
+                (here[1].name, here[1].place, "it takes numbers that come from the picture by a way outside torch")
             )
             break
     if len(recording.operations) != len(other.operations):
@@ -145,8 +182,9 @@ def record(network: nn.Module, blank: nn.Module | None, picture: Tensor) -> Reco
     return recording
 
 
-def _on_data(network: nn.Module, picture: Tensor) -> Recording:
-    recording = _Recorder({id(tensor): tensor for tensor in _tensors(network)}, _owners(network)).run(network, picture)
+def _on_data(network: nn.Module, picture: Tensor, keys: Keys) -> Recording:
+    leaves = {id(tensor): tensor for tensor in _tensors(network)}
+    recording = _Recorder(leaves, _owners(network), keys).run(network, picture)
     recording.on_data = True
     return recording
 
@@ -198,13 +236,14 @@ class _Recorder(TorchDispatchMode):
         """False: else torch imports its compiler, 50 MB and a second, to be told that it is not to compile this."""
         return False
 
-    def __init__(self, leaves: dict[int, Tensor], owners: dict[int, str]) -> None:
+    def __init__(self, leaves: dict[int, Tensor], owners: dict[int, str], keys: Keys, *, places: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's mode has no types
-        self._leaves, self._owners = leaves, owners
+        self._leaves, self._owners, self._keys, self._places = leaves, owners, keys, places
         self._known: dict[int, _Known] = {}
         self._alive: list[Tensor] = []
         self.recording = Recording([], [], [], None)
         self._open: list[dict[str, Any]] = []
+        self._blocks: list[str] = []
         self._counts: dict[str, int] = {}
         self._on_meta = False
 
@@ -225,11 +264,24 @@ class _Recorder(TorchDispatchMode):
         for name, module in layers_of(network):
             handles.append(module.register_forward_pre_hook(self._opener(name or "network")))
             handles.append(module.register_forward_hook(self._close, always_call=True))
+        for name, module in network.named_modules() if self._places else ():
+            if any(module.children()) and not isinstance(module, nn.Sequential):
+                handles.append(module.register_forward_pre_hook(self._block_opener(name)))
+                handles.append(module.register_forward_hook(self._close_block, always_call=True))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _block_opener(self, name: str) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self._blocks.append(name)
+
+        return hook
+
+    def _close_block(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._blocks.pop()
 
     def _opener(self, module_name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -290,11 +342,14 @@ class _Recorder(TorchDispatchMode):
 
     def _leaf(self, tensor: Tensor) -> Constant:
         real = self._leaves.get(id(tensor))
-        if real is None:
-            if tensor.is_meta:
-                raise _NeedsDataError
-            real = tensor.clone() if not self._on_meta else tensor
-        return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""))
+        if real is not None:
+            return Constant(tensor.shape, lambda: real, self._owners.get(id(real), ""), self._keys.number(id(real)))
+        if tensor.is_meta:
+            raise _NeedsDataError
+        taken = tensor.clone() if not self._on_meta else tensor
+        made = Constant(tensor.shape, lambda: taken)
+        self.recording.foreign.append((made, _place()))
+        return made
 
     def _number(self, value: Any) -> int | None:
         if not isinstance(value, Tensor):
@@ -313,7 +368,8 @@ class _Recorder(TorchDispatchMode):
             if depends:
                 if self._on_meta:
                     raise _NeedsDataError
-                self.recording.doubts.append((_name(func), _place(), "the code reads the picture's own numbers"))
+                read = _READ_BY.get(_name(func), _name(func))
+                self.recording.doubts.append((read, _place(), "the code reads numbers that depend on the picture"))
             return func(*args, **kwargs)
         output = output_of(func, args, kwargs, None) if self._on_meta else func(*args, **kwargs)
         written = _written(func, args, kwargs)
@@ -331,9 +387,13 @@ class _Recorder(TorchDispatchMode):
                 self.recording.doubts.append((_name(func), _place(), "it draws random numbers"))
             shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
             stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
-            shared = _Shared(func, stand_ins, entries[1])
+            shared = _Shared(func, stand_ins, entries[1], blank=_name(func) in _EMPTY)
+            is_drawn = torch.Tag.nondeterministic_seeded in func.tags
+            key = None if shapes or is_drawn else self._key(func, entries)
             made = [
-                None if tensor is None else Constant(tensor.shape, shared.maker(at), _owner(entries))
+                None
+                if tensor is None
+                else Constant(tensor.shape, shared.maker(at), _owner(entries), None if key is None else (key, at))
                 for at, tensor in enumerate(tensors)
             ]
         source = self._viewed(func, args)
@@ -347,9 +407,20 @@ class _Recorder(TorchDispatchMode):
             self._remember(tensor, entry, known)
         return output
 
+    def _key(self, func: Any, entries: Any) -> int | None:
+        """Of what is computed from constants alone; None where one of them has none."""
+        if any(isinstance(value, Constant) and value.key is None for value in _flat(entries)):
+            return None
+        try:
+            return self._keys.number((func, _keyed(entries)))
+        except TypeError:
+            return None
+
     def _note(self, func: Any, args: Any, kwargs: Any, numbers: Any, view: Any = ()) -> None:
         call = self._open[-1]["name"] if self._open else ""
-        self.recording.operations.append(Operation(func, tuple(args), dict(kwargs), numbers, call, _place(), view))
+        block = self._blocks[-1] if self._blocks else ""
+        place = _place() if self._places else None
+        self.recording.operations.append(Operation(func, tuple(args), dict(kwargs), numbers, call, place, view, block))
 
     def _viewed(self, func: Any, args: Any) -> _Known | None:
         """What is known of the tensor that this operation takes a view of; None for one that makes new numbers."""
@@ -414,8 +485,8 @@ class _Recorder(TorchDispatchMode):
 class _Shared:
     """The outputs of an operation on constants, computed once and only if asked for."""
 
-    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
-        self._func, self._args, self._kwargs = func, args, kwargs
+    def __init__(self, func: Any, args: Any, kwargs: Any, *, blank: bool = False) -> None:
+        self._func, self._args, self._kwargs, self._blank = func, args, kwargs, blank
         self._outputs: Any = None
 
     def maker(self, at: int) -> Callable[[], Tensor]:
@@ -433,6 +504,8 @@ class _Shared:
             if written is not None:
                 args = tuple(value.clone() if value is written else value for value in args)
             outputs = self._func(*args, **kwargs)
+            if self._blank:  # whatever was in memory: it is written over, or the network is not defined
+                outputs.zero_()
             self._outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
         return self._outputs[at]
 
@@ -461,6 +534,17 @@ def _mapped(value: Any, change: Callable[[Tensor], Any] | None) -> Any:
     if isinstance(value, dict):
         return {name: _mapped(each, change) for name, each in value.items()}
     return value
+
+
+def _keyed(value: Any) -> Any:
+    """Arguments with constants as their keys, all in tuples."""
+    if isinstance(value, Constant):
+        return ("constant", value.key)
+    if isinstance(value, list | tuple):
+        return tuple(map(_keyed, value))
+    if isinstance(value, dict):
+        return tuple((name, _keyed(each)) for name, each in sorted(value.items()))
+    return (type(value).__name__, value)
 
 
 def _mapped_refs(value: Any, change: Callable[[Ref], Any]) -> Any:
@@ -518,7 +602,7 @@ def _place() -> CodeLine | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_TORCH, _HERE, "<")):
+        if not file.startswith(_HIDDEN):
             return CodeLine(file, frame.f_lineno)
         frame = frame.f_back
     return None
@@ -547,5 +631,7 @@ _SHAPE_ALONE = {
     *(f"{kind}_like" for kind in ("empty", "zeros", "ones", "full", "rand", "randn", "randint")),
     *(f"new_{kind}" for kind in ("empty", "empty_strided", "zeros", "ones", "full")),
 }
+_READ_BY = {"_local_scalar_dense": "item", "is_nonzero": "item"}
+_EMPTY = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
 # What takes numbers out of tensors.
 _READS = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default, aten.nonzero.default}

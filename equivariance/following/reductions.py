@@ -26,6 +26,7 @@ from equivariance.following.skeleton import (
     brought,
     generic,
     handles,
+    many,
     parts_of,
     place_of,
 )
@@ -127,20 +128,21 @@ def _among_channels(context: Context, value: Skeleton, places: Sequence[int]) ->
         if value.tensor.shape[at] > 1:
             told_apart = _told_apart(context, value, [at])
             own = own + 0.5 * generic(told_apart, 0.1, 0.2).sum(at, keepdim=True)
-    return generic(own, 0.3, 0.2)
+    return generic(context.centred(own, 40), 0.3, 0.2)
 
 
 def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """Minus the mean and divided by the deviation over `places`; over channels, a generic function of them all."""
-    space = [at for at in places if has_space([value.dims[at]])]
-    among = [at for at in places if at not in space]
+    space = [at for at in places if has_space([tuple(many(value.dims[at]))])]
+    among = [at for at in places if any(atom.kind == CHANNELS for atom in many(value.dims[at]))]
     if not space:
-        return _among_channels(context, value, among)
+        return _among_channels(context, value, among) if among else torch.zeros_like(value.tensor)
     own = value.tensor
-    if any(own.shape[at] > 1 for at in among):
-        own = _among_channels(context, value, among)
-    centred = own - own.mean(space, keepdim=True)
-    return centred / (centred.square().mean(space, keepdim=True) + 0.1).sqrt()
+    if any(own.shape[at] > 1 for at in among if at not in space):
+        own = _among_channels(context, value, [at for at in among if at not in space])
+    mean = own.mean(space, keepdim=True)
+    deviation = ((own - mean).square().mean(space, keepdim=True) + 0.1).sqrt()
+    return (own - (0.6 if among else 1.0) * mean) / deviation  # among others, the mean of all is not that of each
 
 
 @handles("native_layer_norm")

@@ -1,7 +1,7 @@
 """What the handlers of operations share: the skeleton's tensors, the context they work in, and generic numbers."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,8 @@ class Context:
         self.kinds, self._seed = kinds, seed
         self.shapes: Sequence[tuple[int, ...]] = shapes
         self._scales: dict[int, float] = {}
+        self._found: dict[tuple[int, Hashable], Any] = {}
+        self._centres: dict[tuple[int, int], tuple[float, float]] = {}
         self.operation: Operation
         self.number = 0
         self.world: Element
@@ -81,7 +83,7 @@ class Context:
                 continue  # the skeleton tells
             if error > 1e-6:
                 errors[element.name] = error
-        self.kinds.note(self.number, errors)
+        self.kinds.note(self.number, errors, of_places=True)
 
     def numbers(self, widths: Sequence[int], salt: int = 0) -> Tensor:
         """Numbers of this operation, the same in all worlds: float64, normal."""
@@ -89,7 +91,14 @@ class Context:
 
     def factor(self, salt: int = 0) -> float:
         """A number of this operation between 0.5 and 1.5."""
-        return 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))
+        return float(self.once(("factor", salt), lambda: 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))))
+
+    def once(self, what: Hashable, find: Callable[[], Any]) -> Any:
+        """What `find` gives for this operation, found in one world and kept for the others."""
+        key = (self.number, what)
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
 
     def scaled(self, tensor: Tensor, salt: int = 0) -> Tensor:
         """`tensor` divided by the size that it has for the picture itself, so that numbers stay near one."""
@@ -98,6 +107,23 @@ class Context:
             size = float(tensor.square().mean().sqrt()) if tensor.numel() else 1.0
             self._scales[key] = size if size > 1e-12 and math.isfinite(size) else 1.0
         return tensor / self._scales[key]
+
+    def centred(self, tensor: Tensor, salt: int = 0) -> Tensor:
+        """`tensor` minus its mean and divided by its deviation, both those for the picture itself, plus 0.3.
+
+        Where 0 need not stay 0. Else a large mean takes the bent functions that follow to where they are flat, and
+        after some layers no difference is left to see.
+        """
+        key = (self.number, salt)
+        if key not in self._centres:
+            mean = float(tensor.mean()) if tensor.numel() else 0.0
+            deviation = float((tensor - mean).square().mean().sqrt()) if tensor.numel() else 1.0
+            is_even = not math.isfinite(deviation) or deviation <= 1e-9 * abs(mean) or deviation < 1e-12
+            self._centres[key] = (mean if math.isfinite(mean) else 0.0, (abs(mean) or 1.0) if is_even else deviation)
+            if not math.isfinite(self._centres[key][1]):
+                self._centres[key] = (0.0, 1.0)
+        mean, deviation = self._centres[key]
+        return (tensor - mean) / deviation + 0.3
 
 
 Handler = Callable[[Context, Any, Any], Any]
@@ -247,6 +273,8 @@ def _spread(tensor: Tensor, at: int, dim: Dim, wanted: Dim) -> Tensor:
     """Channels that are alike repeated where `wanted` tells them apart."""
     if width_of(dim) == width_of(wanted):
         return tensor
+    if width_of(dim) == 1:
+        return tensor.expand(*tensor.shape[:at], width_of(wanted), *tensor.shape[at + 1 :])
     before, after = tensor.shape[:at], tensor.shape[at + 1 :]
     tensor = tensor.reshape(*before, *[atom.width for atom in many(dim)], *after)
     for offset, (one, other) in enumerate(zip(many(dim), many(wanted), strict=True)):

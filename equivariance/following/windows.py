@@ -81,10 +81,11 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
         )
     else:
         tensor = functional.conv2d(value.tensor, kernel, None, stride, padding, dilation, kernel_groups)
-    tensor = context.scaled(tensor)
     if bias is not None and bool(bias.value().any()):
-        tensor = tensor + context.factor(3)
-    fields = _out_type(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
+        tensor = context.centred(tensor, 3) + context.factor(3)
+    else:
+        tensor = context.scaled(tensor)
+    fields = _looked_at(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
     out: Dim = (Atom(CHANNELS, out_channels, out_parts, fields),)
     return Skeleton((batch, out, (Atom(HEIGHT, tensor.shape[-2]),), (Atom(WIDTH, tensor.shape[-1]),)), tensor)
 
@@ -114,6 +115,18 @@ def _moved_kernel(context: Context, kernel: Tensor) -> Tensor:
     return move_pixels(kernel, context.world) if is_square or not context.world.swaps_axes else kernel
 
 
+def _looked_at(
+    context: Context, weight: Constant, bias: Constant | None, dim: Dim, transposed: bool, groups: int
+) -> FieldType | None:
+    """The type of the output, found once for each weight: it does not depend on the picture's size."""
+    keys = (weight.key, None if bias is None else bias.key)
+    known = weight.key is not None and (bias is None or bias.key is not None)
+    key = (*keys, type_of(dim), context.wanted_type, transposed, groups) if known else None
+    return context.kinds.looked_at(
+        context.number, key, lambda: _out_type(context, weight, bias, dim, transposed, groups)
+    )
+
+
 def _out_type(
     context: Context, weight: Constant, bias: Constant | None, dim: Dim, transposed: bool, groups: int
 ) -> FieldType | None:
@@ -125,7 +138,7 @@ def _out_type(
         fields = context.kinds.of_kernel(context.number, kernel, in_type, context.wanted_type)
     elif groups == in_type.channels and kernel.shape[1] == 1 and kernel.shape[0] == groups:
         errors = context.kinds.kernel_errors(kernel, scalars(1), in_type)
-        context.kinds.note(context.number, errors)
+        context.kinds.note(context.number, errors, of_places=True)
         fields = in_type
     elif transposed:
         return None

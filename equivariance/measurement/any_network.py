@@ -11,23 +11,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from equivariance.following.dims import Dims, UnclearError, acted
 from equivariance.following.recording import plain_tensor, side_of
 from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
-from equivariance.groups.fields import FieldType, move_pixels, scalars
+from equivariance.groups.fields import FieldType, scalars
 from equivariance.groups.point_groups import Element
+from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
 Errors = dict[str, float | None]  # by element's name; None where nothing can be compared
+_ALIKE = 1e-7  # relative: outputs that differ less for other pictures do not depend on the picture
 
 
 @dataclass(frozen=True)
 class How:
-    """How an output is compared: "maps" (turned back in space) or "invariant", and its type (None: not known)."""
+    """How an output is compared: "maps" (turned back in space) or "invariant", with the type of its channels.
+
+    fields: None are scalars. dims: where theory knows what each dimension means, that is what counts.
+    """
 
     kind: str
     fields: FieldType | None = None
+    dims: Dims | None = None
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,11 @@ class Seen:
     layers: dict[str, Errors]
     kinds: dict[str, str]
     insensitive: bool
-    failure: str = ""
 
     def largest(self, element: str) -> float | None:
         """The largest error of any output; None where none could be compared."""
         errors = [errors[element] for errors in self.outputs.values() if errors.get(element) is not None]
-        return max((error for error in errors if error is not None), key=lambda e: (e != e, e), default=None)
+        return largest_of(error for error in errors if error is not None)
 
 
 def measure_any(
@@ -54,46 +60,45 @@ def measure_any(
     pictures: Sequence[Tensor],
     elements: Sequence[Element],
     how_of: Callable[[str, tuple[int, ...]], How],
-    types: Mapping[str, FieldType],
+    layers: Mapping[str, Dims],
 ) -> Seen:
     """The errors of `network` on `pictures`, (C, H, W) each; the network is not changed.
 
-    how_of: (path, shape) of an output → how it is compared. types: the types of layers' outputs by call, where known.
+    how_of: (path, shape) of an output → how it is compared. layers: what the dimensions of layers' outputs mean, by
+    call, where that is known.
     """
     outputs: dict[str, Errors] = {}
-    layers: dict[str, Errors] = {}
+    of_layers: dict[str, Errors] = {}
     kinds: dict[str, str] = {}
     upright: list[dict[str, Tensor]] = []
     for picture in pictures:
-        reference, calls = _run(network, picture)
+        reference, calls = _run(network, picture, layers)
         upright.append(reference)
         for element in elements:
-            moved, moved_calls = _run(network, transform_picture(picture, element))
+            moved, moved_calls = _run(network, transform_picture(picture, element), layers)
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
                 kinds[path] = how.kind
                 _keep(outputs, path, element, _error(value, moved.get(path), element, how))
             for call, value in calls.items():
-                if call in types and call in moved_calls:
-                    how = How("maps" if value.dim() == 4 else "invariant", types[call])
-                    _keep(layers, call, element, _error(value, moved_calls[call], element, how))
-    return Seen(outputs, layers, kinds, _is_insensitive(upright))
+                if call in moved_calls:
+                    how = How("maps", dims=layers[call])
+                    _keep(of_layers, call, element, _error(value, moved_calls[call], element, how))
+    return Seen(outputs, of_layers, kinds, _is_insensitive(upright))
 
 
 def _keep(found: dict[str, Errors], name: str, element: Element, error: float | None) -> None:
     errors = found.setdefault(name, {})
-    before = errors.get(element.name)
-    if error is None or (before is not None and (before != before or before >= error)):
-        errors.setdefault(element.name, error)
-    else:
-        errors[element.name] = error
+    errors[element.name] = largest_of(each for each in (errors.get(element.name), error) if each is not None)
 
 
 @torch.no_grad()
-def _run(network: nn.Module, picture: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _run(
+    network: nn.Module, picture: Tensor, layers: Mapping[str, Dims]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """({path: output}, {call: output of layer}) for one picture."""
     calls: dict[str, Tensor] = {}
-    with _watched(network, calls):
+    with _watched(network, calls, layers):
         output = network(picture[None].clone())
     found = {path: tensor.detach().clone() for path, tensor in outputs_of(_plain(output)) if isinstance(tensor, Tensor)}
     return found, calls
@@ -104,23 +109,24 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(_plain, value))
     if isinstance(value, list | tuple):
-        return type(value)(_plain(each) for each in value)
+        return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return value
 
 
 @contextmanager
-def _watched(network: nn.Module, calls: dict[str, Tensor]) -> Iterator[None]:
+def _watched(network: nn.Module, calls: dict[str, Tensor], layers: Mapping[str, Dims]) -> Iterator[None]:
     counts: dict[str, int] = {}
     handles = []
 
     def hook_of(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             counts[name] = counts.get(name, 0) + 1
+            call = name if counts[name] == 1 else f"{name}#{counts[name]}"
             value = plain_tensor(output)
-            if isinstance(value, Tensor):
-                calls[name if counts[name] == 1 else f"{name}#{counts[name]}"] = value.detach().clone()
+            if isinstance(value, Tensor) and call in layers:
+                calls[call] = value.detach().clone()
 
         return hook
 
@@ -137,30 +143,36 @@ def _error(reference: Tensor, moved: Tensor | None, element: Element, how: How) 
     """The relative error; None where the element has no action on the fields, infinite where the shapes differ."""
     if moved is None:
         return float("inf")
+    reference, moved = _as_numbers(reference), _as_numbers(moved)
     expected = _expected(reference, element, how)
     if expected is None:
         return None
-    if not expected.is_floating_point():
-        expected, moved = expected.double(), moved.double()
     if not element.moves_pixels and how.kind == "maps":
         mask = disc_mask(*side_of(reference), device=reference.device)
-        return float(relative_error(moved.double(), expected.double(), mask=mask))
-    return float(relative_error(moved.double(), expected.double()))
+        return float(relative_error(moved, expected, mask=mask))
+    return float(relative_error(moved, expected))
+
+
+def _as_numbers(value: Tensor) -> Tensor:
+    """float64, complex numbers as pairs."""
+    return (torch.view_as_real(value) if value.is_complex() else value).double()
 
 
 def _expected(reference: Tensor, element: Element, how: How) -> Tensor | None:
-    fields = how.fields
-    if fields is not None and not fields.has_action(element):
+    if how.dims is not None:
+        try:
+            return acted(reference, how.dims, element)
+        except (UnclearError, RuntimeError, ValueError):
+            return None
+    if reference.dim() < (3 if how.kind == "maps" else 2):
+        return reference
+    space = reference.shape[-2:] if how.kind == "maps" else ()
+    flat = reference.reshape(len(reference), -1, *space)
+    fields = how.fields or scalars(flat.shape[1])
+    if fields.channels != flat.shape[1] or not fields.has_action(element):
         return None
-    if how.kind == "maps" and reference.dim() >= 3:
-        if fields is not None and reference.dim() == 4 and fields.channels == reference.shape[1]:
-            return transform_fields(reference, fields, element)
-        if element.moves_pixels:
-            return move_pixels(reference, element)
-        return transform_fields(reference, scalars(reference.shape[1]), element) if reference.dim() == 4 else None
-    if fields is not None and reference.dim() > 1 and fields.channels == reference.shape[1]:
-        return fields.act(reference, element)
-    return reference
+    moved = transform_fields(flat, fields, element)
+    return moved.reshape(*reference.shape[: reference.dim() - len(space)], *moved.shape[2:])
 
 
 def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
@@ -171,6 +183,6 @@ def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
     for path, value in first.items():
         for other in others:
             there = other.get(path)
-            if there is None or float(relative_error(there.double(), value.double())) > 1e-7:
+            if there is None or not float(relative_error(_as_numbers(there), _as_numbers(value))) <= _ALIKE:
                 return False
     return True

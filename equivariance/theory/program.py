@@ -4,8 +4,7 @@ The network is recorded at the size in question, and never judged from a recordi
 """
 
 import fnmatch
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -14,10 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import NetworkError, SizeError
-from equivariance.following.follow import Followed, Types, Value, follow, refs_in
-from equivariance.following.recording import Called, CodeLine, Constant, Operation, Recording, Ref, blank_copy, record
-from equivariance.groups.fields import FieldType
-from equivariance.groups.point_groups import D4, Element, PointGroup
+from equivariance.following.dims import Dims
+from equivariance.following.follow import Followed, Types, Value, follow, refs_in, same
+from equivariance.following.kinds import Looked
+from equivariance.following.recording import (
+    Called,
+    CodeLine,
+    Constant,
+    Keys,
+    Operation,
+    Recording,
+    Ref,
+    blank_copy,
+    record,
+)
+from equivariance.groups.fields import FieldType, Interleaved, Regular
+from equivariance.groups.point_groups import D4, IDENTITY, Element, PointGroup
 from equivariance.kept import Kept
 from equivariance.layers.export import layers_of, types_of
 from equivariance.layers.windows import AxisWindow
@@ -26,14 +37,14 @@ from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling
 
 NO_ACTION = "no action"
 SEARCH_PX = 32  # how far from a side the nearest exact sides are looked for
-SEARCH_S = 4.0  # and for how long at most
+SEARCH_WORK = 40_000_000  # and how much at most: operations times pixels, of all sides that are tried together
 SMALLEST_PX = 8  # smaller exact sides are true but of no use
-_KEPT = 16
+_KEPT = 4  # recordings and proofs
 
 
 @dataclass(frozen=True)
 class NotFollowed:
-    """An operation that theory could not follow: its name, the layer that it is in, its line, and why it matters."""
+    """An operation that theory could not follow: its name, the layer or block it is in, its line, why it matters."""
 
     operation: str
     layer: str
@@ -54,7 +65,9 @@ class Part:
     elements: status by name. weight_error: the largest relative difference of its weights from their own transform.
     why: in words, what of it does not commute; empty for windows, whose numbers say it. place: its line.
     fields: the type of its output's channels, None where it is not known; fields_from: where that comes from.
-    agrees: whether its output, with all that comes before it, transforms as theory says under every element.
+    dims: what the dimensions of its output mean, where it transforms as theory says under every element, with all that
+    comes before it. cause: of a broken one, "weights", "places" (numbers that differ from place to place),
+    "flattened" (a linear layer on pixels) or "grid"; block: the block that an operation outside all layers is in.
     """
 
     name: str
@@ -69,7 +82,9 @@ class Part:
     sampling: tuple[AxisSampling, AxisSampling] | None = None
     fields: FieldType | None = None
     fields_from: str = ""
-    agrees: bool = False
+    dims: Dims | None = None
+    cause: str = ""
+    block: str = ""
 
     @property
     def is_broken(self) -> bool:
@@ -83,7 +98,8 @@ class Proof:
 
     elements: of the whole network. outputs: path → element → status. together: parts that do not commute by
     themselves though the network does, so that they undo each other. by_weights: whether weights or numbers that depend
-    on the place break it at every size.
+    on the place break it at every size. loosest: the largest difference of weights that was taken for rounding.
+    unpooled: why channels that the group changes are no answer; empty if none are.
     """
 
     height_px: int
@@ -94,8 +110,9 @@ class Proof:
     not_followed: tuple[NotFollowed, ...]
     together: tuple[str, ...]
     by_weights: bool
-    unpooled: bool
+    unpooled: str
     output_values: dict[str, Value | None] = field(repr=False)
+    loosest: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -115,6 +132,8 @@ class Program:
     """A network as theory follows it. Thread-safe; the network is never changed.
 
     group: whose elements are judged. channels: of the picture. fields: out types of layers by name or pattern.
+    stored: the precision that the weights come from, where the network was brought to another.
+    output: how the outputs are meant to transform, "invariant", "maps", "regular" or a type; None: as they are.
     """
 
     def __init__(
@@ -125,8 +144,11 @@ class Program:
         channels: int = 3,
         fields: Mapping[str, FieldType] | None = None,
         types: Mapping[str, Types] | None = None,
+        output: str | FieldType | None = None,
+        stored: torch.dtype | None = None,
     ) -> None:
-        self.network, self.group, self.channels = network, group, channels
+        self._stored = stored
+        self.network, self.group, self.channels, self.output = network, group, channels, output
         no_symmetry = group.rotations == 1 and not group.mirrors
         self.elements = (D4 if no_symmetry else group).pixel_exact_elements[1:]
         self._fields = dict(fields or {})
@@ -135,8 +157,10 @@ class Program:
         self._recordings: Kept[Recording] = Kept(_KEPT)
         self._proofs: Kept[Proof] = Kept(_KEPT)
         self._blank = _blank_or_none(network)
+        self.declared: set[str] = set()  # layers whose type was given
         self.types = self._types()
         self._module_errors: dict[str, dict[str, float]] = {}
+        self._keys, self._looked = Keys(), dict[Hashable, Looked]()
 
     def _types(self) -> dict[str, Types]:
         found: dict[str, Types] = {}
@@ -145,6 +169,7 @@ class Program:
             for pattern, out_type in self._fields.items():
                 if fnmatch.fnmatchcase(name, pattern):
                     declared = (declared[0], out_type)
+                    self.declared.add(name)
             if declared != (None, None):
                 found[name] = declared
         return found
@@ -156,19 +181,20 @@ class Program:
         with self._lock:
             return self._recordings.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
-    def _record(self, height_px: int, width_px: int) -> Recording:
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+    def _record(self, height_px: int, width_px: int, *, places: bool = True) -> Recording:
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float64)
         picture = torch.rand(
             1, self.channels, height_px, width_px, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         ).to(dtype)
         try:
-            return record(self.network, self._blank, picture)
-        except (RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
+            return record(self.network, self._blank, picture, self._keys, places=places)
+        except (RuntimeError, ValueError, IndexError, ZeroDivisionError, AssertionError) as error:
             raise SizeError(
-                f"The network cannot take {self.channels}×{height_px}×{width_px}: {_first_line(error)}"
+                f"The network cannot take {self.channels}×{height_px}×{width_px}: {first_line(error)}"
             ) from None
-        except (TypeError, AttributeError, KeyError) as error:
-            raise NetworkError(f"The network failed on a picture: {_first_line(error)}") from None
+        except Exception as error:  # whatever a network of anyone's may raise
+            raise NetworkError(f"The network fails on a picture: {first_line(error)}") from error
 
     # ---------------------------------------------------------------------------------------------------------- proof
 
@@ -182,10 +208,17 @@ class Program:
         turned = recording
         if height_px != width_px and any(element.swaps_axes for element in elements):
             turned = self.recording(width_px, height_px)
+        return _Judge(
+            self, recording, self._followed(recording, turned, elements), height_px, width_px, elements
+        ).proof()
+
+    def _followed(
+        self, recording: Recording, turned: Recording, elements: Sequence[Element], *, own: bool = True
+    ) -> Followed:
         declared = {
             call.name: self.types[call.module_name] for call in recording.calls if call.module_name in self.types
         }
-        followed = follow(
+        return follow(
             recording,
             self.group,
             elements,
@@ -193,8 +226,10 @@ class Program:
             turned_recording=turned,
             errors_of=self._errors_of,
             modules=_modules_of(recording),
+            kept=self._looked,
+            own=own,
+            stored=self._stored,
         )
-        return _Judge(self, recording, followed, height_px, width_px, elements).proof()
 
     def _errors_of(self, module_name: str) -> dict[str, float]:
         """Of a layer that declares its types: what its weights, or its function of each number, do not commute with."""
@@ -208,13 +243,20 @@ class Program:
 
     # ---------------------------------------------------------------------------------------------------------- sizes
 
-    def is_exact(self, height_px: int, width_px: int, elements: Sequence[Element] | None = None) -> bool:
+    def is_exact(self, height_px: int, width_px: int) -> bool:
         """Whether theory proves the network exact at a size, recorded there; False where it cannot take it."""
-        try:
-            proof = self._prove(height_px, width_px, self._few(height_px == width_px) if elements is None else elements)
-        except (SizeError, NetworkError):
-            return False
-        return proof.verdict == "exact"
+        square = height_px == width_px
+        elements = self._few(square)
+        with self._lock:
+            try:
+                recording = self._record(height_px, width_px, places=False)
+                turned = recording
+                if not square and any(element.swaps_axes for element in elements):
+                    turned = self._record(width_px, height_px, places=False)
+            except (SizeError, NetworkError):
+                return False
+            followed = self._followed(recording, turned, elements, own=False)
+            return _Judge(self, recording, followed, height_px, width_px, elements).is_exact()
 
     def _few(self, square: bool) -> tuple[Element, ...]:
         """A few elements whose products give all; of a picture that is not square all, since each asks other things."""
@@ -229,12 +271,11 @@ class Program:
 
         Of a square picture both sides change together.
         """
-        until = time.monotonic() + SEARCH_S
+        work = len(self.recording(height_px, width_px).operations) * height_px * width_px
+        most = max(4, SEARCH_WORK // max(work, 1))
 
         def first(sides: range) -> int | None:
-            for side in sides:
-                if time.monotonic() > until:
-                    return None
+            for side in sides[:most]:
                 hw = (side, side) if height_px == width_px else (side, width_px) if axis == 0 else (height_px, side)
                 if self._is_exact_along(hw, axis, square=height_px == width_px):
                     return side
@@ -249,8 +290,8 @@ class Program:
             return self.is_exact(*hw)
         reversal = Element(mirrored=True) if axis == 1 else Element(180.0, mirrored=True)
         try:
-            recording = self.recording(*hw)
-            followed = follow(recording, self.group, (reversal,))
+            recording = self._record(*hw, places=False)
+            followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)
         except (SizeError, NetworkError):
             return False
         numbers = [ref.number for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
@@ -300,7 +341,7 @@ class _Judge:
         self._sides, self._elements = (height_px, width_px), elements
         self._outputs = dict(outputs_of(recording.output))
         self._relevant = self._ancestors([entry.number for entry in self._outputs.values() if isinstance(entry, Ref)])
-        self._unpooled = False
+        self._unpooled = ""
 
     def proof(self) -> Proof:
         outputs = {path: self._statuses(entry) for path, entry in self._outputs.items()}
@@ -319,10 +360,16 @@ class _Judge:
             parts,
             tuple(self._not_followed()),
             together,
-            any(weights.values()) or self._unpooled,
+            any(weights.values()) or bool(self._unpooled),
             self._unpooled,
             {path: self._value(entry) for path, entry in self._outputs.items()},
+            self._followed.loosest,
         )
+
+    def is_exact(self) -> bool:
+        """Whether every output is exact under every element."""
+        statuses = [status for entry in self._outputs.values() for status in self._statuses(entry).values()]
+        return bool(statuses) and all(status == EXACT for status in statuses)
 
     def _value(self, entry: Any) -> Value | None:
         return self._followed.values.get(entry.number) if isinstance(entry, Ref) else None
@@ -363,12 +410,32 @@ class _Judge:
                 statuses[element.name] = BROKEN
             elif value.unknown or self._recording.doubts:
                 statuses[element.name] = UNDECIDED
-            elif not value.is_scalar and not value.has_maps:
-                statuses[element.name] = BROKEN  # the group is not pooled: the numbers of a field change places
-                self._unpooled = True
             else:
-                statuses[element.name] = EXACT
+                statuses[element.name] = self._as_wished(value, element)
         return statuses
+
+    def _as_wished(self, value: Value, element: Element) -> str:
+        """The status of an output that transforms as its dimensions say: whether that is what is asked of it."""
+        wished = self._program.output
+        if wished == "regular" or isinstance(wished, FieldType):
+            fields = value.type_of_channels
+            if fields is not None and is_of_type(fields, wished, self._program.group):
+                return EXACT
+            wished_title = wished if isinstance(wished, str) else wished.title
+            self._unpooled = (
+                f"The output's channels are {'unknown' if fields is None else fields.title} fields, and not "
+            )
+            self._unpooled += f"{wished_title} ones."
+            return UNDECIDED if fields is None else BROKEN
+        if wished == "invariant" and value.has_maps:
+            here, there = value.worlds[IDENTITY].tensor, value.worlds[element].tensor
+            if not same(there, here):
+                self._unpooled = "The output has height and width, and turns with the picture: it is not invariant."
+                return BROKEN
+        if not value.is_scalar and (wished == "invariant" or not value.has_maps):
+            self._unpooled = "The output is a field whose channels the group exchanges: the group is not pooled."
+            return BROKEN
+        return EXACT
 
     def _surely_broken(self) -> set[str]:
         """Elements broken by weights before anything unknown: what follows may hide it, but cannot be told."""
@@ -378,14 +445,14 @@ class _Judge:
         for at, why in self._followed.unknown.items():
             if at in self._relevant or not self._relevant:
                 operation = self._recording.operations[at]
-                yield NotFollowed(operation.name, operation.call, operation.place, why)
+                yield NotFollowed(operation.name, operation.call or operation.block, operation.place, why)
         for name, place, why in self._recording.doubts:
             yield NotFollowed(name, "", place, why)
         for path, entry in self._outputs.items():
             value = self._value(entry)
-            if isinstance(entry, Constant | Tensor):
-                yield NotFollowed(path, "", None, "as far as theory can see, the output does not depend on the picture")
-            elif value is not None and value.unknown and not self._followed.unknown:
+            if isinstance(entry, Constant | Tensor) and not self._recording.doubts:
+                yield NotFollowed(path, "", None, "the output does not depend on the picture as far as theory can see")
+            elif value is not None and value.unknown and not self._followed.unknown and not self._weight_errors():
                 yield NotFollowed(path, "", None, value.unknown)
 
     # ---------------------------------------------------------------------------------------------------------- parts
@@ -397,7 +464,8 @@ class _Judge:
             numbers = range(call.first, call.last)
             inside.update(numbers)
             parts.append((call.first, self._part(call, list(numbers), elements, weights)))
-        loose = sorted((set(self._followed.own) | set(weights)) - inside)
+        loose = self._firsts_of_lines(sorted((set(self._followed.own) | set(weights)) - inside))
+        broken_lines = {self._recording.operations[at].place for at in loose} - {None}
         counts: dict[str, int] = {}
         for at in [
             *loose,
@@ -408,14 +476,14 @@ class _Judge:
             ),
         ]:
             operation = self._recording.operations[at]
-            if at not in self._relevant:
+            if at not in self._relevant or (at not in loose and operation.place in broken_lines):
                 continue
             counts[operation.name] = counts.get(operation.name, 0) + 1
             number = counts[operation.name]
             name = f"functional.{operation.name}" + (f"#{number}" if number > 1 else "")
             output = next((each for each in operation.outputs if each is not None), None)
             source = next(iter(refs_in(operation.args)), None)
-            call = Called(
+            made = Called(
                 name,
                 operation.name,
                 "",
@@ -427,8 +495,17 @@ class _Judge:
                 output,
                 0,
             )
-            parts.append((at, self._part(call, [at], elements, weights)))
+            parts.append((at, self._part(made, [at], elements, weights)))
         return tuple(part for _, part in sorted(parts, key=lambda pair: pair[0]))
+
+    def _firsts_of_lines(self, numbers: Sequence[int]) -> list[int]:
+        """Of operations that one line of code asks for, such as `maps[:, :, 1:, 1:]`, the first."""
+        found: dict[tuple[str, CodeLine | None, int], int] = {}
+        for at in numbers:
+            operation = self._recording.operations[at]
+            if at in self._relevant:
+                found.setdefault((operation.block, operation.place, -1 if operation.place else at), at)
+        return list(found.values())
 
     def _part(
         self,
@@ -455,9 +532,7 @@ class _Judge:
                 statuses[element.name] = NO_ACTION
             else:
                 statuses[element.name] = EXACT
-        first_broken = next(
-            (self._recording.operations[at] for at in relevant if at in self._followed.own or at in weights), None
-        )
+        first = next((at for at in relevant if at in self._followed.own or at in weights), None)
         fields, fields_from = self._fields_of(call, value)
         return Part(
             call.name,
@@ -467,13 +542,39 @@ class _Judge:
             call.out_hw,
             statuses,
             max(errors.values(), default=0.0),
-            _why(first_broken, self._followed.places) if first_broken is not None else "",
-            first_broken.place if first_broken is not None else None,
+            "" if first is None else self._why(first),
+            None if first is None else self._recording.operations[first].place,
             self._sampling(relevant),
             fields,
             fields_from,
-            call.output is not None and set(self._elements) <= set(self._followed.agrees.get(call.output, ())),
+            self._dims_of(call, value),
+            "" if first is None else self._cause(first),
+            "" if call.module_name or first is None else self._recording.operations[first].block,
         )
+
+    def _dims_of(self, call: Called, value: Value | None) -> Dims | None:
+        if value is None or value.unknown or call.output is None or self._recording.doubts:
+            return None
+        return value.dims if set(self._elements) <= set(self._followed.agrees.get(call.output, ())) else None
+
+    def _cause(self, at: int) -> str:
+        if at not in self._weight_errors():
+            return "grid"
+        operation = self._recording.operations[at]
+        if at in self._followed.of_places and operation.name in _PRODUCTS:
+            return "flattened"
+        return "places" if at in self._followed.of_places and operation.name not in _KERNELS else "weights"
+
+    def _why(self, at: int) -> str:
+        """In words, what an operation does that does not commute; empty for windows, whose numbers say it."""
+        operation, cause = self._recording.operations[at], self._cause(at)
+        if cause == "flattened":
+            return "it is a linear layer on flattened maps, in which each pixel has weights of its own"
+        if cause == "places":
+            return "it works with numbers that depend on the place"
+        if cause == "weights" or operation.name in _WINDOWS:
+            return ""
+        return _SENTENCES.get(operation.name, f"{operation.name} treats height and width, or their ends, differently")
 
     def _is_mended_inside(self, call: Called, element: Element) -> bool:
         """Whether a layer commutes as a whole although some of its operations do not."""
@@ -485,9 +586,11 @@ class _Judge:
     def _fields_of(self, call: Called, value: Value | None) -> tuple[FieldType | None, str]:
         if value is None:
             return None, "unknown"
-        found = value.fields
+        found = value.type_of_channels or value.fields
         if call.module_name in self._program.types:
-            return found, "declared"
+            return found, "declared" if call.module_name in self._program.declared else "typed"
+        if len(value.dims) == 5 and value.has_maps and found is not None and not found.is_scalar:
+            return found, "fifth dimension"
         return found, "unknown" if found is None else "scalar" if found.is_scalar else "inferred"
 
     def _sampling(self, numbers: Sequence[int]) -> tuple[AxisSampling, AxisSampling] | None:
@@ -506,6 +609,16 @@ def worst(statuses: Sequence[str]) -> str:
 
 
 _WINDOWS = ("convolution", "max_pool2d_with_indices", "avg_pool2d")
+_PRODUCTS = ("mm", "addmm", "bmm", "baddbmm")
+_KERNELS = ("convolution", *_PRODUCTS)
+
+
+def is_of_type(fields: FieldType, wished: str | FieldType, group: PointGroup) -> bool:
+    """Whether channels of type `fields` are of the wished one: "regular" in any layout, or that very type."""
+    if isinstance(wished, FieldType):
+        return fields == wished
+    inner = [each.inner if isinstance(each, Interleaved) else each for each, _ in fields.runs]
+    return all(isinstance(each, Regular) and each.group == group for each in inner)
 
 
 def _prominence(sampling: tuple[AxisSampling, AxisSampling]) -> tuple[int, int, int]:
@@ -561,17 +674,10 @@ def _sides_of(shape: Sequence[int]) -> tuple[int, int]:
     return (int(shape[-2]), int(shape[-1])) if len(shape) >= 4 else (1, 1)
 
 
-def _why(operation: Operation, places: Mapping[int, str]) -> str:
-    del places
-    return _SENTENCES.get(operation.name, f"{operation.name} does not commute")
-
-
+ALONG_ONE_SIDE = "it works along one side of the maps alone"
 # What an operation does that breaks, in words.
 _SENTENCES = {
-    "convolution": "",
-    "max_pool2d_with_indices": "",
-    "avg_pool2d": "",
-    "slice": "it keeps pixels that are not centred",
+    "slice": "it keeps pixels that do not lie about the centre",
     "select": "it takes one row or column",
     "roll": "it moves the maps to one side",
     "flip": "it mirrors the maps",
@@ -584,12 +690,19 @@ _SENTENCES = {
     "_upsample_nearest_exact2d": "it takes the nearest pixel to one side of the centre",
     "write": "it writes into a part of the maps that is not centred",
     "cat": "it puts maps side by side",
-    "mm": "each pixel has a weight of its own",
-    "addmm": "each pixel has a weight of its own",
-    "bmm": "each pixel has a weight of its own",
+    "rot90": "it turns the maps",
+    "index": "it picks pixels that do not lie about the centre",
+    "index_select": "it picks pixels that do not lie about the centre",
+    **dict.fromkeys(
+        ("amax", "amin", "max", "min", "mean", "sum", "prod", "logsumexp", "var", "std", "_softmax", "cumsum"),
+        ALONG_ONE_SIDE,
+    ),
+    **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d"), "its windows do not lie about the centre"),
+    **dict.fromkeys(("view", "_unsafe_view", "reshape"), "it reads rows and columns as something else"),
 }
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
