@@ -109,7 +109,8 @@ def shifts(work: OrbitWork) -> None:
     if work.shift_layer == LOGITS:
         st.caption(
             "The logits have no pixels, so no shift acts on them and nothing says what they should be. Shown is how "
-            "much they change, ‖f(g·x) − f(x)‖ / ‖f(x)‖, with what leaves the picture and the black that enters."
+            "much they change, ‖f(g·x) − f(x)‖ / ‖f(x) − mean f(x)‖, with what leaves the picture and the black that "
+            "enters."
         )
     else:
         st.caption(
