@@ -102,6 +102,11 @@ class PointGroup:
         candidates = [Element(turn, mirrored) for mirrored in (False, True) for turn in turns]
         return tuple(element for element in candidates if element in self)
 
+    @property
+    def is_trivial(self) -> bool:
+        """Whether it holds the identity alone: the point group of a network that knows of translations only."""
+        return self.rotations == 1 and not self.mirrors
+
     def __contains__(self, element: Element) -> bool:
         if element.mirrored and not self.mirrors:
             return False

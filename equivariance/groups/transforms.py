@@ -62,6 +62,8 @@ def label_of(name: str) -> str:
 
 
 def elements_to_measure(group: PointGroup) -> tuple[Element, ...]:
-    """The pixel-exact elements of `group` but the identity; those of D4 for a group of translations alone."""
-    measured = group if len(group.pixel_exact_elements) > 1 else D4
-    return measured.pixel_exact_elements[1:]
+    """The pixel-exact elements of `group` but the identity; those of D4 for a group of translations alone.
+
+    None for a group like C3, whose turns all fall between pixels: it promises nothing for quarter turns.
+    """
+    return (D4 if group.is_trivial else group).pixel_exact_elements[1:]

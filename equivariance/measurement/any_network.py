@@ -1,6 +1,7 @@
 """Measurement of anyone's network: its outputs, always, and every layer whose fields theory knows.
 
-ε(g; x) = ‖Φ(g·x) − ρ(g) Φ(x)‖₂ / ‖Φ(x)‖₂,  ρ(g) on space where Φ has height and width, and on its channels
+ε(g; x) = ‖Φ(g·x) − ρ(g) Φ(x)‖₂ / ‖Φ(x)‖₂,  ρ(g) on space where Φ has height and width, and on its channels;
+of an output that is a vector the denominator leaves out what all its numbers have in common, see `outputs`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from equivariance.groups.fields import FieldType, scalars
 from equivariance.groups.point_groups import Element
 from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of
+from equivariance.measurement.outputs import output_error
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
@@ -79,7 +81,7 @@ def measure_any(
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
                 kinds[path] = how.kind
-                _keep(outputs, path, element, _error(value, moved.get(path), element, how))
+                _keep(outputs, path, element, _output_error(value, moved.get(path), element, how))
             for call, value in calls.items():
                 if call in moved_calls:
                     how = How("maps", dims=layers[call])
@@ -137,6 +139,14 @@ def _watched(network: nn.Module, calls: dict[str, Tensor], layers: Mapping[str, 
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _output_error(reference: Tensor, moved: Tensor | None, element: Element, how: How) -> float | None:
+    """`_error`; for a vector without the offset of its numbers, which could make an error small."""
+    expected = _expected(reference, element, how)
+    if how.kind == "maps" or moved is None or expected is None or not expected.is_floating_point():
+        return _error(reference, moved, element, how)
+    return float(output_error(moved, expected))
 
 
 def _error(reference: Tensor, moved: Tensor | None, element: Element, how: How) -> float | None:

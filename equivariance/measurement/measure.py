@@ -6,14 +6,16 @@ transformed output of the upright picture and lets it go, so that no more than o
 
     ε_l(g; x)  = ‖Φ_l(g·x) − ρ_l(g) Φ_l(x)‖₂ / ‖Φ_l(x)‖₂          inherited: everything after a break looks broken
     own_l(g; x) = ‖L(ρ_in(g) h) − ρ_out(g) L(h)‖₂ / ‖L(h)‖₂        the layer's own, h its input from the upright picture
+    ε(g; x)   = ‖f(g·x) − f(x)‖₂ / ‖f(x) − mean f(x)‖₂             of the logits f, as softmax sees them
 
 Resampled angles are compared inside the disc, on a picture masked to it; shifts on the interior that no border reaches.
 """
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
 from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
+from equivariance.measurement.outputs import output_error
 from equivariance.relative import relative_error
 from equivariance.theory.grids import AxisState
 from equivariance.theory.tracing import CallNames, side_of
@@ -69,6 +72,40 @@ class LayerMaps:
 
 
 @dataclass(frozen=True)
+class PictureFacts:
+    """What of a picture limits what it can show.
+
+    contrast: the root of the mean square of its pixels without the mean of each channel, 0..1. changes: by element,
+    ‖g·x − x‖₂ / ‖x − mean(x)‖₂, infinite where the sides change places.
+    """
+
+    is_black: bool
+    contrast: float
+    changes: dict[str, float]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether each channel has one value alone."""
+        return self.contrast == 0.0
+
+
+def facts_of(picture: Tensor, elements: Sequence[Element]) -> PictureFacts:
+    """The facts of a picture (C, H, W) under those of `elements` that move pixels to pixels."""
+    pixels = picture.double()
+    is_constant = bool((pixels == pixels[:, :1, :1]).all())
+    centred = pixels - pixels.mean((-2, -1), keepdim=True)
+    length = 0.0 if is_constant else float(torch.linalg.vector_norm(centred))
+    changes = {}
+    for element in elements:
+        if element.moves_pixels:
+            moved = transform_picture(pixels, element)
+            same_sides = moved.shape == pixels.shape
+            change = float(torch.linalg.vector_norm(moved - pixels)) if same_sides else math.inf
+            changes[element.name] = change / length if length and change else change
+    return PictureFacts(bool((pixels == 0).all()), length / max(pixels.numel(), 1) ** 0.5, changes)
+
+
+@dataclass(frozen=True)
 class Measurement:
     """All layers of one pass. `logits`: (classes,) by transform name, `identity` first, float64 on the CPU."""
 
@@ -80,6 +117,7 @@ class Measurement:
     output_error: dict[str, float | None]
     logits: dict[str, tuple[float, ...]]
     maps: LayerMaps | None = None
+    picture: PictureFacts | None = None
 
     def largest_error(self, transform: str) -> float | None:
         """The largest error of any layer or the logits, NaN if one is; None where nothing could be compared."""
@@ -119,7 +157,10 @@ def measure(
         with torch.inference_mode():
             for each in passes:
                 recorder.run(each)
-        return recorder.result([transform.name for transform in transforms])
+        return replace(
+            recorder.result([transform.name for transform in transforms]),
+            picture=facts_of(picture.cpu(), _elements(transforms)),
+        )
     finally:
         recorder.release()
 
@@ -217,7 +258,7 @@ class _Recorder:
         for transform, row in zip(this.transforms, _rows(logits), strict=True):
             self._logits[transform.name] = row[0]
             acts = isinstance(transform, Element) and _acts(self._out_type, transform)
-            self._output_error[transform.name] = relative_error(row, self._reference_logits) if acts else None
+            self._output_error[transform.name] = output_error(row, self._reference_logits) if acts else None
 
     def _hook(self, module_name: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -66,7 +66,11 @@ class LayerTheory:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Theory for one network at one size. `verdict`: "exact", "approximate", "not equivariant" or "undecided"."""
+    """Theory for one network at one size. `verdict`: "exact", "approximate", "not equivariant" or "undecided".
+
+    `elements` are those of `group` (its name) that move pixels to pixels. Where there are none nothing is decided, and
+    no side is exact.
+    """
 
     height_px: int
     width_px: int
@@ -78,6 +82,7 @@ class Prediction:
     invariant_logits: bool
     height_is_exact: bool
     width_is_exact: bool
+    group: str = ""
 
     @property
     def broken_layers(self) -> tuple[LayerTheory, ...]:
@@ -157,17 +162,22 @@ def predict(structure: Structure, *, height_px: int, width_px: int) -> Predictio
     layers = tuple(_layer(call, axes, recorded, structure) for call in recorded.calls)
     elements = {element.name: _network_status(element, axes, recorded, layers) for element in structure.elements}
     by_weights = bool(structure.weight_errors)
+    swaps = any(element.swaps_axes for element in structure.elements)
+    unlike = swaps and any(_axes_status(step) == BROKEN for step in recorded.steps)
+    none_exact = by_weights or unlike or not elements
+    rows, columns = (_Sides(structure, recorded, axis) for axis in (0, 1))
     return Prediction(
         height_px,
         width_px,
         _verdict(elements, by_weights=by_weights),
         elements,
         layers,
-        (None, None) if by_weights else _exact_sides(recorded, 0, height_px, structure.smallest_px),
-        (None, None) if by_weights else _exact_sides(recorded, 1, width_px, structure.smallest_px),
+        (None, None) if none_exact else rows.nearest(height_px),
+        (None, None) if none_exact else columns.nearest(width_px),
         all(out_type is not None for _, out_type in structure.types.values()),
-        not by_weights and is_exact_side(recorded, 0, height_px),
-        not by_weights and is_exact_side(recorded, 1, width_px),
+        not none_exact and rows.is_exact(height_px),
+        not none_exact and columns.is_exact(width_px),
+        structure.group.name,
     )
 
 
@@ -287,12 +297,12 @@ def _shown_sampling(call: Call, axes: Axes) -> tuple[AxisSampling, AxisSampling]
     """The operation that names a layer, with the largest stride, kernel and padding; None for one that only mixes."""
     pairs = [(axes[0][number].sampling, axes[1][number].sampling) for number in call.windows]
     samplings = [(height, width) for height, width in pairs if height is not None and width is not None]
-    shown = max(samplings, key=lambda pair: _prominence(pair[0]), default=None)
-    return shown if shown is not None and (call.kind == "Conv2d" or _prominence(shown[0]) > (1, 1, 0)) else None
+    shown = max(samplings, key=_prominence, default=None)
+    return shown if shown is not None and (call.kind == "Conv2d" or _prominence(shown) > (1, 1, 0)) else None
 
 
-def _prominence(sampling: AxisSampling) -> tuple[int, int, int]:
-    return sampling.window.stride, sampling.window.kernel, sampling.window.pad
+def _prominence(pair: tuple[AxisSampling, AxisSampling]) -> tuple[int, int, int]:
+    return max((each.window.stride, each.window.kernel, each.window.pad) for each in pair)
 
 
 def _grid_status(element: Element, call: Call, axes: Axes, recorded: Trace) -> str:
@@ -348,18 +358,31 @@ def _worst(statuses: list[str]) -> str:
 def _verdict(elements: dict[str, str], *, by_weights: bool) -> str:
     if by_weights:
         return "not equivariant"
+    if not elements:
+        return UNDECIDED
     return {EXACT: "exact", BROKEN: "approximate", UNDECIDED: "undecided"}[_worst(list(elements.values()))]
 
 
-def _exact_sides(recorded: Trace, axis: int, side_px: int, smallest_px: int) -> tuple[int | None, int | None]:
-    """The nearest sides below and above `side_px` at which no grid is displaced along `axis`."""
-    below = range(side_px - 1, max(smallest_px, SMALLEST_EXACT_PX, side_px - SEARCH_PX) - 1, -1)
-    above = range(side_px + 1, side_px + SEARCH_PX + 1)
-    return _first_exact(recorded, axis, below), _first_exact(recorded, axis, above)
+class _Sides:
+    """Which sides along `axis` (0 height, 1 width) are exact for the elements of a network.
 
+    An axis that no element reverses or swaps may have any side: the mirror left-right asks nothing of the height.
+    """
 
-def _first_exact(recorded: Trace, axis: int, sides: range) -> int | None:
-    return next((side for side in sides if is_exact_side(recorded, axis, side)), None)
+    def __init__(self, structure: Structure, recorded: Trace, axis: int) -> None:
+        self._recorded, self._axis, self._smallest_px = recorded, axis, structure.smallest_px
+        self._matters = any(each.swaps_axes or each.reversed_axes[axis] for each in structure.elements)
+
+    def is_exact(self, side_px: int) -> bool:
+        if self._matters:
+            return is_exact_side(self._recorded, self._axis, side_px)
+        return _fits(evaluate(self._recorded.steps, self._axis, side_px))
+
+    def nearest(self, side_px: int) -> tuple[int | None, int | None]:
+        """The nearest exact sides below and above `side_px`."""
+        below = range(side_px - 1, max(self._smallest_px, SMALLEST_EXACT_PX, side_px - SEARCH_PX) - 1, -1)
+        above = range(side_px + 1, side_px + SEARCH_PX + 1)
+        return next(filter(self.is_exact, below), None), next(filter(self.is_exact, above), None)
 
 
 def is_exact_side(recorded: Trace, axis: int, side_px: int) -> bool:

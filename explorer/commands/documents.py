@@ -43,6 +43,8 @@ def measure_document(network: NetworkSpec, inspection: Inspection) -> dict[str, 
         "output_error": _all_finite(measurement.output_error),
         "logits": {name: [finite(value) for value in values] for name, values in measurement.logits.items()},
         "disagreements": list(verdict.disagreements),
+        "unseen": list(verdict.unseen),
+        "remarks": list(verdict.remarks),
     }
 
 

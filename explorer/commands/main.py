@@ -27,7 +27,7 @@ from explorer.commands.terminal import INTERRUPTED, Parser, print_json, print_ta
 from explorer.commands.training import add_training
 from explorer.errors import PictureError
 from explorer.pictures.fitting import fit, write_png
-from explorer.serving.engine import Engine, Request
+from explorer.serving.engine import Engine, Inspection, Request
 from explorer.serving.memory import kept_bytes
 from explorer.settings import Settings, settings_from
 from explorer.studies.breaking import Attempt, Outcome, Training, check, predicted_by_theory, step_bytes
@@ -158,15 +158,23 @@ def _measure(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         return print_json(measure_document(network, inspection))
     names = list(inspection.measurement.output_error)
-    print(f"{inspection.verdict.headline}.\n{inspection.verdict.reason}\n")
+    print("\n".join((f"{inspection.verdict.headline}.", inspection.verdict.reason, *inspection.verdict.remarks)) + "\n")
     rows: list[tuple[object, ...]] = [
         (layer.name, _side(layer.in_hw), _side(layer.out_hw), *(_error(layer.error[name]) for name in names))
         for layer in inspection.measurement.layers
     ]
     rows.append(("logits", "", "", *(_error(inspection.measurement.output_error[name]) for name in names)))
     print_table(("layer", "in", "out", *names), rows)
-    print(f"\nMeasured on {inspection.device} in {inspection.measurement.dtype}.")
+    print(
+        "\nErrors are inherited: of all layers up to this one, by transform. A layer's own are in --json."
+        f"\nMeasured on {inspection.device} in {inspection.measurement.dtype}{_again(inspection)}."
+    )
     return 0
+
+
+def _again(inspection: Inspection) -> str:
+    again = inspection.again
+    return "" if again is None else f", and again in {again.dtype}: {inspection.elapsed_s:.1f} s in all"
 
 
 def _sizes(options: argparse.Namespace, settings: Settings) -> int:

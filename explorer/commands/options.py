@@ -9,11 +9,12 @@ from equivariance.errors import SizeError, TransformError
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Transform, parse
 from explorer.commands.terminal import seed
+from explorer.commands.torch_files import is_torch_file, safetensors_of
 from explorer.pictures.images import GALLERY, Picture, load_file, load_gallery
-from explorer.runs.starts import check_network, weights_named
-from explorer.runs.store import open_store
+from explorer.runs.starts import check_network, keep_start, start_named, weights_named
+from explorer.runs.store import Store, open_store
 from explorer.serving.engine import DTYPES, network_spec
-from explorer.serving.weights import Weights, classes_of
+from explorer.serving.weights import Weights, classes_of, weights_from
 from explorer.settings import Settings
 from models.catalog import FAMILIES, SUBSAMPLINGS, NetworkSpec
 
@@ -31,7 +32,9 @@ def add_named_network(command: argparse.ArgumentParser) -> None:
     """A network with its weights and its subsampling."""
     command.add_argument("--network", required=True, metavar="NAME", help="GROUP-FAMILY, for example p4-resnet18")
     command.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random weights (default 0)")
-    command.add_argument("--weights", metavar="FILE|RUN", help="a safetensors file, the id of a run, or shipped:NAME")
+    command.add_argument(
+        "--weights", metavar="FILE|RUN", help="a safetensors or state_dict (.pt) file, the id of a run, or shipped:NAME"
+    )
     command.add_argument("--symmetric-subsampling", action="store_true", help="mend it: --subsampling symmetric")
     command.add_argument(
         "--subsampling",
@@ -88,12 +91,25 @@ def element_of(name: str) -> Element:
     return transform
 
 
+def start_given(name: str, network: str, store: Store) -> str:
+    """`start_named`, and also for files of torch's own kind."""
+    if not is_torch_file(name):
+        return start_named(name, network, store)
+    return keep_start(safetensors_of(Path(name)), Path(name).name, store)
+
+
+def _weights(name: str, settings: Settings) -> Weights:
+    if is_torch_file(name):
+        return weights_from(safetensors_of(Path(name)), Path(name).name)
+    return weights_named(name, lambda: open_store(settings))
+
+
 def network_of(options: argparse.Namespace, settings: Settings) -> tuple[NetworkSpec, Weights | None]:
     """The network with as many classes as its weights have, and the weights; None for random ones."""
     network = _network(options)
     if options.weights is None:
         return network, None
-    weights = weights_named(options.weights, lambda: open_store(settings))
+    weights = _weights(options.weights, settings)
     check_network(weights, network.name)
     classes = classes_of(weights)
     usual = classes is None or classes == FAMILIES[network.family].classes

@@ -14,13 +14,13 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
+from explorer.commands.options import start_given
 from explorer.commands.terminal import INTERRUPTED, all_finite, print_json, print_table, seed
 from explorer.data.known import FOLDER
 from explorer.errors import RunError
 from explorer.pictures.images import Fit
 from explorer.runs.launch import pump
 from explorer.runs.limits import check_limits, check_training
-from explorer.runs.starts import start_named
 from explorer.runs.store import UNDO_S, Run, Store, open_store
 from explorer.serving.engine import network_spec
 from explorer.settings import Settings
@@ -125,7 +125,7 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         dest="start",
         default=_DEFAULTS.start,
         metavar="RUN|FILE",
-        help="weights to fine-tune: the id of a run, a safetensors file, or shipped:NAME",
+        help="weights to fine-tune: the id of a run, a safetensors or state_dict (.pt) file, or shipped:NAME",
     )
 
 
@@ -138,7 +138,7 @@ def _train(options: argparse.Namespace, settings: Settings) -> int:
     network_spec(options.network)  # says which names are near
     values = {each.name: getattr(options, each.name) for each in fields(Recipe)}
     values["data"] = _absolute(options.data)
-    values["start"] = start_named(options.start, options.network, store)
+    values["start"] = start_given(options.start, options.network, store)
     recipe = Recipe(**values).checked()
     check_recipe(recipe)
     check_limits((recipe,), None, store, settings)

@@ -23,7 +23,14 @@ from explorer.checkout import ASSETS
 from explorer.errors import PictureError
 from explorer.pictures.colour import to_srgb
 from explorer.pictures.digits import NUMBERS, digit_pixels
-from explorer.pictures.filetypes import costly_part, foreign_kind, is_accepted, without_extras
+from explorer.pictures.filetypes import (
+    costly_part,
+    foreign_kind,
+    has_all_scans,
+    is_accepted,
+    lacks_end_marker,
+    without_extras,
+)
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
@@ -45,7 +52,10 @@ _TURN_OF_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_PNG_DEPTH = 24  # the byte with the bits of each value
 _STRIP_ROWS = 64  # of 16-bit greys at once: NumPy makes an index of eight bytes of each
+_END_OF_JPEG = b"\xff\xd9"
+_NO_PIXELS = b"\xaa" * 64  # in place of pixels that are missing these give others than nothing does
 _EIGHT_BITS_OF_SIXTEEN = ((np.arange(2**16) + 128) // 257).astype(np.uint8)
 
 # Set once for the process, because `warnings.catch_warnings` is not safe between the threads of two visitors.
@@ -198,6 +208,47 @@ def _sixteen_bit_grey_to_eight(image: Image.Image) -> Image.Image:
     return eight_bits
 
 
+def _with_colour_key(image: Image.Image, data: bytes) -> Image.Image:
+    """A loaded 16-bit RGB PNG whose one transparent colour is so in all its bits; other pictures as they are.
+
+    Pillow keeps the high bytes, to which a key of 16 bits cannot be compared: the low ones are read once more.
+    """
+    key = image.info.get("transparency")
+    if image.format != "PNG" or image.mode != "RGB" or not isinstance(key, tuple) or data[_PNG_DEPTH] != 16:
+        return image
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as low:
+        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+        low.load()
+        opacity = Image.new("L", image.size, 255)
+        for top in range(0, image.height, _STRIP_ROWS):
+            box = (0, top, image.width, min(top + _STRIP_ROWS, image.height))
+            highs, lows = (np.asarray(each.crop(box)) for each in (image, low))
+            is_key = (highs == [value >> 8 for value in key]) & (lows == [value & 255 for value in key])
+            opacity.paste(Image.fromarray(np.where(is_key.all(-1), 0, 255).astype(np.uint8)), box)
+    del image.info["transparency"]
+    keyed = image.convert("RGBA")
+    keyed.putalpha(opacity)
+    return keyed
+
+
+def _with_end_marker(data: bytes) -> bytes:
+    """A JPEG whose end marker alone is missing with it; raises OSError where pixels are missing too.
+
+    Where all are there, what follows the last of them changes none.
+    """
+    if not has_all_scans(data):
+        raise OSError("scans are missing")
+    data = data.removesuffix(b"\xff")  # the first half of the marker, or of a stuffed byte that is missing
+    digests = set()
+    for filling in (b"", _NO_PIXELS):
+        with Image.open(io.BytesIO(data + filling + _END_OF_JPEG), formats=("JPEG",)) as image:
+            image.draft(image.mode, _kept_size(image.size))
+            digests.add(hashlib.sha256(image.tobytes()).digest())
+    if len(digests) > 1:
+        raise OSError("pixels are missing")
+    return data + _END_OF_JPEG
+
+
 def _with_channels(image: Image.Image) -> Image.Image:
     """The picture in a mode that can be resampled: L, LA, RGB, RGBA or CMYK; with alpha where it has transparency."""
     if image.mode == "I;16":
@@ -231,8 +282,8 @@ def _resampled(image: Image.Image, kept_size: tuple[int, int]) -> Image.Image:
     return picture if picture.size == kept_size else picture.resize(kept_size, Image.Resampling.BICUBIC)
 
 
-def _read(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """First frame of an opened file as upright RGB, longer side at most `MAX_SIDE_PX`, with its notes.
+def _read(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
+    """First frame of a file of these data as upright RGB, longer side at most `MAX_SIDE_PX`, with its notes.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size already, where that suffices.
     """
@@ -241,7 +292,7 @@ def _read(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     image.draft(image.mode, kept_size)
     image.load()
     turn, profile = _turn_to_upright(image), image.info.get("icc_profile")
-    picture = _resampled(image, kept_size)
+    picture = _resampled(_with_colour_key(image, data), kept_size)
     if frames > 1:
         notes.append(f"Only the first of the {frames} frames in the file is used.")
     if longer_px > MAX_SIDE_PX:
@@ -265,9 +316,15 @@ def decode(data: bytes, *, name: str) -> Picture:
     name = _display_name(name)
     _check_bytes(data, name)
     try:
-        with Image.open(io.BytesIO(without_extras(data)), formats=FORMATS) as image:
+        needed = without_extras(data)
+        with Image.open(io.BytesIO(needed), formats=FORMATS) as image:
             _check_size(image, name)
-            picture, notes = _read(image)
+            if not lacks_end_marker(needed):
+                picture, notes = _read(image, needed)
+            else:
+                needed = _with_end_marker(needed)
+                with Image.open(io.BytesIO(needed), formats=FORMATS) as whole:
+                    picture, notes = _read(whole, needed)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -1,7 +1,9 @@
 """Weights: safetensors files, names and shapes checked before anything is copied. Nothing is ever unpickled.
 
-A file holds the parameters and the running statistics of a network as it is built (`models.build.build`), without
-escnn's bases and expanded filters; what trained it is in its metadata, see `weights_header`.
+A file that is written here holds the parameters and the running statistics of a network as it is built
+(`models.build.build`), without escnn's bases and expanded filters; what trained it is in its metadata, see
+`weights_header`. Read is also the `state_dict()` of the same network from elsewhere, in training or evaluation mode and
+wrapped: its names lose what wrappers put before them, and what the network can compute anew is left out.
 """
 
 from collections.abc import Mapping
@@ -14,11 +16,13 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from equivariance.errors import WeightsError
-from explorer.serving.weights_header import header_of, not_weights, read_bytes
+from explorer.serving.weights_header import header_of, not_weights, plain_names, read_bytes
 from explorer.whole_files import write_whole
 
 _CLASSIFIER = "head.classifier."  # of every network of the catalog
 _SHOWN = 3  # mismatches named in one sentence
+_EXPANDED = ("filter", "expanded_bias")  # that escnn adds in evaluation mode, beside the `weights` they are made of
+_SAME_BASIS = 1e-4  # by which the numbers of a basis may differ: they are stored in float32 or less
 _NO_METADATA: Mapping[str, str] = {}
 
 
@@ -55,7 +59,9 @@ def weights_from(data: bytes, name: str) -> Weights:
     """The weights in the bytes of a safetensors file called `name`; raises WeightsError for anything else."""
     header = header_of(data, name)
     try:
-        return Weights(header.sha256, load(data), header.metadata)
+        tensors = load(data)
+        names = plain_names(tensors)
+        return Weights(header.sha256, {names[name]: each for name, each in tensors.items()}, header.metadata)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise not_weights(name, error) from None
 
@@ -73,10 +79,22 @@ def with_classifier_of(network: nn.Module, weights: Weights) -> Weights:
 
 
 def copy_weights(network: nn.Module, weights: Weights) -> None:
-    """Copy `weights` into a network as built; raises WeightsError that names what does not fit, changing nothing."""
+    """Copy `weights` into a network as built; raises WeightsError that names what does not fit, changing nothing.
+
+    What the network computes anew (bases, expanded filters) is left out, once it is the same: weights for another basis
+    would be another function.
+    """
     wanted = weights_of(network)
+    buffers = dict(network.named_buffers(remove_duplicate=False))  # escnn shares a basis between layers
+    others = {name: each for name, each in weights.tensors.items() if name not in wanted}
+    others = {name: each for name, each in others.items() if not _is_expanded(name, wanted)}
     problems = [f"{name} is missing" for name in wanted if name not in weights.tensors]
-    problems += [f"{name} does not belong to any layer" for name in weights.tensors if name not in wanted]
+    problems += [f"{name} does not belong to any layer" for name in others if name not in buffers]
+    problems += [
+        f"{name} is of another basis"
+        for name, each in others.items()
+        if name in buffers and not _is_same(each, buffers[name])
+    ]
     problems += [
         f"{name} is {_shape(weights.tensors[name])} instead of {_shape(value)}"
         for name, value in wanted.items()
@@ -88,6 +106,17 @@ def copy_weights(network: nn.Module, weights: Weights) -> None:
     with torch.no_grad():
         for name, value in wanted.items():
             value.copy_(weights.tensors[name])
+
+
+def _is_expanded(name: str, wanted: Mapping[str, Tensor]) -> bool:
+    layer, _, last = name.rpartition(".")
+    return last in _EXPANDED and f"{layer}.weights" in wanted
+
+
+def _is_same(given: Tensor, own: Tensor) -> bool:
+    if given.shape != own.shape:
+        return False
+    return torch.allclose(given.double(), own.detach().double().cpu(), rtol=_SAME_BASIS, atol=_SAME_BASIS)
 
 
 def _is_statistic(name: str) -> bool:

@@ -5,7 +5,7 @@ A safetensors file begins with the length of its header, eight bytes, little-end
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ MAX_BYTES = 2**30
 _LENGTH_BYTES = 8
 _METADATA = "__metadata__"
 _CLASSIFIER = "head.classifier.weight"  # of every network of the catalog
+# What other programs put before the names of a network that they wrap: several devices, Lightning, torch.compile.
+_WRAPPERS = ("module.", "model.", "_orig_mod.")
 _MAX_CLASSES = 10_000
 
 
@@ -61,10 +63,32 @@ def header_of(data: bytes, name: str) -> Header:
             raise ValueError("its header is cut short")
         entries = json.loads(data[_LENGTH_BYTES:end])
         metadata = {str(key): str(value) for key, value in entries.pop(_METADATA, {}).items()}
-        shapes = {key: tuple(int(side) for side in entry["shape"]) for key, entry in entries.items()}
+        names = plain_names(entries)
+        shapes = {names[key]: tuple(int(side) for side in entry["shape"]) for key, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise not_weights(name, error) from None
     return Header(hashlib.sha256(data).hexdigest(), metadata, shapes)
+
+
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """{name in a file: name in the network}: without what wrappers put before it, however often.
+
+    Raises ValueError where two names become one. No network of the catalog has a part of such a name.
+    """
+    plain: dict[str, str] = {}
+    for name in names:
+        plain[name] = _without_wrappers(name)
+    if len(set(plain.values())) < len(plain):
+        raise ValueError("two of its tensors have the same name but for a prefix")
+    return plain
+
+
+def _without_wrappers(name: str) -> str:
+    wrapper = next((each for each in _WRAPPERS if name.startswith(each)), None)
+    while wrapper is not None:
+        name = name.removeprefix(wrapper)
+        wrapper = next((each for each in _WRAPPERS if name.startswith(each)), None)
+    return name.replace("._orig_mod.", ".")  # a part that was compiled alone
 
 
 def json_in(text: str) -> Any:

@@ -3,7 +3,7 @@
 Every mend is a way from the picture as given, n×n pixels, to logits. The picture is transformed first and then goes
 that way, so what a mend does to the picture counts:
 
-    change(T) = ‖f(T·x) − f(x)‖₂ / ‖f(x)‖₂          f: bring to size, then the network
+    change(T) = ‖f(T·x) − f(x)‖₂ / ‖f(x) − mean f(x)‖₂          f: bring to size, then the network
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from equivariance.groups.acting import disc_mask, transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
 from equivariance.largest import largest_of
-from equivariance.relative import relative_error
+from equivariance.measurement.outputs import output_error
 from equivariance.theory.exactness import Prediction, predict
 from explorer.serving.engine import Engine
 from explorer.serving.weights import Weights
@@ -140,13 +140,13 @@ class _Answers:
         self._picture = picture.double()  # so that bringing to size adds no rounding
 
     def changes(self, transforms: Sequence[Transform]) -> list[float]:
-        """The relative change of the logits under each; angles on the picture masked to its disc."""
+        """The change of the logits under each, as `output_error`; angles on the picture masked to its disc."""
         resampled = any(not transform.moves_pixels for transform in transforms)
         source = self._picture * disc_mask(*self._picture.shape[-2:]) if resampled else self._picture
         upright, *moved = self._logits(
             torch.stack([source, *(transform_picture(source, transform) for transform in transforms)])
         )
-        return [float(relative_error(row, upright)) for row in moved]
+        return [float(output_error(row, upright)) for row in moved]
 
     def pass_s(self) -> float:
         """Seconds of one pass over the upright picture, brought to size."""

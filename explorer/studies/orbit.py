@@ -17,6 +17,7 @@ from torch import Tensor
 from equivariance.groups.acting import disc_mask, transform_picture
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
+from equivariance.measurement.outputs import output_error
 from equivariance.relative import relative_error
 from equivariance.theory.exactness import Structure, predict
 from explorer.pictures.fitting import fit
@@ -111,9 +112,9 @@ class BatchErrors:
         return None if math.isnan(error) else error
 
     def logits_change(self, transform: str) -> float:
-        """‖f(g·x) − f(x)‖₂ / ‖f(x)‖₂ of the logits f, whether or not the transform acts on them."""
+        """`output_error` of the logits, whether or not the transform acts on them."""
         upright, moved = self.logits[0], self.logits[1 + self.columns.index(transform)]
-        return float(relative_error(torch.from_numpy(moved), torch.from_numpy(upright)))
+        return float(output_error(torch.from_numpy(moved), torch.from_numpy(upright)))
 
 
 @dataclass(frozen=True)

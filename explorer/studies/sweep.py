@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from equivariance.errors import SizeError
 from equivariance.groups.transforms import label_of
 from equivariance.largest import largest_of
+from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
+from equivariance.measurement.verdict import unbroken_layers
 from equivariance.theory.exactness import Prediction, predict
-from equivariance.theory.grids import BROKEN, UNDECIDED
+from equivariance.theory.grids import UNDECIDED
 from explorer.pictures.fitting import fit
 from explorer.pictures.images import Fit, Picture
 from explorer.serving.engine import Engine, Inspection, Request, Served
@@ -136,7 +138,7 @@ def _theory(prediction: Prediction) -> SizeResult:
 def _measured(inspection: Inspection) -> SizeResult:
     prediction, measured = inspection.prediction, inspection.measurement
     elements = list(prediction.elements)
-    by_layer = {layer.name: largest_of(layer.error[name] for name in elements) for layer in measured.layers}
+    by_layer = _by_layer(measured, elements)
     theory = _theory(prediction)
     return SizeResult(
         theory.size_px,
@@ -145,18 +147,21 @@ def _measured(inspection: Inspection) -> SizeResult:
         largest_of([*by_layer.values(), *(measured.output_error[name] for name in elements)]),
         by_layer,
         theory.undecided,
-        _disagreements(inspection, by_layer),
+        _disagreements(inspection),
         tuple(label_of(name) for name in inspection.verdict.unseen),
     )
 
 
-def _disagreements(inspection: Inspection, by_layer: dict[str, float | None]) -> dict[str, float]:
+def _by_layer(measured: Measurement, elements: list[str]) -> dict[str, float | None]:
+    return {layer.name: largest_of(layer.error[name] for name in elements) for layer in measured.layers}
+
+
+def _disagreements(inspection: Inspection) -> dict[str, float]:
     """What theory calls exact and the measurement does not: transforms, and layers that nothing can have broken yet."""
-    measured = inspection.measurement
+    measured = inspection.again or inspection.measurement
+    by_layer = _by_layer(measured, list(inspection.prediction.elements))
+    unbroken = unbroken_layers(inspection.prediction)
     by_element = {label_of(name): measured.largest_error(name) for name in inspection.verdict.disagreements}
-    unbroken = itertools.takewhile(
-        lambda layer: not {BROKEN, UNDECIDED} & {*layer.elements.values()}, inspection.prediction.layers
-    )
-    found = {**by_element, **{layer.name: by_layer[layer.name] for layer in unbroken}}
+    found = {**by_element, **{name: error for name, error in by_layer.items() if name in unbroken}}
     level = ROUNDING_LEVEL[measured.dtype]
     return {name: error for name, error in found.items() if error is not None and not error <= level}

@@ -105,7 +105,7 @@ class _Probe:
         weight = next(self._network.parameters())
         self.device, self.dtype, self._element = weight.device, weight.dtype, element
         self._seen = torch.empty(0)
-        self._first_norm: Tensor | None = None  # ‖Φ(x₀)‖
+        self._first_norm: Tensor | None = None  # ‖Φ(x₀)‖; of logits ‖Φ(x₀) − mean Φ(x₀)‖
         self._type: FieldType | None = None  # of logits, which no element changes
         if layer is None:
             self._network.register_forward_hook(self._keep)
@@ -126,7 +126,7 @@ class _Probe:
             upright, transformed = self._seen.split(1)
             field_type = self._type or scalars(upright.shape[1])
             expected = transform_fields(upright, field_type, self._element)
-            norm = upright.norm()
+            norm = (upright if self._type is not None else upright - upright.mean()).norm()  # see `output_error`
             if self._first_norm is None:
                 self._first_norm = norm.detach().clamp_min(1e-30)
             error = (transformed - expected).norm() / torch.maximum(norm, self._first_norm)

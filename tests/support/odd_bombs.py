@@ -69,5 +69,8 @@ def crowds() -> Iterator[OddPicture]:
     tags = crowded_exif(65_535, 19_000_000)
     parts = b"".join(segment(0xE1, b"Exif\0\0" + tags[at : at + 65_000]) for at in range(0, len(tags), 65_000))
     yield picture("tags.jpg", jpeg[:2] + parts + jpeg[20:], ORANGE, 3)  # without the JFIF segment of 18 bytes
-    first = ("Only the first of the 200000 frames in the file is used.",)
+    first = (
+        "Only the first of the 200000 frames in the file is used.",
+        "Its transparent parts are shown over white.",  # the canvas beside the one pixel of the frame
+    )
     yield picture("frames.webp", webp_of_frames(16, 12, 200_000), WHITE, 255, first)

@@ -124,7 +124,9 @@ function tile(s, layer, changed) {
   const inherited = largestError(layer.error, elements);
   const status = worstStatus(layer.status, elements);
   const said = { broken: ", breaks by itself", undecided: ", undecided by itself" }[status] ?? "";
-  const label = `${layer.name}, ${kindOf(layer)}, ${sizeText(layer)}, own error ${number(own)}, inherited error ${number(inherited)}${said}`;
+  const under = elements.length === 1 ? "" : `, the largest of ${elements.length} elements`;
+  const errors = `own error ${number(own)}, inherited error ${number(inherited)}${under}`;
+  const label = `${layer.name}, ${kindOf(layer)}, ${sizeText(layer)}, ${errors}${said}`;
   const button = h(
     "button",
     {

@@ -79,7 +79,8 @@ function measureRoom(s) {
 
 export function writeTitle(s) {
   const layer = s.header.layers.find(({ name }) => name === s.layer);
-  const errors = `own error ${number(layer.own[s.element])}, inherited ${number(layer.error[s.element])}`;
+  const { label } = s.header.transforms.find(({ name }) => name === s.element);
+  const errors = `under ${label}: own error ${number(layer.own[s.element])}, inherited ${number(layer.error[s.element])}`;
   const fields = s.entry ? `${fieldsText(s.entry.maps)}, ` : "";
   s.el.title.replaceChildren(h("code", {}, layer.name), ` — ${kindOf(layer)}, ${sizeText(layer)}, ${fields}${errors}`);
   s.el.facts.textContent =

@@ -1,9 +1,8 @@
 """What the Look page shows, in five sentences with its own numbers."""
 
-from equivariance.largest import largest_of
 from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from equivariance.measurement.verdict import Verdict, compared_errors, size_text
+from equivariance.measurement.verdict import Verdict, largest_compared, size_text
 from equivariance.theory.exactness import Prediction
 from models.catalog import NetworkSpec
 
@@ -12,11 +11,9 @@ def explain(
     network: NetworkSpec, prediction: Prediction, measurement: Measurement, verdict: Verdict
 ) -> tuple[str, ...]:
     """Five sentences on what the page shows, with its own numbers; Markdown."""
-    elements = list(prediction.elements)
     size = size_text(prediction.height_px, prediction.width_px)
     first = prediction.first_broken_layer
-    compared = (error for name in elements for error in compared_errors(measurement, name, prediction))
-    largest = largest_of(compared) or 0.0
+    largest = largest_compared(measurement, prediction)
     group = network.point_group.name.upper().replace("SO2", "SO(2)")
     built = (
         f"`{network.name}` is a plain network: nothing in it knows about turns or mirrors."
@@ -37,7 +34,7 @@ def explain(
         "Undoing the transform on each layer's maps must give the upright maps back; what is left over is the "
         "*difference*, and its length divided by the maps' own is the *error*.",
         where,
-        f"Here the largest error is {largest:.1e}, where rounding of {measurement.dtype} stays below "
+        f"Here the largest error is {largest}, where rounding of {measurement.dtype} stays below "
         f"{ROUNDING_LEVEL[measurement.dtype]:.0e}: the network is **{verdict.kind}** at this size.",
         _advice(verdict, prediction),
     )

@@ -174,20 +174,19 @@ def _layer_to_show(prediction: Prediction, wanted: str | None) -> str:
 
 def _described(view: View, inspection: Inspection) -> Sheet:
     prediction, measured, verdict = inspection.prediction, inspection.measurement, inspection.verdict
+    finest = inspection.again or measured
     problems = [
-        f"Theory calls {label_of(name)} exact and the measurement finds an error of "
-        f"{measured.largest_error(name):.1e}: a bug or a discovery. Please report it."
+        f"Theory calls {label_of(name)} exact and the measurement finds an inherited error of "
+        f"{finest.largest_error(name):.1e} in {finest.dtype}: a bug or a discovery. Please report it."
         for name in verdict.disagreements
     ]
-    unseen = ", ".join(label_of(name) for name in verdict.unseen)
-    remark = f"This picture does not show the break under {unseen}: it may be symmetric itself. Try another one."
     return Sheet(
         subject_of(view),
         verdict.kind,
         verdict.headline,
         verdict.reason.replace("#", "\\#"),
         tuple(problems),
-        (remark,) if unseen else (),
+        verdict.remarks,
         _mends(view, prediction),
         _to_mend(view, prediction),
         "",

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.groups.fields import scalars
-from equivariance.groups.point_groups import C4
+from equivariance.groups.point_groups import C4, Element, PointGroup, group_called
 from equivariance.layers.plain import typed
 from equivariance.measurement import verdict
 from equivariance.measurement.measure import Measurement, measure
 from equivariance.measurement.rounding import ROUNDING_LEVEL
-from equivariance.measurement.verdict import judge, size_text
+from equivariance.measurement.verdict import Verdict, calls_for_more, judge, size_text
 from equivariance.theory.exactness import Prediction, Structure, predict
 from explorer.pages.look.explaining import explain
 from explorer.serving.engine import Engine, Inspection, Request
@@ -195,12 +195,13 @@ def test_undecided_is_settled_as_exact_by_rounding_errors() -> None:
 def test_undecided_is_settled_as_broken_by_larger_errors() -> None:
     prediction, measurement = one_sided(31)
     verdict = judge(prediction, measurement)
-    pooled = {layer.name: layer.error for layer in measurement.layers}["pool"]
-    found = max(error for error in pooled.values() if error is not None)
+    found = max(error for error in measurement.output_error.values() if error is not None)
 
     assert verdict.kind == "approximate" and set(verdict.elements.values()) == {"broken"}
     assert verdict.disagreements == verdict.unseen == ()
-    assert verdict.reason == (f"Theory cannot decide; the measurement finds errors up to {found:.1e}.")
+    assert verdict.reason == (
+        f"Theory cannot decide; the measurement finds errors up to {found:.1e} (at the logits under ⟲ 90°, inherited)."
+    )
 
 
 def test_undecided_is_settled_element_by_element() -> None:
@@ -210,7 +211,8 @@ def test_undecided_is_settled_element_by_element() -> None:
     assert verdict.kind == "approximate"
     assert verdict.elements == {"rot90": "exact", "rot180": "broken", "rot270": "exact"}
     assert verdict.reason == (
-        "Theory cannot decide; the measurement finds errors up to 2.5e-01. Still exact: ⟲ 90°, ⟲ 270°."
+        "Theory cannot decide; the measurement finds errors up to 2.5e-01 (at mean under ⟲ 180°, inherited). "
+        "Still exact: ⟲ 90°, ⟲ 270°."
     )
 
 
@@ -239,8 +241,8 @@ def test_sentence_of_a_disagreement_says_both_sides(inspect: Inspect) -> None:
     inspection = inspect("p4-resnet18", 33)
     verdict = judge(inspection.prediction, doctored(inspection.measurement, "rot180", 0.25))
     assert verdict.reason == (
-        "Theory finds every sampling grid centred, yet the measurement finds errors up to 2.5e-01, "
-        "more than rounding of float64."
+        "Theory finds every sampling grid centred, yet the measurement finds errors up to 2.5e-01 "
+        "(at head.classifier under ⟲ 180°, inherited), more than rounding of float64."
     )
 
 
@@ -266,6 +268,120 @@ def test_constant_picture_does_not_show_a_break_of_the_mirror() -> None:
     assert verdict.disagreements == ()
 
 
+def test_undecided_stays_undecided_where_no_output_can_be_compared() -> None:
+    prediction, measurement = one_sided(32)
+    unseen_output = replace(measurement, output_error=dict.fromkeys(measurement.output_error))
+    verdict = judge(prediction, unseen_output)
+
+    assert verdict.kind == "undecided" and set(verdict.elements.values()) == {"undecided"}
+    assert verdict.headline == "Undecided under quarter turns at 32 px"
+    assert "cannot be compared" in verdict.reason
+
+
+# --------------------------------------------------------------------------------------------- reasons that say what is
+
+
+class Chain(nn.Module):
+    """Layers one after the other on scalar fields, and the mean of each channel."""
+
+    def __init__(self, **layers: nn.Module) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, typed(layer, scalars(3), scalars(3)))
+        self.mean = typed(SpatialMean(), scalars(3), scalars(3))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(B, 3, H, W) → (B, 3)."""
+        for layer in self.children():
+            picture = layer(picture)
+        return picture
+
+
+def judged(network: nn.Module, side_px: int, group: PointGroup = C4) -> tuple[Prediction, Verdict]:
+    structure = Structure(network.double().eval(), group)
+    prediction = predict(structure, height_px=side_px, width_px=side_px)
+    measurement = measure(network, random_picture(side_px, side_px).double(), structure.elements)
+    return prediction, judge(prediction, measurement)
+
+
+def test_unlike_strides_are_named_and_no_size_is_offered() -> None:
+    prediction, verdict = judged(Chain(pool=nn.AvgPool2d((1, 1), (1, 2))), 33)
+
+    assert verdict.kind == "approximate"
+    assert verdict.reason.startswith(
+        "First broken at pool (33×33 → 33×17 px): kernel 1, stride 1 (height) and 2 (width): "
+        "height and width are not treated alike."
+    )
+    assert "0 px off centre" not in verdict.reason
+    assert prediction.exact_heights_px == prediction.exact_widths_px == (None, None)
+
+
+def test_what_theory_decided_is_not_called_undecided_where_no_layer_breaks_alone() -> None:
+    prediction, verdict = judged(Chain(pad=nn.ZeroPad2d((0, 1, 0, 1)), pool=nn.AvgPool2d(3, 1)), 32)
+
+    assert prediction.verdict == verdict.kind == "approximate" and prediction.first_broken_layer is None
+    assert verdict.reason.startswith(
+        "Broken under ⟲ 90°, ⟲ 180°, ⟲ 270° from pad on (32 → 33 px): its padding differs from side to side, and no "
+        "later layer makes up for it. The measurement finds errors up to "
+    )
+
+
+# --------------------------------------------------------------------------------------- groups without quarter turns
+
+
+@pytest.mark.parametrize("name", ["C3", "C5", "C7"])
+def test_no_quarter_turn_is_promised_for_a_group_that_moves_no_pixels(name: str) -> None:
+    prediction, verdict = judged(Chain(pool=nn.AvgPool2d(3, 2, 1)), 33, group_called(name))
+
+    assert verdict.kind == prediction.verdict == "undecided" and verdict.elements == {}
+    assert verdict.headline == f"Undecided: no element of {name} moves pixels to pixels"
+    assert prediction.exact_heights_px == prediction.exact_widths_px == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "size_px"),
+    [("D1", "the mirror", 33), ("C2", "half turns", 33), ("D2", "half turns and mirrors", 33)],
+)
+def test_small_groups_are_decided(name: str, what: str, size_px: int) -> None:
+    exact, broken = (judged(Chain(pool=nn.AvgPool2d(3, 2, 1)), side, group_called(name))[1] for side in (33, 32))
+
+    assert (exact.kind, exact.headline) == ("exact", f"Exactly equivariant to {what} at {size_px} px")
+    assert broken.kind == "approximate" and "½ px off centre" in broken.reason
+
+
+def test_the_mirror_alone_asks_nothing_of_the_height() -> None:
+    network = Chain(pool=nn.AvgPool2d(3, 2, 1)).double().eval()
+    prediction = predict(Structure(network, group_called("D1")), height_px=32, width_px=33)
+    measurement = measure(network, random_picture(32, 33).double(), [Element(mirrored=True)])
+
+    assert prediction.verdict == "exact" and judge(prediction, measurement).kind == "exact"
+    assert measurement.largest_error("mirror") == pytest.approx(0.0, abs=1e-14)
+    assert prediction.height_is_exact and prediction.exact_heights_px == (31, 33)
+    assert prediction.exact_widths_px == (31, 35)
+
+
+# ------------------------------------------------------------------------------------------------- measured once more
+
+
+def test_a_finer_precision_has_the_word_before_theory_is_contradicted(inspect: Inspect) -> None:
+    inspection = inspect("p4-cnn", 28)
+    coarse = replace(doctored(inspection.measurement, "rot90", 3.06e-5), dtype="float32")
+    alone = judge(inspection.prediction, coarse)
+    settled = judge(inspection.prediction, coarse, inspection.measurement)
+
+    assert alone.disagreements == ("rot90",) and calls_for_more(inspection.prediction, coarse, alone)
+    assert settled.disagreements == () and "is the rounding of float64" in settled.reason
+    assert settled.remarks[0].startswith("Errors up to 3.1e-05 in float32 are above its usual rounding")
+
+
+def test_a_finer_precision_confirms_what_is_no_rounding(inspect: Inspect) -> None:
+    inspection = inspect("p4-cnn", 28)
+    wrong = doctored(inspection.measurement, "rot90", 0.25)
+    verdict = judge(inspection.prediction, replace(wrong, dtype="float32"), wrong)
+
+    assert verdict.disagreements == ("rot90",) and "more than rounding of float64" in verdict.reason
+
+
 # ------------------------------------------------------------------------------------------------------- five sentences
 
 
@@ -282,7 +398,7 @@ def test_explanation_has_five_sentences_with_the_numbers_of_the_measurement(insp
     assert "32 px" in sentences[0] and "3 transforms" in sentences[0] and "(group C4)" in sentences[0]
     layers = len(inspection.measurement.layers)
     assert "`stage2.block1.conv1`" in sentences[2] and f"6 of {layers} layers break by themselves" in sentences[2]
-    assert f"{largest_error(inspection.measurement):.1e}" in sentences[3]
+    assert f"{largest_error(inspection.measurement):.1e} (at " in sentences[3] and ", inherited)" in sentences[3]
     assert "rounding of float64 stays below 1e-10" in sentences[3] and "**approximate**" in sentences[3]
     assert sentences[4] == (
         "At 25 px or 33 px every sampling grid is centred and the network is exact with the same weights; with "

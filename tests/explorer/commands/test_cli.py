@@ -124,8 +124,8 @@ def test_measure_prints_a_table() -> None:
     assert lines[0] == "Exactly equivariant to quarter turns at 33 px."
     assert lines[3].split() == ["layer", "in", "out", *ELEMENTS]
     assert lines[4].startswith("stem.conv") and lines[4].split()[1:3] == ["33", "33"]
-    assert all(float(error) < ROUNDING_LEVEL["float32"] for line in lines[4:-2] for error in line.split()[-3:])
-    assert lines[-3].startswith("logits")
+    assert all(float(error) < ROUNDING_LEVEL["float32"] for line in lines[4:-3] for error in line.split()[-3:])
+    assert lines[-4].startswith("logits") and lines[-2].startswith("Errors are inherited: ")
     assert re.fullmatch(r"Measured on CPU · \d+ threads? in float32\.", lines[-1])
 
 

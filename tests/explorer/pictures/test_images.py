@@ -34,10 +34,12 @@ from tests.support.file_parts import (
     BLACK,
     BLUE,
     GREEN,
+    ORANGE,
     RED,
     WHITE,
     Colour,
     Pixels,
+    chunk,
     declared_png,
     encode,
     exif_with,
@@ -45,6 +47,8 @@ from tests.support.file_parts import (
     numbered,
     plain,
     png,
+    png_around,
+    riff_chunk,
     segment,
     stored_pixels,
 )
@@ -195,7 +199,107 @@ def test_the_colour_that_a_png_declares_transparent_becomes_white(mode: str, col
     assert np.array_equal(clear[4, 5], solid[4, 5])
 
 
+def rows_png(pixels: list[bytes], extra: bytes = b"") -> bytes:
+    """A 16-bit RGB PNG, 12 px wide, whose rows are of one colour each."""
+    rows = zlib.compress(b"".join(b"\0" + pixel * 12 for pixel in pixels))
+    return png_around(extra + chunk(b"IDAT", rows), 12, len(pixels), bits=16)
+
+
+@pytest.mark.parametrize("key", [(0x1234, 0x1234, 0x1234), (0x12FF, 0x0034, 0xFF00)])
+def test_a_colour_key_of_16_bits_is_compared_in_all_its_bits(key: tuple[int, int, int]) -> None:
+    near = [tuple(value ^ 1 if at == band else value for at, value in enumerate(key)) for band in range(3)]
+    rows = [struct.pack(">HHH", *colour) for colour in (key, *near, key)] * 2
+    picture = decode(rows_png(rows, chunk(b"tRNS", struct.pack(">HHH", *key))), name="clear")
+
+    high = tuple(value >> 8 for value in key)
+    assert [tuple(row[0]) for row in picture.pixels] == [WHITE, high, high, high, WHITE] * 2
+    assert picture.notes == ("Its transparent parts are shown over white.",)
+
+
+def test_a_colour_key_of_16_bits_is_found_behind_every_filter() -> None:
+    pixel = struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC)
+    data = png(12, 9, bits=16, colour_type=2, pixel=pixel, extra=chunk(b"tRNS", pixel))
+    assert (decode(data, name="clear").pixels == WHITE).all()
+
+
+def test_a_colour_key_that_no_pixel_has_changes_nothing() -> None:
+    pixel = struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC)
+    key = chunk(b"tRNS", struct.pack(">HHH", 0x1235, 0x5678, 0x9ABC))
+    picture = decode(png(12, 9, bits=16, colour_type=2, pixel=pixel, extra=key), name="solid")
+    assert (picture.pixels == (0x12, 0x56, 0x9A)).all() and picture.notes == ()
+
+
 # Animations
+
+
+def film_webp(place: tuple[int, int], size: tuple[int, int], *, flags: int = 2) -> bytes:
+    """An animated WebP, 40×30, whose first frame of ORANGE lies at `place` (left, top) and has that size."""
+
+    def three(*numbers: int) -> bytes:
+        return b"".join(number.to_bytes(3, "little") for number in numbers)
+
+    def frame(left: int, top: int, width_px: int, height_px: int) -> bytes:
+        pixels = encode(plain("RGB", ORANGE, (width_px, height_px)), "WEBP", lossless=True)[12:]
+        head = three(left // 2, top // 2, width_px - 1, height_px - 1, 100) + b"\0"
+        return riff_chunk(b"ANMF", head + pixels)
+
+    canvas = riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + three(39, 29))
+    frames = frame(*place, *size) + frame(0, 0, 40, 30)
+    return riff_chunk(b"RIFF", b"WEBP" + canvas + riff_chunk(b"ANIM", b"\0\xff\0\xff\0\0") + frames)
+
+
+@pytest.mark.parametrize("flags", [0x02, 0x12])
+def test_what_the_first_frame_leaves_free_is_white(flags: int) -> None:
+    picture = decode(film_webp((10, 8), (20, 16), flags=flags), name="film")
+
+    expected = np.full((30, 40, 3), 255)
+    expected[8:24, 10:30] = ORANGE
+    assert (picture.pixels == expected).all()
+    assert picture.notes == (
+        "Only the first of the 2 frames in the file is used.",
+        "Its transparent parts are shown over white.",
+    )
+
+
+def test_a_first_frame_that_covers_its_canvas_is_shown_as_it_is() -> None:
+    picture = decode(film_webp((0, 0), (40, 30)), name="film")
+    assert (picture.pixels == ORANGE).all() and len(picture.notes) == 1
+
+
+# The end of a JPEG
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"quality": 100}])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_jpeg_without_its_end_marker_alone_is_shown_whole(options: dict[str, int], grey: bool) -> None:
+    image = Image.fromarray(noise(48, 64)).convert("L" if grey else "RGB")
+    data = encode(image, "JPEG", **options)
+    assert data.endswith(b"\xff\xd9")
+
+    expected = decode(data, name="whole").pixels
+    for cut in (data[:-1], data[:-2]):
+        picture = decode(cut, name="cut")
+        assert (picture.pixels == expected).all() and picture.notes == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_a_jpeg_that_lacks_pixels_too_is_damaged(options: dict[str, int]) -> None:
+    data = encode(Image.fromarray(noise(48, 64)), "JPEG", **options)
+    for missing in (3, 4, 6, 20, 200, len(data) // 2):
+        assert "damaged or cut short" in refusal_of(data[:-missing])
+
+
+def test_a_flat_jpeg_that_lacks_pixels_is_damaged() -> None:
+    data = encode(plain("RGB", ORANGE, (200, 160)), "JPEG")
+    for missing in (4, 10, 50):
+        assert "damaged or cut short" in refusal_of(data[:-missing])
+
+
+def test_a_jpeg_cut_between_two_scans_is_damaged() -> None:
+    data = encode(Image.fromarray(noise(48, 64)), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    tables = data.rindex(b"\xff\xc4")
+    assert "damaged or cut short" in refusal_of(data[: min(last, tables)])
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])

@@ -684,3 +684,31 @@ def _wait_until(fact: Callable[[], bool]) -> None:
             return
         waited.wait(0.01)
     pytest.fail("it never came true")
+
+
+def test_float32_alone_never_contradicts_theory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROUNDING_LEVEL, "float32", 1e-9)  # as if the network were very deep
+    engine = Engine(Settings(device="cpu"))
+    request = Request(spec("p4-cnn", minimum_width=True), 0, torch.rand(3, 28, 28))
+    inspection = engine.inspect(request)
+
+    assert (inspection.verdict.kind, inspection.verdict.disagreements) == ("exact", ())
+    assert inspection.measurement.dtype == "float32" and inspection.again is not None
+    assert inspection.again.dtype == "float64" and (inspection.again.largest_error("rot90") or 0.0) < 1e-10
+    assert "measured again in float64" in inspection.verdict.remarks[0]
+
+
+def test_a_second_measurement_that_memory_cannot_hold_leaves_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROUNDING_LEVEL, "float32", 1e-9)
+    engine = Engine(Settings(device="cpu"))
+    monkeypatch.setattr(engine, "_measured_again", lambda request, progress: None)
+    inspection = engine.inspect(Request(spec("p4-cnn", minimum_width=True), 0, torch.rand(3, 28, 28)))
+
+    assert inspection.again is None and inspection.verdict.disagreements != ()
+
+
+def test_nothing_is_measured_twice_without_need() -> None:
+    engine = Engine(Settings(device="cpu"))
+    for side_px in (28, 29):
+        request = Request(spec("p4-cnn", minimum_width=True), 0, torch.rand(3, side_px, side_px))
+        assert engine.inspect(request).again is None

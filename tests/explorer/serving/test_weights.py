@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from equivariance.errors import WeightsError
 from explorer.serving.weights import copy_weights, read_weights, save_weights, weights_from, weights_of
+from explorer.serving.weights_header import header_of
 from models.build import build, serve
 from models.catalog import spec
 
@@ -114,3 +116,65 @@ def test_a_file_is_replaced_whole_or_left_as_it_was(tmp_path: Path, monkeypatch:
 
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+# ------------------------------------------------------------------------------------------- state dicts from elsewhere
+
+
+def logits_with(name: str, data: bytes) -> torch.Tensor:
+    weights = weights_from(data, "mine")
+    served = serve(spec(name, minimum_width=True), seed=2, prepare=lambda built: copy_weights(built, weights))
+    with torch.no_grad():
+        return served(torch.rand(1, 3, 33, 33, generator=torch.Generator().manual_seed(0)).double())
+
+
+@pytest.mark.parametrize("name", ["p4-cnn", "c4-cnn", "so2-cnn"])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module.", "model.model."])
+def test_the_state_dict_of_the_same_network_is_read_in_any_mode_and_wrapped(
+    name: str, training: bool, prefix: str
+) -> None:
+    network = build(spec(name, minimum_width=True), seed=1).train(training)
+    data = save({prefix + each: value.contiguous().clone() for each, value in network.state_dict().items()})
+
+    expected = serve(spec(name, minimum_width=True), seed=1)(
+        torch.rand(1, 3, 33, 33, generator=torch.Generator().manual_seed(0)).double()
+    )
+
+    assert torch.allclose(logits_with(name, data), expected.detach(), rtol=1e-9)
+    assert header_of(data, "mine").classes == tuple(map(str, range(10)))
+
+
+def test_a_part_that_was_compiled_alone_is_read() -> None:
+    network = build(spec("p4-cnn", minimum_width=True), seed=1)
+    named = {
+        each.replace("layer1.", "layer1._orig_mod."): value.clone() for each, value in network.state_dict().items()
+    }
+    copy_weights(build(spec("p4-cnn", minimum_width=True)), weights_from(save(named), "mine"))
+
+
+def test_weights_for_another_basis_are_refused() -> None:
+    network = build(spec("c4-cnn", minimum_width=True))
+    state = {each: value.contiguous().clone() for each, value in network.state_dict().items()}
+    basis = next(each for each in state if each.endswith("sampled_basis"))
+    state[basis] *= 1.1
+
+    sentence = r"^These weights are of another network: layer1\.conv\..* is of another basis\.$"
+    with pytest.raises(WeightsError, match=sentence):
+        copy_weights(network, weights_from(save(state), "mine"))
+
+
+def test_names_that_differ_by_a_prefix_alone_are_refused() -> None:
+    data = save({"module.conv.weight": torch.ones(1), "conv.weight": torch.zeros(1)})
+    for read in (weights_from, header_of):
+        with pytest.raises(WeightsError, match="two of its tensors have the same name but for a prefix"):
+            read(data, "mine")
+
+
+def test_what_no_layer_has_is_still_named() -> None:
+    state = {each: value.clone() for each, value in build(spec("p4-cnn", minimum_width=True)).state_dict().items()}
+    with pytest.raises(WeightsError, match=r"layer9.filter does not belong to any layer\.$"):
+        copy_weights(
+            build(spec("p4-cnn", minimum_width=True)),
+            weights_from(save({**state, "layer9.filter": torch.ones(1)}), "mine"),
+        )
