@@ -109,8 +109,8 @@ def shifts(work: OrbitWork) -> None:
     if work.shift_layer == LOGITS:
         st.caption(
             "The logits have no pixels, so no shift acts on them and nothing says what they should be. The plot shows "
-            "how much they change, ‖f(g·x) − f(x)‖ / ‖f(x) − mean f(x)‖, which includes what leaves the picture and the "
-            "black that enters."
+            "how much they change, ‖f(g·x) − f(x)‖ / ‖f(x) − mean f(x)‖, which includes what leaves the picture and "
+            "the black that enters."
         )
     else:
         st.caption(
