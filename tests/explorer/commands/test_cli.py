@@ -269,7 +269,7 @@ def test_sizes_with_measurement_prints_a_column_of_errors(call: Any) -> None:
     [
         (["--size", "7"], ["The network cannot take 7×7 px: give at least 8 px a side."]),
         (["--size", "28", "--network", "p4-resnet81"], ["'p4-resnet81'", "did you mean", "p4-resnet18"]),
-        (["--size", "28", "--picture", "pyproject.toml"], ["'pyproject.toml'", "PNG, JPEG or WebP"]),
+        (["--size", "28", "--picture", "pyproject.toml"], ["'pyproject.toml'", "PNG, JPEG, WebP or TIFF"]),
         (["--size", "28", "--picture", "absent.png"], ["'absent.png' does not exist"]),
         (["--size", "28", "--group-elements", "rot90,spin"], ["'spin'", "rot90, rot180, rot270", "shift_DOWN_RIGHT"]),
         (["--size", "28", "--group-elements", "shift_28_0"], ["28 down", "28×28 px"]),
