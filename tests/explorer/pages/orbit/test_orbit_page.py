@@ -97,6 +97,7 @@ def test_the_copied_command_gives_the_numbers_of_the_shifts(where: str) -> None:
     document = document_of(app.code[1].value)
 
     upright = document["logits"]["identity"]
+    mean = sum(upright) / len(upright)
     pool = next(each["error"] for each in document["layers"] if each["name"] == "pool")
     for row, down in enumerate(heat["y"]):
         for column, right in enumerate(heat["x"]):
@@ -106,7 +107,7 @@ def test_the_copied_command_gives_the_numbers_of_the_shifts(where: str) -> None:
             elif said:
                 moved = document["logits"][name]
                 change = sum((a - b) ** 2 for a, b in zip(moved, upright, strict=True)) ** 0.5
-                assert float(said) == same(change / sum(value**2 for value in upright) ** 0.5)
+                assert float(said) == same(change / sum((value - mean) ** 2 for value in upright) ** 0.5)
     assert len(crosses["x"]) == (17 * 17 - 9 * 9 if where == "layer" else 0)
 
 
