@@ -46,7 +46,9 @@ def judge(prediction: Prediction, measurement: Measurement, again: Measurement |
     compared = {name: compared_errors(measurement, name, prediction) for name in prediction.elements}
     measured = {name: all(error <= level for error in errors) if errors else None for name, errors in compared.items()}
     elements = {
-        name: _settled(measured[name], measurement.output_error[name]) if status == UNDECIDED else status
+        name: _settled(measured[name], measurement.output_error[name])
+        if status == UNDECIDED or (status == EXACT and measured[name] is None)  # no layer says how it transforms
+        else status
         for name, status in prediction.elements.items()
     }
     kind = _kind(prediction, elements)
@@ -144,7 +146,10 @@ def reason(kind: str, prediction: Prediction, elements: dict[str, str], *, large
         theory = "Theory cannot decide" if prediction.verdict == UNDECIDED else "Every sampling grid is centred"
         return f"{theory}; the largest error, {largest.error:.1e}, is the rounding of {dtype}.{logits}"
     if kind == "undecided":
-        return f"Theory cannot decide, and no element acts on the output, so that it cannot be compared.{logits}"
+        open_parts = (
+            "Theory cannot decide" if prediction.verdict == UNDECIDED else "No layer says how its channels transform"
+        )
+        return f"{open_parts}, and no element is known to act on the output, so that it cannot be compared.{logits}"
     survivors = [name for name, status in elements.items() if status == EXACT]
     still = f" Still exact: {', '.join(map(label_of, survivors))}." if survivors else ""
     if layer is None and prediction.verdict == UNDECIDED:

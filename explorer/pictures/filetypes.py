@@ -19,11 +19,11 @@ _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"I
 _JPEG_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # all but SOI, TEM, restarts and stuffed bytes
 # Frames whose scans cost much time for few bytes; Pillow reads those of a short file only, and browsers read none.
 _ARITHMETIC_CODING = {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-_ACCEPTED = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP", re.DOTALL)
+_ACCEPTED = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
 _FOREIGN = {
     "a GIF picture": rb"GIF8",
     "a BMP picture": rb"BM.{4}\0{4}",
-    "a TIFF picture": rb"II[*+]\0|MM\0[*+]",
+    "a BigTIFF picture": rb"II\+\0|MM\0\+",
     "an AVIF picture": rb".{4}ftypavi",
     "a HEIC picture": rb".{4}ftyp(hei|hev|mif1|msf1)",
     "a film": rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI ",
@@ -41,12 +41,12 @@ _FOREIGN = {
 
 
 def is_accepted(data: bytes) -> bool:
-    """Whether the data begin as a PNG, JPEG or WebP file does."""
+    """Whether the data begin as a PNG, JPEG, WebP or TIFF file does."""
     return _ACCEPTED.match(data) is not None
 
 
 def foreign_kind(data: bytes) -> str | None:
-    """What data other than PNG, JPEG or WebP are, as far as their first bytes tell: "a GIF picture"."""
+    """What data other than PNG, JPEG, WebP or TIFF are, as far as their first bytes tell: "a GIF picture"."""
     return next((kind for kind, pattern in _FOREIGN.items() if re.match(pattern, data, re.DOTALL)), None)
 
 

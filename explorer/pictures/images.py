@@ -31,6 +31,7 @@ from explorer.pictures.filetypes import (
     lacks_end_marker,
     without_extras,
 )
+from explorer.pictures.tiff import Page, TiffError, first_page, is_tiff
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
@@ -169,7 +170,7 @@ def _kept_size(size: tuple[int, int]) -> tuple[int, int]:
 def _check_length(length: int, name: str) -> None:
     """Raise PictureError for no bytes at all or more than `MAX_BYTES`."""
     if length == 0:
-        raise PictureError(f"'{name}' is empty; choose a PNG, JPEG or WebP picture.")
+        raise PictureError(f"'{name}' is empty; choose a PNG, JPEG, WebP or TIFF picture.")
     if length > MAX_BYTES:
         raise PictureError(f"'{name}' has {length:,} bytes, more than 20 MiB; shrink it, or save it as JPEG.")
 
@@ -251,7 +252,7 @@ def _with_end_marker(data: bytes) -> bytes:
 
 def _with_channels(image: Image.Image) -> Image.Image:
     """The picture in a mode that can be resampled: L, LA, RGB, RGBA or CMYK; with alpha where it has transparency."""
-    if image.mode == "I;16":
+    if image.mode.startswith("I;16"):
         return _sixteen_bit_grey_to_eight(image)
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("RGBA")
@@ -305,8 +306,15 @@ def _read(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]
     return upright if turn is None else upright.transpose(turn), tuple(notes)
 
 
+def _as_page(picture: Image.Image, notes: tuple[str, ...], page: Page) -> tuple[Image.Image, tuple[str, ...]]:
+    """A picture of a TIFF's first page turned upright, with a note where others follow."""
+    turn = _TURN_OF_ORIENTATION.get(page.orientation)
+    first = ("Only the first page of the file is used.",) if page.is_first_of_many else ()
+    return picture if turn is None else picture.transpose(turn), (*first, *notes)
+
+
 def decode(data: bytes, *, name: str) -> Picture:
-    """The picture in the bytes of a PNG, JPEG or WebP file, whatever the file is called.
+    """The picture in the bytes of a PNG, JPEG, WebP or TIFF file, whatever the file is called.
 
     The first frame of an animation, turned upright as EXIF says, shrunk to 2048 px on the longer side, 16-bit greys
     divided by 257, other colours to sRGB, transparency over white; `notes` tells of each but the turn and the greys.
@@ -316,8 +324,9 @@ def decode(data: bytes, *, name: str) -> Picture:
     name = _display_name(name)
     _check_bytes(data, name)
     try:
-        needed = without_extras(data)
-        with Image.open(io.BytesIO(needed), formats=FORMATS) as image:
+        page = first_page(data) if is_tiff(data) else None
+        needed = without_extras(data) if page is None else page.data
+        with Image.open(io.BytesIO(needed), formats=FORMATS if page is None else ("TIFF",)) as image:
             _check_size(image, name)
             if not lacks_end_marker(needed):
                 picture, notes = _read(image, needed)
@@ -325,8 +334,12 @@ def decode(data: bytes, *, name: str) -> Picture:
                 needed = _with_end_marker(needed)
                 with Image.open(io.BytesIO(needed), formats=FORMATS) as whole:
                     picture, notes = _read(whole, needed)
+        if page is not None:
+            picture, notes = _as_page(picture, notes, page)
     except PictureError:
         raise
+    except TiffError as error:
+        raise PictureError(f"'{name}' is {error}; save it again as PNG.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(f"'{name}' is too large; shrink it to at most 40 million pixels.") from error
     except MemoryError as error:
@@ -334,9 +347,11 @@ def decode(data: bytes, *, name: str) -> Picture:
     except Exception as error:
         # Damaged data make Pillow raise OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error and more.
         if is_accepted(data):
-            raise PictureError(f"'{name}' is damaged or cut short; save it again as PNG, JPEG or WebP.") from error
+            raise PictureError(
+                f"'{name}' is damaged or cut short; save it again as PNG, JPEG, WebP or TIFF."
+            ) from error
         kind = foreign_kind(data) or "not a picture in a known format"
-        raise PictureError(f"'{name}' is {kind}; choose a PNG, JPEG or WebP picture.") from error
+        raise PictureError(f"'{name}' is {kind}; choose a PNG, JPEG, WebP or TIFF picture.") from error
     return Picture(name, np.asarray(picture), notes)
 
 
@@ -344,7 +359,7 @@ def load_file(path: str | PathLike[str]) -> Picture:
     """The picture in a file, named after it; raises PictureError as `decode` does, and if the file cannot be read."""
     path = Path(path)
     name = _display_name(path.name or str(path))
-    advice = "give the path of a PNG, JPEG or WebP picture"
+    advice = "give the path of a PNG, JPEG, WebP or TIFF picture"
     try:
         length = path.stat().st_size
         if not path.is_file():  # a pipe or a device could be read for ever

@@ -77,8 +77,9 @@ FOREIGN = {
     "JPEG2000": "a JPEG 2000 picture",
     "PDF": "a PDF document",
     "PPM": "a PPM picture",
-    "TIFF": "a TIFF picture",
 }
+# Modes that a TIFF is read in; others are refused by a sentence that says so.
+TIFF_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 UNKNOWN = ("DDS", "DIB", "EPS", "ICNS", "IM", "MSP", "PALM", "PCX", "QOI", "SGI", "SPIDER", "TGA", "XBM")
 
 
@@ -88,7 +89,7 @@ def modes() -> Iterator[OddPicture]:
         image = plain(mode, colour)
         if mode in ("P", "PA"):
             image.putpalette((0, 0, 0, *ORANGE))
-        for kind in (*SUFFIXES, *FOREIGN, *UNKNOWN):
+        for kind in (*SUFFIXES, "TIFF", *FOREIGN, *UNKNOWN):
             try:
                 data = encode(image, kind)
             except Exception:  # this format cannot hold this mode: each writer says so in its own way
@@ -96,6 +97,10 @@ def modes() -> Iterator[OddPicture]:
             file = f"mode {mode.replace(';', '-').replace('a', ' premultiplied')}.{kind.lower()}"
             if kind == "WEBP" and mode.startswith(("I", "LAB")):
                 yield OddPicture(file, data)  # Pillow clips or mistakes these before it saves them
+            elif kind == "TIFF" and mode in TIFF_MODES:
+                yield picture(file, data, shown, 1, None)
+            elif kind == "TIFF":
+                yield OddPicture(file, data)
             elif kind in SUFFIXES:
                 note = ("Its CMYK colours were converted to RGB without a colour profile.",)
                 cmyk = mode == "CMYK" and kind == "JPEG"

@@ -44,11 +44,11 @@ def picture_controls() -> tuple[str | None, tuple[Picture, ...], int]:
     )
     files = st.file_uploader(
         "Upload pictures",
-        type=["png", "jpg", "jpeg", "webp"],
+        type=["png", "jpg", "jpeg", "webp", "tif", "tiff"],
         accept_multiple_files=True,
         key="uploads",
         on_change=_keep_uploads,
-        help="PNG, JPEG or WebP, up to 20 MiB each. They stay in this session's memory; nobody else sees them.",
+        help="PNG, JPEG, WebP or TIFF, up to 20 MiB each. They stay in this session's memory; nobody else sees them.",
     )
     if kept and not files:  # from another page
         st.button("Remove uploads", on_click=kept.clear, help="Forgets your pictures and goes back to those above.")

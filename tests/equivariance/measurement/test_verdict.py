@@ -278,6 +278,14 @@ def test_undecided_stays_undecided_where_no_output_can_be_compared() -> None:
     assert "cannot be compared" in verdict.reason
 
 
+def test_layers_that_say_nothing_of_their_channels_are_not_exact() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+    _, verdict = judged(network, 16)
+
+    assert verdict.kind == "undecided" and set(verdict.elements.values()) == {"undecided"}
+    assert verdict.reason.startswith("No layer says how its channels transform")
+
+
 # --------------------------------------------------------------------------------------------- reasons that say what is
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from PIL import Image
 
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from explorer.commands.documents import measure_document
@@ -269,7 +270,7 @@ def test_sizes_with_measurement_prints_a_column_of_errors(call: Any) -> None:
     [
         (["--size", "7"], ["The network cannot take 7×7 px: give at least 8 px a side."]),
         (["--size", "28", "--network", "p4-resnet81"], ["'p4-resnet81'", "did you mean", "p4-resnet18"]),
-        (["--size", "28", "--picture", "pyproject.toml"], ["'pyproject.toml'", "PNG, JPEG or WebP"]),
+        (["--size", "28", "--picture", "pyproject.toml"], ["'pyproject.toml'", "PNG, JPEG, WebP or TIFF"]),
         (["--size", "28", "--picture", "absent.png"], ["'absent.png' does not exist"]),
         (["--size", "28", "--group-elements", "rot90,spin"], ["'spin'", "rot90, rot180, rot270", "shift_DOWN_RIGHT"]),
         (["--size", "28", "--group-elements", "shift_28_0"], ["28 down", "28×28 px"]),
@@ -421,3 +422,16 @@ def test_infinite_error_of_a_size_is_null_in_strict_json(call: Any, monkeypatch:
     monkeypatch.setattr("explorer.commands.main.sweep_sizes", lambda *_, **__: results)
     rows = strictly(call("sizes", *CNN, "--from", "28", "--to", "28", "--measure", "--json").out)
     assert rows[0]["error"] is None
+
+
+def test_a_picture_that_cannot_show_the_break_is_said_to_be_so_in_text_and_json(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "black.png")
+    command = ("measure", "--network", "p4-cnn", "--minimum-width", "--size", "29", "--dtype", "float64")
+    black = ("--picture", str(tmp_path / "black.png"))
+    text, document = run(*command, *black).out, strictly(run(*command, *black, "--json").out)
+
+    said = "This picture does not show the break under ⟲ 90°, ⟲ 180°, ⟲ 270°: it is black. Try another one."
+    assert said in text.splitlines()
+    assert (document["remarks"], document["unseen"]) == ([said], ELEMENTS)
+    ordinary = strictly(run(*command, "--json").out)
+    assert (ordinary["remarks"], ordinary["unseen"]) == ([], [])

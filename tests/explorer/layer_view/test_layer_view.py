@@ -126,7 +126,10 @@ def test_strip_shows_every_layer_with_its_numbers(first_view: Page) -> None:
     expect(broken).to_have_count(6)  # two convolutions of stride 2 in each of three stages
     expect(broken.first).to_have_attribute(
         "aria-label",
-        re.compile(r"stage2\.block1\.conv1, convolution, 32×32 → 16×16, own error \d\.\d+, inherited error \d\.\d+"),
+        re.compile(
+            r"stage2\.block1\.conv1, convolution, 32×32 → 16×16, own error \d\.\d+, inherited error \d\.\d+, "
+            r"the largest of 3 elements, breaks by itself"
+        ),
     )
     expect(broken.first).to_contain_text("✕")
     expect(tile(page, "stem.conv")).to_have_attribute("aria-label", re.compile(r"own error \d\.\de-[78]"))
@@ -221,7 +224,7 @@ def test_no_action_is_said_without_a_jump(first_view: Page) -> None:
     before = page.locator(".viewer").bounding_box()
     choose(page, "45°")
     expect(page.locator(".message").nth(2)).to_have_text("No action: a C4 network says nothing about ⟲ 45° here.")
-    expect(title(page)).to_contain_text("own error —, inherited —")
+    expect(title(page)).to_contain_text("under ⟲ 45°: own error —, inherited —")
     assert page.locator(".viewer").bounding_box() == before
     expect(run(page)).to_contain_text("RUN 1 ")
 

@@ -498,7 +498,7 @@ def test_scans_in_metadata_and_behind_the_picture_do_not_count() -> None:
 
 def test_no_bytes_are_refused() -> None:
     message = refusal_of(b"", name="nothing.png")
-    assert "'nothing.png' is empty" in message and "PNG, JPEG or WebP" in message
+    assert "'nothing.png' is empty" in message and "PNG, JPEG, WebP or TIFF" in message
 
 
 @pytest.mark.parametrize(
@@ -506,7 +506,7 @@ def test_no_bytes_are_refused() -> None:
     [
         (encode(plain("RGB", RED), "GIF"), "a GIF picture"),
         (encode(plain("RGB", RED), "BMP"), "a BMP picture"),
-        (encode(plain("RGB", RED), "TIFF"), "a TIFF picture"),
+        (b"II+\0\x08\0\0\0" + bytes(40), "a BigTIFF picture"),
         (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC picture"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b"%PDF-1.7\n", "a PDF document"),
@@ -520,7 +520,7 @@ def test_no_bytes_are_refused() -> None:
 )
 def test_other_kinds_are_refused_by_name(data: bytes, kind: str) -> None:
     message = refusal_of(data, name="holiday.png")
-    assert f"'holiday.png' is {kind}" in message and "choose a PNG, JPEG or WebP picture" in message
+    assert f"'holiday.png' is {kind}" in message and "choose a PNG, JPEG, WebP or TIFF picture" in message
 
 
 SAMPLES: dict[str, bytes] = {
@@ -535,6 +535,8 @@ SAMPLES: dict[str, bytes] = {
     "webp": encode(Image.fromarray(noise(16, 24)), "WEBP", quality=50, exif=exif_with(6)),
     "lossless webp": encode(Image.fromarray(noise(10, 12)), "WEBP", lossless=True),
     "animated webp": encode(plain("RGB", RED), "WEBP", save_all=True, append_images=[plain("RGB", BLUE)]),
+    "tiff": encode(Image.fromarray(noise(12, 17)), "TIFF"),
+    "compressed tiff": encode(Image.fromarray(noise(12, 17)).quantize(40), "TIFF", compression="tiff_lzw"),
 }
 
 
