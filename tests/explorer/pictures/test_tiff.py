@@ -205,4 +205,4 @@ def test_parts_that_share_their_bytes_are_not_multiplied() -> None:
 @pytest.mark.parametrize("start", [b"MM*\0", b"II\0*"])
 def test_a_beginning_that_only_pillow_takes_for_a_tiff_is_foreign(start: bytes) -> None:
     data = start + grey_tiff()[4:]
-    assert not is_tiff(data) and "not a picture that is known here" in refusal_of(data)
+    assert not is_tiff(data) and "not a picture in a known format" in refusal_of(data)
