@@ -3,8 +3,10 @@
 import copy
 import functools
 import math
+import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +66,13 @@ def check(
     'exact'
     """
     begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, dtype)
-    pictures, source = _pictures(picture, subject)
-    height_px, width_px = (int(side) for side in pictures[0].shape[-2:])
-    proof = subject.program.proof(height_px, width_px)
-    seen = _measured(subject, proof, pictures, output)
-    return _Decision(subject, proof, seen, source, pictures[0]).report(time.perf_counter() - begun)
+    with _chance_kept():
+        subject = _Subject.of(network, group, fields, channels, dtype)
+        pictures, source = _pictures(picture, subject)
+        height_px, width_px = (int(side) for side in pictures[0].shape[-2:])
+        proof = subject.program.proof(height_px, width_px)
+        seen = _measured(subject, proof, pictures, output)
+        return _Decision(subject, proof, seen, source, pictures[0]).report(time.perf_counter() - begun)
 
 
 def predict(
@@ -87,10 +90,11 @@ def predict(
     'approximate'
     """
     begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, "float64")
-    height_px, width_px = _size(size)
-    proof = subject.program.proof(height_px, width_px)
-    return _Decision(subject, proof, None, "no picture", None).report(time.perf_counter() - begun)
+    with _chance_kept():
+        subject = _Subject.of(network, group, fields, channels, "float64")
+        height_px, width_px = _size(size)
+        proof = subject.program.proof(height_px, width_px)
+        return _Decision(subject, proof, None, "no picture", None).report(time.perf_counter() - begun)
 
 
 def exact_sizes(
@@ -110,8 +114,9 @@ def exact_sizes(
     >>> exact_sizes(torch.nn.MaxPool2d(2), 6, 9, channels=1)
     {'height': (6, 8), 'width': (6, 8)}
     """
-    subject = _Subject.of(network, group, fields, channels, "float64")
-    sides = tuple(side for side in range(smallest_px, largest_px + 1) if subject.program.is_exact(side, side))
+    with _chance_kept():
+        subject = _Subject.of(network, group, fields, channels, "float64")
+        sides = tuple(side for side in range(smallest_px, largest_px + 1) if subject.program.is_exact(side, side))
     return {"height": sides, "width": sides}
 
 
@@ -121,6 +126,23 @@ def assert_equivariant(network: nn.Module, picture: Any, **options: Any) -> None
     report = check(network, picture, **options)
     if report.verdict != "exact":
         raise AssertionError(repr(report))
+
+
+@contextmanager
+def _chance_kept() -> Iterator[None]:
+    """Whatever a network draws meanwhile, the random numbers that come after are those that would have come."""
+    states = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        torch.random.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 # -------------------------------------------------------------------------------------------------------------- subject
@@ -265,21 +287,24 @@ def _random(count: int, height_px: int, width_px: int, subject: _Subject, dtype:
 def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], output: str | FieldType | None) -> Seen:
     def how_of(path: str, shape: tuple[int, ...]) -> How:
         if isinstance(output, FieldType):
-            return How("maps" if len(shape) == 4 else "invariant", output)
+            return How("maps" if len(shape) == 4 else "invariant", (None, output))
         value = proof.output_values.get(path)
         if output in ("invariant", "maps"):
             return How(str(output))
         is_map = value.has_maps if value is not None else len(shape) >= 4 and min(shape[-2:]) > 1
-        return How("maps", value.fields if value is not None else None) if is_map else How("invariant")
+        if not is_map:
+            return How("invariant")
+        return How("maps", () if value is None or value.unknown else value.types)
 
-    types = {part.name: part.fields for part in proof.parts if part.fields is not None and part.agrees}
-    state = torch.random.get_rng_state()
+    hows = {
+        part.name: How("maps" if part.space == "maps" else "invariant", part.types)
+        for part in proof.parts
+        if part.types is not None and part.agrees and part.space != "listed"
+    }
     try:
-        return measure_any(subject.network, pictures, subject.elements, how_of, types)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise NetworkError(f"The network failed on a picture: {str(error).strip().splitlines()[0]}") from None
-    finally:
-        torch.random.set_rng_state(state)
+        return measure_any(subject.network, pictures, subject.elements, how_of, hows)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError) as error:
+        raise NetworkError(f"The network failed on a picture: {_first_line(error)}") from None
 
 
 # ------------------------------------------------------------------------------------------------------------- decision
@@ -299,8 +324,10 @@ class _Decision:
         if self._seen is None:
             return theory
         error = self._largest(name)
-        if error is None or self._seen.insensitive:
+        if error is None:
             return theory if theory == BROKEN else UNDECIDED
+        if self._seen.insensitive or math.isnan(error):
+            return UNDECIDED  # the same for every picture, or no number: it shows nothing
         is_rounding = error <= self._level
         if theory == EXACT and not is_rounding:
             self._doubts.append(
@@ -372,6 +399,8 @@ class _Decision:
             return f"Theory and measurement disagree: {self._doubts[0]}. Neither is believed."
         if self._seen is not None and self._seen.insensitive:
             return "The output is the same for every picture that was tried, so it shows nothing."
+        if self._seen is not None and any(math.isnan(self._seen.largest(name) or 0.0) for name in self.elements):
+            return "The output holds NaN, so nothing can be compared."
         broken = self._proof.broken_parts
         survivors = [label_of(name) for name, status in self.elements.items() if status == EXACT]
         still = f" Still exact: {', '.join(survivors)}." if survivors and self.verdict != "exact" else ""
@@ -382,7 +411,7 @@ class _Decision:
             others = "" if count == 1 else f" {count} layers break."
             return f"First broken at {broken[0].name}{_sides(broken[0])}: {_why(broken[0])}.{others}{still}"
         if self._proof.unpooled:
-            return "The output is a field that the group permutes: pool the group before it."
+            return self._proof.unpooled
         if self.verdict == "undecided" and self._proof.not_followed:
             first = self._proof.not_followed[0]
             return f"Theory could not follow {first}: {first.why}."

@@ -66,8 +66,20 @@ class Value:
 
     @property
     def has_maps(self) -> bool:
-        """Whether it has height and width."""
-        return has_space(self.dims)
+        """Whether its last two dimensions are height and width, and no other holds places."""
+        if len(self.dims) < 3 or has_space(self.dims[:-2]):
+            return False
+        kinds = [{atom.kind for atom in dim if atom.size != 1 or len(dim) == 1} for dim in self.dims[-2:]]
+        return kinds == [{HEIGHT}, {WIDTH}]
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it holds places at all, in whatever order."""
+        return any(atom.kind != CHANNELS and atom.size != 1 for dim in self.dims for atom in dim)
+
+    def stays(self, element: Element) -> bool:
+        """Whether its numbers are the same for the moved picture, each in its place."""
+        return same(self.worlds[element].tensor, self.worlds[IDENTITY].tensor)
 
     @property
     def fields(self) -> FieldType | None:
@@ -75,6 +87,11 @@ class Value:
         dims = [dim for dim in self.dims if not has_space([dim])]
         largest = max(dims, key=size_of, default=None)
         return None if largest is None or self.lost else type_of(largest)
+
+    @property
+    def types(self) -> tuple[FieldType | None, ...]:
+        """The type of each dimension that is channels alone; None of the others, and where it is not known."""
+        return tuple(None if self.lost or has_space([dim]) else type_of(dim) for dim in self.dims)
 
     @property
     def is_scalar(self) -> bool:
@@ -88,7 +105,8 @@ class Followed:
     """What following found.
 
     agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
-    unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
+    unknown: operation → why it could not be followed. weights: operation → {element: relative difference}. uneven: the
+    same of numbers that depend on the place, which break only where `agrees` says so.
     """
 
     recording: Recording
@@ -97,7 +115,7 @@ class Followed:
     own: dict[int, frozenset[Element]]
     unknown: dict[int, str]
     weights: dict[int, dict[str, float]]
-    places: dict[int, str] = field(default_factory=dict)
+    uneven: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 def follow(
@@ -139,7 +157,7 @@ class _Follower:
         self._kinds = Kinds(group, elements)
         self._context = Context(self._kinds, recording.shapes, seed)
         self._values: dict[int, Value | None] = {}
-        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors)
+        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.uneven)
         self._ends: dict[int, list[Called]] = {}
         for call in recording.calls:
             if call.name in declared and call.output is not None:

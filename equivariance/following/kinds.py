@@ -17,11 +17,16 @@ _FEW_ROWS = 16  # of a kernel, looked at before all of it
 
 
 class Kinds:
-    """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform."""
+    """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform.
+
+    uneven: the same of numbers that depend on the place. They are in the skeleton as they are, so that it tells whether
+    the network commutes; here is only why.
+    """
 
     def __init__(self, group: PointGroup, elements: Sequence[Element]) -> None:
         self.group, self.elements = group, tuple(elements)
         self.errors: dict[int, dict[str, float]] = {}
+        self.uneven: dict[int, dict[str, float]] = {}
 
     def note(self, operation: int, errors: Mapping[str, float]) -> None:
         """Weights of an operation that differ from their own transform."""

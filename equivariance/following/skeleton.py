@@ -81,7 +81,8 @@ class Context:
                 continue  # the skeleton tells
             if error > 1e-6:
                 errors[element.name] = error
-        self.kinds.note(self.number, errors)
+        if errors:
+            self.kinds.uneven[self.number] = errors
 
     def numbers(self, widths: Sequence[int], salt: int = 0) -> Tensor:
         """Numbers of this operation, the same in all worlds: float64, normal."""

@@ -24,10 +24,13 @@ Errors = dict[str, float | None]  # by element's name; None where nothing can be
 
 @dataclass(frozen=True)
 class How:
-    """How an output is compared: "maps" (turned back in space) or "invariant", and its type (None: not known)."""
+    """How an output is compared: "maps" (turned back in space) or "invariant", and the types of its dimensions.
+
+    types: of each dimension from the first on; None, and of those that are not named: no element changes it.
+    """
 
     kind: str
-    fields: FieldType | None = None
+    types: tuple[FieldType | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ def measure_any(
     pictures: Sequence[Tensor],
     elements: Sequence[Element],
     how_of: Callable[[str, tuple[int, ...]], How],
-    types: Mapping[str, FieldType],
+    hows: Mapping[str, How],
 ) -> Seen:
     """The errors of `network` on `pictures`, (C, H, W) each; nothing of the network is changed.
 
-    how_of: (path, shape) of an output → how it is compared. types: the types of layers' outputs by call, where known.
+    how_of: (path, shape) of an output → how it is compared. hows: the same of layers' outputs by call, where known.
     """
     outputs: dict[str, Errors] = {}
     layers: dict[str, Errors] = {}
@@ -74,9 +77,8 @@ def measure_any(
                 kinds[path] = how.kind
                 _keep(outputs, path, element, _error(value, moved.get(path), element, how))
             for call, value in calls.items():
-                if call in types and call in moved_calls:
-                    how = How("maps" if value.dim() == 4 else "invariant", types[call])
-                    _keep(layers, call, element, _error(value, moved_calls[call], element, how))
+                if call in hows and call in moved_calls:
+                    _keep(layers, call, element, _error(value, moved_calls[call], element, hows[call]))
     return Seen(outputs, layers, kinds, _is_insensitive(upright))
 
 
@@ -149,18 +151,21 @@ def _error(reference: Tensor, moved: Tensor | None, element: Element, how: How) 
 
 
 def _expected(reference: Tensor, element: Element, how: How) -> Tensor | None:
-    fields = how.fields
-    if fields is not None and not fields.has_action(element):
+    acting = [(at, fields) for at, fields in enumerate(how.types) if fields is not None and not fields.is_scalar]
+    if not all(fields.has_action(element) for _, fields in acting):
         return None
+    expected = reference
     if how.kind == "maps" and reference.dim() >= 3:
-        if fields is not None and reference.dim() == 4 and fields.channels == reference.shape[1]:
-            return transform_fields(reference, fields, element)
         if element.moves_pixels:
-            return move_pixels(reference, element)
-        return transform_fields(reference, scalars(reference.shape[1]), element) if reference.dim() == 4 else None
-    if fields is not None and reference.dim() > 1 and fields.channels == reference.shape[1]:
-        return fields.act(reference, element)
-    return reference
+            expected = move_pixels(reference, element)
+        elif reference.dim() == 4:
+            expected = transform_fields(reference, scalars(reference.shape[1]), element)
+        else:
+            return None
+    for at, fields in acting:
+        if at < expected.dim() and fields.channels == expected.shape[at]:
+            expected = fields.act(expected, element, dim=at)
+    return expected
 
 
 def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
@@ -171,6 +176,6 @@ def _is_insensitive(outputs: Sequence[Mapping[str, Tensor]]) -> bool:
     for path, value in first.items():
         for other in others:
             there = other.get(path)
-            if there is None or float(relative_error(there.double(), value.double())) > 1e-7:
+            if there is None or not float(relative_error(there.double(), value.double())) <= 1e-7:
                 return False
     return True

@@ -55,6 +55,7 @@ class Part:
     why: in words, what of it does not commute; empty for windows, whose numbers say it. place: its line.
     fields: the type of its output's channels, None where it is not known; fields_from: where that comes from.
     agrees: whether its output, with all that comes before it, transforms as theory says under every element.
+    space: "maps" (…, H, W), "none", or "listed": places in another order. types: of each dimension; None if unknown.
     """
 
     name: str
@@ -70,6 +71,8 @@ class Part:
     fields: FieldType | None = None
     fields_from: str = ""
     agrees: bool = False
+    space: str = "none"
+    types: tuple[FieldType | None, ...] | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -83,7 +86,7 @@ class Proof:
 
     elements: of the whole network. outputs: path → element → status. together: parts that do not commute by
     themselves though the network does, so that they undo each other. by_weights: whether weights or numbers that depend
-    on the place break it at every size.
+    on the place break it at every size. unpooled: why an output changes though all before it commutes; else empty.
     """
 
     height_px: int
@@ -94,7 +97,7 @@ class Proof:
     not_followed: tuple[NotFollowed, ...]
     together: tuple[str, ...]
     by_weights: bool
-    unpooled: bool
+    unpooled: str
     output_values: dict[str, Value | None] = field(repr=False)
 
     @property
@@ -253,8 +256,15 @@ class Program:
             followed = follow(recording, self.group, (reversal,))
         except (SizeError, NetworkError):
             return False
-        numbers = [ref.number for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
-        return bool(numbers) and all(reversal in followed.agrees[number] for number in numbers)
+        if recording.doubts:
+            return False
+        outputs = [(ref, followed.values.get(ref.number)) for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
+        return bool(outputs) and all(
+            value is not None
+            and reversal in followed.agrees[ref.number]
+            and (value.has_maps or not value.has_places or value.stays(reversal))
+            for ref, value in outputs
+        )
 
 
 def _modules_of(recording: Recording) -> dict[str, str]:
@@ -300,7 +310,7 @@ class _Judge:
         self._sides, self._elements = (height_px, width_px), elements
         self._outputs = dict(outputs_of(recording.output))
         self._relevant = self._ancestors([entry.number for entry in self._outputs.values() if isinstance(entry, Ref)])
-        self._unpooled = False
+        self._unpooled = ""
 
     def proof(self) -> Proof:
         outputs = {path: self._statuses(entry) for path, entry in self._outputs.items()}
@@ -319,7 +329,7 @@ class _Judge:
             parts,
             tuple(self._not_followed()),
             together,
-            any(weights.values()) or self._unpooled,
+            any(weights.values()) or bool(self._unpooled) or self._is_uneven(elements),
             self._unpooled,
             {path: self._value(entry) for path, entry in self._outputs.items()},
         )
@@ -349,6 +359,11 @@ class _Judge:
     def _weight_errors(self) -> dict[int, dict[str, float]]:
         return {at: errors for at, errors in self._followed.weights.items() if at in self._relevant and errors}
 
+    def _is_uneven(self, elements: Mapping[str, str]) -> bool:
+        """Whether numbers that depend on the place break an element that is broken."""
+        uneven = [errors for at, errors in self._followed.uneven.items() if at in self._relevant]
+        return any(elements.get(name) == BROKEN for errors in uneven for name in errors)
+
     def _statuses(self, entry: Any) -> dict[str, str]:
         value = self._value(entry)
         if value is None:
@@ -361,11 +376,14 @@ class _Judge:
         for element in self._elements:
             if element.name in by_weights or element not in agrees:
                 statuses[element.name] = BROKEN
+            elif value.has_places and not value.has_maps and not value.stays(element):
+                statuses[element.name] = BROKEN
+                self._unpooled = self._unpooled or _LISTED
             elif value.unknown or self._recording.doubts:
                 statuses[element.name] = UNDECIDED
             elif not value.is_scalar and not value.has_maps:
                 statuses[element.name] = BROKEN  # the group is not pooled: the numbers of a field change places
-                self._unpooled = True
+                self._unpooled = _UNPOOLED
             else:
                 statuses[element.name] = EXACT
         return statuses
@@ -439,6 +457,7 @@ class _Judge:
     ) -> Part:
         relevant = [at for at in numbers if at in self._relevant]
         errors = {name: error for at in relevant for name, error in weights.get(at, {}).items()}
+        uneven = [error for at in relevant for error in self._followed.uneven.get(at, {}).values()]
         statuses = {}
         value = self._followed.values.get(call.output) if call.output is not None else None
         for element in self._elements:
@@ -466,13 +485,15 @@ class _Judge:
             call.in_hw,
             call.out_hw,
             statuses,
-            max(errors.values(), default=0.0),
-            _why(first_broken, self._followed.places) if first_broken is not None else "",
+            max([*errors.values(), *(uneven if BROKEN in statuses.values() else [])], default=0.0),
+            _why(first_broken) if first_broken is not None else "",
             first_broken.place if first_broken is not None else None,
             self._sampling(relevant),
             fields,
             fields_from,
             call.output is not None and set(self._elements) <= set(self._followed.agrees.get(call.output, ())),
+            "none" if value is None or not value.has_places else "maps" if value.has_maps else "listed",
+            None if value is None or value.unknown else value.types,
         )
 
     def _is_mended_inside(self, call: Called, element: Element) -> bool:
@@ -498,6 +519,10 @@ class _Judge:
             if found is not None and (best is None or _prominence(found) > _prominence(best)):
                 best = found
         return best
+
+
+_UNPOOLED = "The output is a field that the group permutes: pool the group before it."
+_LISTED = "The output lists its places in an order that turns change: give it as maps (B, C, H, W), or pool it."
 
 
 def worst(statuses: Sequence[str]) -> str:
@@ -561,8 +586,7 @@ def _sides_of(shape: Sequence[int]) -> tuple[int, int]:
     return (int(shape[-2]), int(shape[-1])) if len(shape) >= 4 else (1, 1)
 
 
-def _why(operation: Operation, places: Mapping[int, str]) -> str:
-    del places
+def _why(operation: Operation) -> str:
     return _SENTENCES.get(operation.name, f"{operation.name} does not commute")
 
 
