@@ -25,6 +25,7 @@ class Kinds:
 
     def __init__(self, group: PointGroup, elements: Sequence[Element]) -> None:
         self.group, self.elements = group, tuple(elements)
+        self.closed = closed(self.elements)
         self.errors: dict[int, dict[str, float]] = {}
         self.uneven: dict[int, dict[str, float]] = {}
 
@@ -121,6 +122,14 @@ class Kinds:
             elif size and (error := float((fields.act(vector, element, dim=0) - vector).norm()) / size) > tolerance:
                 errors[element.name] = error
         return errors
+
+
+def closed(elements: Sequence[Element]) -> tuple[Element, ...]:
+    """All products of some elements, the identity first."""
+    found = [Element()]
+    for one in found:
+        found += [product for each in elements if (product := each.after(one)) not in found]
+    return tuple(found)
 
 
 def permutes(fields: FieldType | None) -> bool:

@@ -41,11 +41,24 @@ def _linear(context: Context, args: Any, kwargs: Any) -> Skeleton:
     return _reduced(context, args, kwargs, reduce, only_permuted=True)
 
 
-@handles("amax", "amin", "max", "min", "prod", "logsumexp", "var", "std", "var_mean", "std_mean", "any", "all")
+@handles("amax", "amin", "max", "min", "logsumexp", "any", "all")
+def _largest(context: Context, args: Any, kwargs: Any) -> Any:
+    """log Σ exp in the place of the largest, so that the largest of the largest is the largest of all."""
+    name = context.operation.name
+    if name in ("max", "min") and len(args) > 1 and isinstance(args[1], Skeleton | Constant):
+        return pointwise(context, args, kwargs)
+    sign = -1.0 if name in ("amin", "min", "all") else 1.0
+
+    def reduce(tensor: Tensor, places: list[int]) -> Tensor:
+        return sign * torch.logsumexp(sign * tensor, places) if places else tensor
+
+    result = _reduced(context, args, kwargs, reduce, only_permuted=True)
+    return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed
+
+
+@handles("prod", "var", "std", "var_mean", "std_mean")
 def _any_order(context: Context, args: Any, kwargs: Any) -> Any:
     """A generic function of a mean of another: it tells sets of numbers apart, in whatever order they come."""
-    if context.operation.name in ("max", "min") and len(args) > 1 and isinstance(args[1], Skeleton | Constant):
-        return pointwise(context, args, kwargs)
     result = _reduced(context, args, kwargs, _set_of, only_permuted=True)
     if context.operation.name.endswith("_mean"):
         return [result, Skeleton(result.dims, result.tensor + 1.0)]
@@ -56,7 +69,13 @@ def _any_order(context: Context, args: Any, kwargs: Any) -> Any:
 def _length(context: Context, args: Any, kwargs: Any) -> Skeleton:
     order = args[1] if len(args) > 1 and args[1] is not None else 2
     rest = (args[0], args[2] if len(args) > 2 else None, *args[3:4])
-    return _reduced(context, rest, kwargs, _set_of, only_permuted=float(order) != 2.0)
+    if float(order) != 2.0:
+        return _reduced(context, rest, kwargs, _set_of, only_permuted=True)
+    return _reduced(context, rest, kwargs, _euclidean, only_permuted=False)
+
+
+def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
+    return torch.linalg.vector_norm(tensor, dim=places) if places else tensor.abs()
 
 
 def _set_of(tensor: Tensor, places: list[int]) -> Tensor:

@@ -48,6 +48,7 @@ class Context:
         self.kinds, self._seed = kinds, seed
         self.shapes: Sequence[tuple[int, ...]] = shapes
         self._scales: dict[int, float] = {}
+        self._scalar: dict[int, bool] = {}
         self.operation: Operation
         self.number = 0
         self.world: Element
@@ -55,6 +56,15 @@ class Context:
         self.wanted_type: FieldType | None = None
         self.lost = ""
         self.window_indices: set[int] = set()  # values that say where in its window a largest number was
+
+    def note_scalar(self, *, is_scalar: bool) -> None:
+        """Whether this operation's weights take scalar fields to scalar fields."""
+        self._scalar[self.number] = is_scalar
+
+    @property
+    def is_scalar(self) -> bool:
+        """As noted when the operation's weights were looked at."""
+        return self._scalar.get(self.number, False)
 
     @property
     def out_shape(self) -> tuple[int, ...]:

@@ -137,7 +137,7 @@ def _max_pool(t: Tools) -> nn.Module | None:
     if t.chance(0.1):
         return Apply(
             lambda x: (
-                functional.max_unpool2d(*functional.max_pool2d(x, 2, return_indices=True), 2)
+                functional.max_unpool2d(*functional.max_pool2d(x, 2, return_indices=True), 2, output_size=x.shape[-2:])
                 if min(x.shape[-2:]) > 1
                 else x
             )
