@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import NetworkError, SizeError
+from equivariance.following.kinds import Kinds
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Element, PointGroup, group_called
@@ -291,10 +292,12 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
         value = proof.output_values.get(path)
         if output in ("invariant", "maps"):
             return How(str(output))
-        is_map = value.has_maps if value is not None else len(shape) >= 4 and min(shape[-2:]) > 1
+        is_map = value.has_maps if value is not None else len(shape) >= 4 and max(shape[-2:]) > 1
         if not is_map:
             return How("invariant")
-        return How("maps", () if value is None or value.unknown else value.types)
+        if value is None or value.unknown:
+            return How("maps", (), _layouts_of(subject.group, shape))
+        return How("maps", value.types)
 
     hows = {
         part.name: How("maps" if part.space == "maps" else "invariant", part.types)
@@ -305,6 +308,15 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
         return measure_any(subject.network, pictures, subject.elements, how_of, hows)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError) as error:
         raise NetworkError(f"The network failed on a picture: {_first_line(error)}") from None
+
+
+def _layouts_of(group: PointGroup, shape: Sequence[int]) -> tuple[tuple[FieldType | None, ...], ...]:
+    """What channels whose fields are not known may be besides scalar: regular fields in the known layouts."""
+    kinds = Kinds(group, ())
+    found: list[tuple[FieldType | None, ...]] = [(None, each) for each in kinds.layouts(shape[1])[:-1]]
+    if len(shape) > 4:
+        found += [(None, None, each) for each in kinds.layouts(shape[2])[:-1]]
+    return tuple(found)
 
 
 # ------------------------------------------------------------------------------------------------------------- decision

@@ -36,7 +36,7 @@ def _linear(context: Context, args: Any, kwargs: Any) -> Skeleton:
     take_mean = context.operation.name == "mean"
 
     def reduce(tensor: Tensor, places: list[int]) -> Tensor:
-        return tensor.mean(places) if take_mean else context.scaled(tensor.sum(places))
+        return tensor.mean(places) if take_mean else tensor.sum(places) / context.pixels ** (len(places) / 2)
 
     return _reduced(context, args, kwargs, reduce, only_permuted=True)
 
@@ -135,7 +135,7 @@ def _softmax(context: Context, args: Any, kwargs: Any) -> Skeleton:
     dims = bent(value.dims)
     _check_fields(context, value.dims[at], only_permuted=True)
     if has_space([value.dims[at]]):
-        return Skeleton(dims, context.scaled(torch.softmax(generic(value.tensor, 0.2, 0.3), at)))
+        return Skeleton(dims, torch.softmax(generic(value.tensor, 0.2, 0.3), at))
     return Skeleton(dims, _among_channels(context, value, [at]))
 
 

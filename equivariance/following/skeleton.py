@@ -1,6 +1,7 @@
 """What the handlers of operations share: the skeleton's tensors, the context they work in, and generic numbers."""
 
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,16 @@ class Context:
         assert output is not None
         return self.shapes[output]
 
+    @property
+    def pixels(self) -> int:
+        """Of the picture: the same for its turn."""
+        return max(1, math.prod(self.shapes[0][2:]))
+
+    def of_function(self, args: Any, kwargs: Any) -> int:
+        """A salt that depends on the function and its numbers alone, so that the same function twice is the same."""
+        described = repr((self.operation.name, _described(args), _described(kwargs)))
+        return zlib.crc32(described.encode())
+
     def lose(self, why: str) -> None:
         """How the output transforms is not known, whatever the types of its channels say."""
         self.lost = self.lost or why
@@ -98,9 +109,10 @@ class Context:
         """Numbers of this operation, the same in all worlds: float64, normal."""
         return random_like(widths, self._seed + 7919 * (self.number + 1) + salt)
 
-    def factor(self, salt: int = 0) -> float:
-        """A number of this operation between 0.5 and 1.5."""
-        return 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))
+    def factor(self, salt: int = 0, function: int | None = None) -> float:
+        """A number of this operation, or of a function, between 0.5 and 1.5."""
+        number = self.numbers((1,), salt) if function is None else random_like((1,), self._seed + function + salt)
+        return 0.5 + float(torch.sigmoid(number))
 
     def scaled(self, tensor: Tensor, salt: int = 0) -> Tensor:
         """`tensor` divided by the size that it has for the picture itself, so that numbers stay near one."""
@@ -109,6 +121,16 @@ class Context:
             size = float(tensor.square().mean().sqrt()) if tensor.numel() else 1.0
             self._scales[key] = size if size > 1e-12 and math.isfinite(size) else 1.0
         return tensor / self._scales[key]
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, Skeleton):
+        return "skeleton"
+    if isinstance(value, list | tuple):
+        return [_described(each) for each in value]
+    if isinstance(value, dict):
+        return [(name, _described(each)) for name, each in value.items()]
+    return value
 
 
 Handler = Callable[[Context, Any, Any], Any]

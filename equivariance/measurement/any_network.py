@@ -26,11 +26,13 @@ Errors = dict[str, float | None]  # by element's name; None where nothing can be
 class How:
     """How an output is compared: "maps" (turned back in space) or "invariant", and the types of its dimensions.
 
-    types: of each dimension from the first on; None, and of those that are not named: no element changes it.
+    types: of each dimension from the first on; None, and of those that are not named: no element changes it. others: what
+    they may be as well where they are not known; the one that fits best under all elements counts.
     """
 
     kind: str
     types: tuple[FieldType | None, ...] = ()
+    others: tuple[tuple[FieldType | None, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def measure_any(
 
     how_of: (path, shape) of an output → how it is compared. hows: the same of layers' outputs by call, where known.
     """
-    outputs: dict[str, Errors] = {}
-    layers: dict[str, Errors] = {}
+    outputs: dict[tuple[str, int], Errors] = {}
+    layers: dict[tuple[str, int], Errors] = {}
     kinds: dict[str, str] = {}
     upright: list[dict[str, Tensor]] = []
     for picture in pictures:
@@ -75,14 +77,30 @@ def measure_any(
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
                 kinds[path] = how.kind
-                _keep(outputs, path, element, _error(value, moved.get(path), element, how))
+                for at, types in enumerate((how.types, *how.others)):
+                    error = _error(value, moved.get(path), element, How(how.kind, types))
+                    _keep(outputs, (path, at), element, error)
             for call, value in calls.items():
                 if call in hows and call in moved_calls:
-                    _keep(layers, call, element, _error(value, moved_calls[call], element, hows[call]))
-    return Seen(outputs, layers, kinds, _is_insensitive(upright))
+                    _keep(layers, (call, 0), element, _error(value, moved_calls[call], element, hows[call]))
+    return Seen(_best(outputs), _best(layers), kinds, _is_insensitive(upright))
 
 
-def _keep(found: dict[str, Errors], name: str, element: Element, error: float | None) -> None:
+def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
+    """Of the types that an output may have, the one whose largest error is least."""
+    best: dict[str, Errors] = {}
+    for (name, _), errors in found.items():
+        if name not in best or _worst_of(errors) < _worst_of(best[name]):
+            best[name] = errors
+    return best
+
+
+def _worst_of(errors: Errors) -> float:
+    known = [error if error == error else float("inf") for error in errors.values() if error is not None]
+    return max(known, default=float("inf"))
+
+
+def _keep(found: dict[tuple[str, int], Errors], name: tuple[str, int], element: Element, error: float | None) -> None:
     errors = found.setdefault(name, {})
     before = errors.get(element.name)
     if error is None or (before is not None and (before != before or before >= error)):

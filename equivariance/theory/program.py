@@ -160,7 +160,8 @@ class Program:
             return self._recordings.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
     def _record(self, height_px: int, width_px: int) -> Recording:
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float64)
         picture = torch.rand(
             1, self.channels, height_px, width_px, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         ).to(dtype)
@@ -184,7 +185,13 @@ class Program:
         recording = self.recording(height_px, width_px)
         turned = recording
         if height_px != width_px and any(element.swaps_axes for element in elements):
-            turned = self.recording(width_px, height_px)
+            try:
+                turned = self.recording(width_px, height_px)
+            except SizeError as error:
+                raise SizeError(
+                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, or a "
+                    'group without quarter turns, as group="D2".'
+                ) from None
         declared = {
             call.name: self.types[call.module_name] for call in recording.calls if call.module_name in self.types
         }
@@ -262,7 +269,7 @@ class Program:
         return bool(outputs) and all(
             value is not None
             and reversal in followed.agrees[ref.number]
-            and (value.has_maps or not value.has_places or value.stays(reversal))
+            and (not value.has_places or value.answers(reversal))
             for ref, value in outputs
         )
 
@@ -374,9 +381,9 @@ class _Judge:
         by_weights = {name for errors in weights.values() for name in errors}
         statuses = {}
         for element in self._elements:
-            if element.name in by_weights or element not in agrees:
+            if element.name in by_weights or not (element in agrees or (value.has_places and value.answers(element))):
                 statuses[element.name] = BROKEN
-            elif value.has_places and not value.has_maps and not value.stays(element):
+            elif value.has_places and not value.answers(element):
                 statuses[element.name] = BROKEN
                 self._unpooled = self._unpooled or _LISTED
             elif value.unknown or self._recording.doubts:

@@ -97,7 +97,7 @@ def _false_theory(report: Report, truths: list[Truth]) -> list[str]:
     for name in report.elements:
         statuses = [output["theory"][name] for output in report.outputs.values()]
         errors = [truth.errors[name] for truth in truths]
-        if statuses and all(status == "exact" for status in statuses) and any(t.is_broken(name) for t in truths):
+        if statuses and all(status == "exact" for status in statuses) and any(t.is_broken(name) and t.errors[name] == t.errors[name] for t in truths):
             faults.append(f"theory proves {name} exact, and errors are {errors}")
         if "broken" in statuses and all(t.is_exact(name) and not t.dead for t in truths):
             faults.append(f"theory finds {name} broken, and errors are {errors}")

@@ -48,9 +48,14 @@ class Draw:
     kinds: dict[str, tuple[str, str]]
 
 
-@torch.no_grad()
 def draw(seed: int, weights: int = 0) -> Draw:
     """The network of a seed; `weights`: which numbers it gets."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1000 * seed + weights)  # what layers draw for themselves
+        return _drawn(seed, weights)
+
+
+def _drawn(seed: int, weights: int) -> Draw:
     choices = random.Random(seed)
     group = choices.choice([*GROUPS, "C4", "D4"])
     height = choices.randint(5, 17)
