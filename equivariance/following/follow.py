@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from equivariance.following import contractions, moving, pixelwise, reductions, windows
+from equivariance.following import contractions, moving, ordered, pixelwise, reductions, windows
 from equivariance.following.dims import (
     CHANNELS,
     HEIGHT,
@@ -41,7 +41,7 @@ from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
 from equivariance.groups.fields import FieldType, move_pixels
 from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
 
-HANDLING = (contractions, moving, pixelwise, reductions, windows)  # the modules whose handlers are registered
+HANDLING = (contractions, moving, ordered, pixelwise, reductions, windows)  # the modules whose handlers are registered
 AGREES = 1e-8  # relative; a step's rounding is 1e-15 or so, a displaced grid changes the first digit
 SMALL_AGREES = 1e-6
 Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output

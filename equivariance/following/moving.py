@@ -94,7 +94,7 @@ def _expand(context: Context, args: Any, kwargs: Any) -> Skeleton:
         if size_of(dim) == size:
             new.append(dim)
         elif has_space([dim]):
-            raise UnclearError("one pixel is spread over many")
+            new.append((Atom(next(atom.kind for atom in dim if atom.kind != CHANNELS), size),))
         else:
             new.append((channels(size),))
     tensor = value.tensor.reshape((1,) * (len(shape) - len(value.dims)) + tuple(value.tensor.shape))
@@ -327,7 +327,10 @@ def _index(context: Context, args: Any, kwargs: Any) -> Skeleton:
 def _indexed(value: Skeleton, at: int, index: Any) -> Skeleton:
     if not isinstance(index, Constant):
         raise UnclearError("entries picked by what depends on the picture")
-    picked = index.value().long()
+    picked = index.value()
+    picked = picked.nonzero().flatten() if picked.dtype in (torch.bool, torch.uint8) else picked.long()
+    if bool((picked < 0).any()):
+        picked = picked % size_of(value.dims[at])
     dim = value.dims[at]
     if has_space([dim]):
         kind = one_axis(dim)

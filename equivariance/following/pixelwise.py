@@ -31,6 +31,7 @@ def bent(dims: Dims) -> Dims:
     )
 
 
+@handles("hardswish", "hardsigmoid", "_prelu_kernel", "prelu", "rrelu_with_noise")
 def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
     """Any function of numbers at one place: a generic analytic one of all its tensors, in their order."""
     brought, dims = aligned(context, tensors_in((args, tuple(kwargs.values()))))

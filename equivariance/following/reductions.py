@@ -59,7 +59,7 @@ def _largest(context: Context, args: Any, kwargs: Any) -> Any:
 @handles("prod", "var", "std", "var_mean", "std_mean")
 def _any_order(context: Context, args: Any, kwargs: Any) -> Any:
     """A generic function of a mean of another: it tells sets of numbers apart, in whatever order they come."""
-    result = _reduced(context, args, kwargs, _set_of, only_permuted=True)
+    result = _reduced(context, args, kwargs, set_of, only_permuted=True)
     if context.operation.name.endswith("_mean"):
         return [result, Skeleton(result.dims, result.tensor + 1.0)]
     return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed
@@ -70,7 +70,7 @@ def _length(context: Context, args: Any, kwargs: Any) -> Skeleton:
     order = args[1] if len(args) > 1 and args[1] is not None else 2
     rest = (args[0], args[2] if len(args) > 2 else None, *args[3:4])
     if float(order) != 2.0:
-        return _reduced(context, rest, kwargs, _set_of, only_permuted=True)
+        return _reduced(context, rest, kwargs, set_of, only_permuted=True)
     return _reduced(context, rest, kwargs, _euclidean, only_permuted=False)
 
 
@@ -78,7 +78,7 @@ def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
     return torch.linalg.vector_norm(tensor, dim=places) if places else tensor.abs()
 
 
-def _set_of(tensor: Tensor, places: list[int]) -> Tensor:
+def set_of(tensor: Tensor, places: list[int]) -> Tensor:
     each = generic(tensor, 0.3, 0.35)
     return generic(each.mean(places) if places else each, -0.2, 0.4)
 
@@ -136,10 +136,10 @@ def _softmax(context: Context, args: Any, kwargs: Any) -> Skeleton:
     _check_fields(context, value.dims[at], only_permuted=True)
     if has_space([value.dims[at]]):
         return Skeleton(dims, torch.softmax(generic(value.tensor, 0.2, 0.3), at))
-    return Skeleton(dims, _among_channels(context, value, [at]))
+    return Skeleton(dims, among_channels(context, value, [at]))
 
 
-def _among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
+def among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """A generic function of each number and of all others at its place."""
     own = generic(value.tensor, 0.0, 0.3)
     for at in places:
@@ -154,10 +154,10 @@ def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     space = [at for at in places if has_space([value.dims[at]])]
     among = [at for at in places if at not in space]
     if not space:
-        return _among_channels(context, value, among)
+        return among_channels(context, value, among)
     own = value.tensor
     if any(own.shape[at] > 1 for at in among):
-        own = _among_channels(context, value, among)
+        own = among_channels(context, value, among)
     centred = own - own.mean(space, keepdim=True)
     return centred / (centred.square().mean(space, keepdim=True) + 0.1).sqrt()
 

@@ -25,7 +25,7 @@ from equivariance.following.dims import (
     widths_of,
 )
 from equivariance.following.kinds import Kinds
-from equivariance.following.recording import Constant, Operation
+from equivariance.following.recording import Constant, Operation, Ref
 from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import Element
 
@@ -73,6 +73,12 @@ class Context:
         output = self.operation.outputs[0]
         assert output is not None
         return self.shapes[output]
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """The shape that the network's own first tensor of this operation has."""
+        first = next(value for value in self.operation.args if isinstance(value, Ref))
+        return self.shapes[first.number]
 
     @property
     def pixels(self) -> int:
