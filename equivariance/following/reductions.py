@@ -26,6 +26,7 @@ from equivariance.following.skeleton import (
     brought,
     generic,
     handles,
+    many,
     parts_of,
     place_of,
 )
@@ -135,7 +136,8 @@ def _softmax(context: Context, args: Any, kwargs: Any) -> Skeleton:
     dims = bent(value.dims)
     _check_fields(context, value.dims[at], only_permuted=True)
     if has_space([value.dims[at]]):
-        return Skeleton(dims, torch.softmax(generic(value.tensor, 0.2, 0.3), at))
+        of_all = torch.log_softmax if context.operation.name == "_log_softmax" else torch.softmax
+        return Skeleton(dims, of_all(value.tensor, at))
     return Skeleton(dims, among_channels(context, value, [at]))
 
 
@@ -151,15 +153,16 @@ def among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> 
 
 def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """Minus the mean and divided by the deviation over `places`; over channels, a generic function of them all."""
-    space = [at for at in places if has_space([value.dims[at]])]
-    among = [at for at in places if at not in space]
+    space = [at for at in places if has_space([many(value.dims[at])])]
+    among = [at for at in places if any(atom.kind == CHANNELS for atom in many(value.dims[at]))]
     if not space:
-        return among_channels(context, value, among)
+        return among_channels(context, value, among) if among else torch.zeros_like(value.tensor)
     own = value.tensor
-    if any(own.shape[at] > 1 for at in among):
-        own = among_channels(context, value, among)
-    centred = own - own.mean(space, keepdim=True)
-    return centred / (centred.square().mean(space, keepdim=True) + 0.1).sqrt()
+    if any(own.shape[at] > 1 for at in among if at not in space):
+        own = among_channels(context, value, [at for at in among if at not in space])
+    mean = own.mean(space, keepdim=True)
+    deviation = ((own - mean).square().mean(space, keepdim=True) + 0.1).sqrt()
+    return (own - (0.6 if among else 1.0) * mean) / deviation  # among others, the mean of all is not that of each
 
 
 @handles("native_layer_norm")

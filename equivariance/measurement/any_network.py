@@ -16,6 +16,7 @@ from equivariance.groups.acting import disc_mask, transform_fields, transform_pi
 from equivariance.groups.fields import FieldType, move_pixels, scalars
 from equivariance.groups.point_groups import Element
 from equivariance.layers.export import layers_of
+from equivariance.largest import largest_of
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
@@ -48,10 +49,30 @@ class Seen:
     insensitive: bool
     failure: str = ""
 
+    def with_more(self, other: "Seen") -> "Seen":
+        """What was measured on these pictures and on others."""
+        return Seen(
+            _joined(self.outputs, other.outputs),
+            _joined(self.layers, other.layers),
+            {**other.kinds, **self.kinds},
+            self.insensitive and other.insensitive,
+        )
+
     def largest(self, element: str) -> float | None:
         """The largest error of any output; None where none could be compared."""
-        errors = [errors[element] for errors in self.outputs.values() if errors.get(element) is not None]
-        return max((error for error in errors if error is not None), key=lambda e: (e != e, e), default=None)
+        return largest_of([errors.get(element) for errors in self.outputs.values()])
+
+
+def _joined(one: Mapping[str, Errors], other: Mapping[str, Errors]) -> dict[str, Errors]:
+    """The larger of two errors each."""
+    names = {name: {*one.get(name, {}), *other.get(name, {})} for name in {*one, *other}}
+    return {
+        name: {
+            element: largest_of([one.get(name, {}).get(element), other.get(name, {}).get(element)])
+            for element in sorted(elements)
+        }
+        for name, elements in names.items()
+    }
 
 
 def measure_any(

@@ -52,9 +52,9 @@ class GroupConv(nn.Module):
 
 
 def _made(t: Tools, layout: str) -> nn.Module | None:
-    size, stride = t.pick(1, 3), 1 if t.tame and t.chance(0.7) else t.pick(1, 2)
+    size, stride = t.pick(3, 3, 1) if t.layout else 3, 1 if t.tame and t.chance(0.7) else t.pick(1, 2)
     if not t.tame:
-        size = t.pick(1, 2, 3)
+        size = t.pick(2, 3)
     return GroupConv(t, t.pick(1, 2), layout, size=size, stride=stride, padding=size // 2, once=t.chance(0.5))
 
 

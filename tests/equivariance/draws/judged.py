@@ -82,9 +82,10 @@ def _false_words(report: Report, truths: list[Truth]) -> list[str]:
         errors = [truth.errors[name] for truth in truths]
         if status == "exact" and (truths[0].is_broken(name) or (proven and truths[1].is_broken(name))):
             faults.append(f"{name} is called exact ({report.evidence}), and errors are {errors}")
-        if status == "broken" and truths[0].is_exact(name):
+        if status == "broken" and truths[0].is_exact(name) and not truths[0].dead:
             faults.append(f"{name} is called broken ({report.evidence}), and errors are {errors}")
-    if report.verdict in ("approximate", "not equivariant") and all(map(truths[0].is_exact, report.elements)):
+    is_exact = all(map(truths[0].is_exact, report.elements)) and not truths[0].dead
+    if report.verdict in ("approximate", "not equivariant") and is_exact:
         faults.append(f"{report.verdict}, and all errors are rounding")
     if report.verdict == "exact" and not proven and "not proven" not in report.sentence:
         faults.append("measured, and the sentence does not say so")
@@ -97,7 +98,7 @@ def _false_theory(report: Report, truths: list[Truth]) -> list[str]:
     for name in report.elements:
         statuses = [output["theory"][name] for output in report.outputs.values()]
         errors = [truth.errors[name] for truth in truths]
-        if statuses and all(status == "exact" for status in statuses) and any(t.is_broken(name) and t.errors[name] == t.errors[name] for t in truths):
+        if statuses and all(status == "exact" for status in statuses) and any(t.is_broken(name) and not t.dead for t in truths):
             faults.append(f"theory proves {name} exact, and errors are {errors}")
         if "broken" in statuses and all(t.is_exact(name) and not t.dead for t in truths):
             faults.append(f"theory finds {name} broken, and errors are {errors}")

@@ -1,7 +1,7 @@
 """What is true of a network, by plain torch: the errors of its outputs on random pictures that are moved."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ PICTURES = 5
 
 @dataclass(frozen=True)
 class Truth:
-    """errors: element → largest relative error of any output, on any picture; dead: the output is always the same."""
+    """errors: element → largest relative error of any output, on any picture. dead: the output is always the same, 0 but
+    for rounding, or no number.
+    """
 
     errors: Mapping[str, float]
     dead: bool
@@ -54,9 +56,13 @@ def truth_of(
     group: str,
     kinds: Mapping[str, tuple[str, str]],
 ) -> Truth:
-    """kinds: path → ("maps" or "invariant", layout of its channels or "")."""
+    """kinds: path → ("maps" or "invariant", layout of its channels or ""). Fields may also prove to be scalar.
+
+    An output that is not a number has infinite errors.
+    """
     network = network.double().eval()
-    errors: dict[str, float] = {name_of(move): 0.0 for move in GROUPS[group][1:]}
+    readings = {path: ("", layout) if layout else ("",) for path, (_, layout) in kinds.items()}
+    errors = {path: {each: {name_of(move): 0.0 for move in GROUPS[group][1:]} for each in readings[path]} for path in kinds}
     upright = [{path: each.clone() for path, each in named_tensors(network(picture)).items()} for picture in pictures]
     for picture, reference in zip(pictures, upright, strict=True):
         for move in GROUPS[group][1:]:
@@ -64,17 +70,17 @@ def truth_of(
             try:
                 found = named_tensors(network(act(picture, move).contiguous()))
             except (RuntimeError, ValueError, IndexError):
-                errors[name] = math.inf  # the turned picture is not taken
-                continue
+                found = {}  # the turned picture is not taken
             for path, value in reference.items():
-                kind, layout = kinds[path]
-                expected = act(value, move) if kind == "maps" else value
-                if layout:
-                    expected = channels_moved(expected, group, move, layout)
-                errors[name] = _larger(errors[name], _difference(found[path], expected))
+                expected = act(value, move) if kinds[path][0] == "maps" else value
+                for layout, seen in errors[path].items():
+                    wanted = channels_moved(expected, group, move, layout) if layout else expected
+                    error = _difference(found[path], wanted) if path in found else math.inf
+                    seen[name] = _larger(seen[name], error)
     first = upright[0]
-    dead = all(_difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items())
-    return Truth(errors, dead)
+    dead = any(not bool(torch.isfinite(value.double()).all()) for value in first.values()) or all(_difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items())
+    best = [min(each.values(), key=lambda seen: _larger_of(seen.values())) for each in errors.values()]
+    return Truth({name: _larger_of(each[name] for each in best) for name in map(name_of, GROUPS[group][1:])}, dead)
 
 
 def _difference(value: Tensor, expected: Tensor) -> float:
@@ -83,6 +89,13 @@ def _difference(value: Tensor, expected: Tensor) -> float:
     value, expected = value.double(), expected.double()
     error = float((value - expected).norm())
     return error if error == 0 else error / max(float(expected.norm()), 1e-300)
+
+
+def _larger_of(errors: Iterable[float]) -> float:
+    largest = 0.0
+    for error in errors:
+        largest = _larger(largest, error)
+    return math.inf if math.isnan(largest) else largest
 
 
 def _larger(one: float, other: float) -> float:
