@@ -293,7 +293,16 @@ def _odd(height_px: int, width_px: int, subject: _Subject, dtype: torch.dtype) -
     noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(8)]
     few = (torch.rand(shape, generator=generator, dtype=torch.float64) < 3 / (height_px * width_px)).double()
     summed = torch.cumsum(torch.cumsum(noise[3], -1), -2)
-    pictures = [noise[0], 5 * noise[1], noise[2] - 2, noise[4] + 2, few, -few, summed / summed.abs().max(), noise[5] / 9]
+    pictures = [
+        noise[0],
+        5 * noise[1],
+        noise[2] - 2,
+        noise[4] + 2,
+        few,
+        -few,
+        summed / summed.abs().max(),
+        noise[5] / 9,
+    ]
     return [each.to(dtype) for each in pictures]
 
 
@@ -316,7 +325,11 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
         if not is_map:
             return How("invariant")
         if value is None or value.unknown:
-            return How("maps", (), _layouts_of(subject.group, shape))
+            others = [How("maps", types) for types in _layouts_of(subject.group, shape)]
+            is_like = abs(shape[-2] * proof.width_px - shape[-1] * proof.height_px) <= max(
+                proof.height_px, proof.width_px
+            )
+            return How("maps", (), tuple(others if is_like or value is not None else [*others, How("invariant")]))
         return How("maps", value.types)
 
     hows = {

@@ -37,7 +37,7 @@ from equivariance.following.dims import (
 )
 from equivariance.following.kinds import Kinds
 from equivariance.following.recording import Called, Operation, Recording, Ref
-from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
+from equivariance.following.skeleton import HANDLERS, PART_OF_FIELD, Context, Handler, Skeleton
 from equivariance.groups.fields import FieldType, move_pixels
 from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
 
@@ -228,7 +228,7 @@ class _Follower:
                 tensors[element] = there
                 if same(there.tensor, moved_or_none(result, element)):
                     agreeing.add(element)
-            self._values[output] = Value(result.dims, tensors, lost)
+            self._values[output] = Value(result.dims, tensors, lost or _part_of_field(result.dims))
             self._found.agrees[output] = frozenset(agreeing)
         broken = frozenset(element for element in self._elements if self._breaks(operation, element, inputs, upright))
         if broken:
@@ -356,6 +356,12 @@ class _Follower:
         if given.lost or came is None:
             return given.lost or f"the fields that {call.name} is given are not known"
         return "" if came == in_type else f"{call.name} is given other fields than it declares"
+
+
+def _part_of_field(dims: Dims) -> str:
+    """Why a tensor is lost that is one channel of a field: alone, it looks like a scalar one."""
+    alone = [atom for atom in atoms_of(dims) if atom.kind == CHANNELS and atom.size == 1 and atom.fields is None]
+    return PART_OF_FIELD if alone else ""
 
 
 def _channel_place(dims: Dims, fields: FieldType | None) -> int | None:

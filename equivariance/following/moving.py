@@ -27,6 +27,7 @@ from equivariance.following.dims import (
 from equivariance.following.recording import Constant, Operation, Ref
 from equivariance.following.skeleton import (
     HANDLERS,
+    PART_OF_FIELD,
     Context,
     Skeleton,
     common,
@@ -162,12 +163,19 @@ def _picked_type(fields: FieldType | None, picked: range) -> FieldType | None:
     return FieldType(tuple(runs))
 
 
+def _note_part(context: Context, dim: Dim) -> None:
+    """A dimension that goes away takes with it that its channel was one of a field."""
+    if any(atom.kind == CHANNELS and atom.fields is None for atom in dim):
+        context.lose(PART_OF_FIELD)
+
+
 @handles("select")
 def _select(context: Context, args: Any, kwargs: Any) -> Skeleton:
     value: Skeleton = args[0]
     at = place_of(args[1], len(value.dims))
     entry = args[2] % size_of(value.dims[at])
     one = picked_of(value, at, range(entry, entry + 1))
+    _note_part(context, one.dims[at])
     return Skeleton((*one.dims[:at], *one.dims[at + 1 :]), one.tensor.squeeze(at))
 
 
@@ -177,6 +185,8 @@ def _split(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     if context.operation.name == "unbind":
         at = place_of(args[1] if len(args) > 1 else 0, len(value.dims))
         ones = [picked_of(value, at, range(entry, entry + 1)) for entry in range(size_of(value.dims[at]))]
+        for one in ones:
+            _note_part(context, one.dims[at])
         return [Skeleton((*one.dims[:at], *one.dims[at + 1 :]), one.tensor.squeeze(at)) for one in ones]
     at = place_of(args[2] if len(args) > 2 else kwargs.get("dim", 0), len(value.dims))
     size = size_of(value.dims[at])

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from equivariance.following.dims import (
     CHANNELS,
@@ -204,7 +203,9 @@ def _put_back(context: Context, args: Any, kwargs: Any) -> Skeleton:
     inner, outer = many(value.dims[1]), many(value.dims[2])
     kernel = tuple(int(side) for side in args[2])
     window = [atom for atom in inner if atom.kind != CHANNELS]
-    if [atom.size for atom in window] != [side for side in kernel if side != 1] or inner[len(inner) - len(window) :] != window:
+    if [atom.size for atom in window] != [side for side in kernel if side != 1] or inner[
+        len(inner) - len(window) :
+    ] != window:
         raise UnclearError("windows that are put back elsewhere")
     if [atom.kind for atom in outer] not in ([HEIGHT, WIDTH], [HEIGHT], [WIDTH], []):
         raise UnclearError("windows that are put back elsewhere")

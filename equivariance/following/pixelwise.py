@@ -42,7 +42,9 @@ def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
     for at, tensor in enumerate(brought):
         mixed = mixed + context.factor(at, function) * generic(tensor, 0.0, 0.3)
     for at in range(1, len(brought)):
-        mixed = mixed + context.factor(20 + at, function) * generic(brought[0], 0.0, 0.2) * generic(brought[at], 0.0, 0.4)
+        mixed = mixed + context.factor(20 + at, function) * generic(brought[0], 0.0, 0.2) * generic(
+            brought[at], 0.0, 0.4
+        )
     return Skeleton(bent(dims), generic(mixed, shift, 0.25).expand(widths_of(dims)))
 
 

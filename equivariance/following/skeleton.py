@@ -139,6 +139,7 @@ def _described(value: Any) -> Any:
     return value
 
 
+PART_OF_FIELD = "the fields of its channels are not known: one channel of a field by itself"
 Handler = Callable[[Context, Any, Any], Any]
 HANDLERS: dict[str, Handler] = {}
 

@@ -15,8 +15,8 @@ from equivariance.following.recording import plain_tensor, side_of
 from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
 from equivariance.groups.fields import FieldType, move_pixels, scalars
 from equivariance.groups.point_groups import Element
-from equivariance.layers.export import layers_of
 from equivariance.largest import largest_of
+from equivariance.layers.export import layers_of
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
@@ -27,13 +27,13 @@ Errors = dict[str, float | None]  # by element's name; None where nothing can be
 class How:
     """How an output is compared: "maps" (turned back in space) or "invariant", and the types of its dimensions.
 
-    types: of each dimension from the first on; None, and of those that are not named: no element changes it. others: what
-    they may be as well where they are not known; the one that fits best under all elements counts.
+    types: of each dimension from the first on; None, and of those that are not named: no element changes it. others: how it
+    may be compared as well where theory does not know it; the way that fits best under all elements counts.
     """
 
     kind: str
     types: tuple[FieldType | None, ...] = ()
-    others: tuple[tuple[FieldType | None, ...], ...] = ()
+    others: tuple["How", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,8 @@ def measure_any(
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
                 kinds[path] = how.kind
-                for at, types in enumerate((how.types, *how.others)):
-                    error = _error(value, moved.get(path), element, How(how.kind, types))
-                    _keep(outputs, (path, at), element, error)
+                for at, each in enumerate((how, *how.others)):
+                    _keep(outputs, (path, at), element, _error(value, moved.get(path), element, each))
             for call, value in calls.items():
                 if call in hows and call in moved_calls:
                     _keep(layers, (call, 0), element, _error(value, moved_calls[call], element, hows[call]))

@@ -265,7 +265,9 @@ class Program:
             return False
         if recording.doubts:
             return False
-        outputs = [(ref, followed.values.get(ref.number)) for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
+        outputs = [
+            (ref, followed.values.get(ref.number)) for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)
+        ]
         return bool(outputs) and all(
             value is not None
             and reversal in followed.agrees[ref.number]

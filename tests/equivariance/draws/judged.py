@@ -13,7 +13,7 @@ from equivariance.errors import EquivarianceError
 from equivariance.report import Report
 from tests.equivariance.draws.own_group import GROUPS, name_of, swaps
 from tests.equivariance.draws.programs import Draw, draw
-from tests.equivariance.draws.truth import Truth, pictures_of, truth_of
+from tests.equivariance.draws.truth import Truth, odd_pictures_of, pictures_of, truth_of
 
 RIGHT, UNDECIDED, MEASURED, REFUSED = "right", "undecided", "measurement alone", "refused in one sentence"
 
@@ -46,14 +46,14 @@ def judged(seed: int) -> Judged:
         if len(str(error).splitlines()) != 1:
             found.faults.append(f"more than a sentence: {error}")
         return found
-    except Exception as error:  # noqa: BLE001  # whatever is raised is the fault that is looked for
+    except Exception as error:  # whatever is raised is the fault that is looked for
         found.faults.append(f"a traceback: {type(error).__name__}: {error}")
         return found
     if _state(drawn.network) != before:
         found.faults.append("the network was changed")
     found.verdict = report.verdict
     found.not_followed = tuple(entry["operation"] for entry in report.not_followed)
-    found.faults += _false_words(report, truths)
+    found.faults += _false_words(drawn, report, truths)
     found.doubted += _false_theory(report, truths)
     found.faults += _false_sizes(drawn, report, seed)
     found.answer = _answer(report)
@@ -66,6 +66,11 @@ def _answer(report: Report) -> str:
     return RIGHT if report.evidence == "theory and measurement" else MEASURED
 
 
+def _is_often_broken(truth: Truth, name: str) -> bool:
+    """On two pictures of five: what a rare picture breaks, a measurement of eleven others need not find."""
+    return truth.is_broken(name) and truth.share_broken[name] > 0.3 and not truth.dead
+
+
 def _truths(seed: int, drawn: Draw) -> list[Truth]:
     pictures = pictures_of(drawn.channels, drawn.hw)
     return [
@@ -74,19 +79,23 @@ def _truths(seed: int, drawn: Draw) -> list[Truth]:
     ]
 
 
-def _false_words(report: Report, truths: list[Truth]) -> list[str]:
+def _always_exact(drawn: Draw, name: str) -> bool:
+    """Whether errors are rounding on pictures of other kinds too."""
+    pictures = odd_pictures_of(drawn.channels, drawn.hw)
+    truth = truth_of(draw(drawn.seed).network, pictures, drawn.group, drawn.kinds)
+    return truth.is_exact(name) and not truth.dead
+
+
+def _false_words(drawn: Draw, report: Report, truths: list[Truth]) -> list[str]:
     """What `check` says and is not so."""
     faults = []
     proven = report.evidence == "theory and measurement"
     for name, status in report.elements.items():
         errors = [truth.errors[name] for truth in truths]
-        if status == "exact" and (truths[0].is_broken(name) or (proven and truths[1].is_broken(name))):
+        if status == "exact" and (_is_often_broken(truths[0], name) or (proven and truths[1].is_broken(name))):
             faults.append(f"{name} is called exact ({report.evidence}), and errors are {errors}")
-        if status == "broken" and truths[0].is_exact(name) and not truths[0].dead:
+        if status == "broken" and truths[0].is_exact(name) and not truths[0].dead and _always_exact(drawn, name):
             faults.append(f"{name} is called broken ({report.evidence}), and errors are {errors}")
-    is_exact = all(map(truths[0].is_exact, report.elements)) and not truths[0].dead
-    if report.verdict in ("approximate", "not equivariant") and is_exact:
-        faults.append(f"{report.verdict}, and all errors are rounding")
     if report.verdict == "exact" and not proven and "not proven" not in report.sentence:
         faults.append("measured, and the sentence does not say so")
     return faults
@@ -98,7 +107,11 @@ def _false_theory(report: Report, truths: list[Truth]) -> list[str]:
     for name in report.elements:
         statuses = [output["theory"][name] for output in report.outputs.values()]
         errors = [truth.errors[name] for truth in truths]
-        if statuses and all(status == "exact" for status in statuses) and any(t.is_broken(name) and not t.dead for t in truths):
+        if (
+            statuses
+            and all(status == "exact" for status in statuses)
+            and any(t.is_broken(name) and not t.dead for t in truths)
+        ):
             faults.append(f"theory proves {name} exact, and errors are {errors}")
         if "broken" in statuses and all(t.is_exact(name) and not t.dead for t in truths):
             faults.append(f"theory finds {name} broken, and errors are {errors}")

@@ -46,6 +46,7 @@ class Draw:
     group: str
     used: tuple[str, ...]
     kinds: dict[str, tuple[str, str]]
+    seed: int
 
 
 def draw(seed: int, weights: int = 0) -> Draw:
@@ -78,10 +79,10 @@ def _drawn(seed: int, weights: int) -> Draw:
         pool = next(kind for kind in KINDS if kind.name == "pool over the group")
         steps += [step for step in [_step(tools, [pool])] if step is not None]
     style = choices.choice(("one", "one", "one", "tuple", "dict"))
-    return _ended(tools, steps, style, channels, (height, width))
+    return _ended(tools, steps, style, channels, (height, width), seed)
 
 
-def _ended(tools: Tools, steps: list[nn.Module], style: str, channels: int, hw: tuple[int, int]) -> Draw:
+def _ended(tools: Tools, steps: list[nn.Module], style: str, channels: int, hw: tuple[int, int], seed: int) -> Draw:
     ends: dict[str, nn.Module] = {}
     kinds: dict[str, tuple[str, str]] = {}
     maps, layout = tools.maps, tools.layout
@@ -95,7 +96,7 @@ def _ended(tools: Tools, steps: list[nn.Module], style: str, channels: int, hw: 
         is_maps = getattr(end, "ends_as", "") == "maps" or isinstance(end, nn.Identity)
         after = "" if layout == "lost" else layout
         kinds[path] = ("maps" if is_maps else "invariant", after if is_maps else "")
-    return Draw(Drawn(steps, ends, style), channels, hw, tools.group, tuple(tools.used), kinds)
+    return Draw(Drawn(steps, ends, style), channels, hw, tools.group, tuple(tools.used), kinds, seed)
 
 
 def _step(tools: Tools, among: list[Kind]) -> nn.Module | None:

@@ -16,12 +16,14 @@ PICTURES = 5
 
 @dataclass(frozen=True)
 class Truth:
-    """errors: element → largest relative error of any output, on any picture. dead: the output is always the same, 0 but
-    for rounding, or no number.
+    """errors: element → largest relative error of any output, on any picture.
+
+    dead: the output is always the same, 0 but for rounding, or no number. share_broken: element → of how many pictures any output has a clear error.
     """
 
     errors: Mapping[str, float]
     dead: bool
+    share_broken: Mapping[str, float]
 
     def is_exact(self, element: str) -> bool:
         """Whether all errors are rounding."""
@@ -49,6 +51,21 @@ def pictures_of(channels: int, hw: tuple[int, int], count: int = PICTURES, seed:
     return [torch.rand(1, channels, *hw, generator=generator, dtype=torch.float64) for _ in range(count)]
 
 
+def odd_pictures_of(channels: int, hw: tuple[int, int]) -> list[Tensor]:
+    """Pictures of other kinds: large and negative numbers, flat but for a few pixels, small."""
+    generator = torch.Generator().manual_seed(6)
+    noise = [torch.randn(1, channels, *hw, generator=generator, dtype=torch.float64) for _ in range(8)]
+    few = [(each > 1.5).double() for each in noise[:4]]
+    return [
+        *noise[4:],
+        *few,
+        *(-each for each in few),
+        *(5 * each - 2 for each in noise[:3]),
+        noise[3] + 2,
+        noise[4] / 9,
+    ]
+
+
 @torch.no_grad()
 def truth_of(
     network: nn.Module,
@@ -62,8 +79,11 @@ def truth_of(
     """
     network = network.double().eval()
     readings = {path: ("", layout) if layout else ("",) for path, (_, layout) in kinds.items()}
-    errors = {path: {each: {name_of(move): 0.0 for move in GROUPS[group][1:]} for each in readings[path]} for path in kinds}
+    errors = {
+        path: {each: {name_of(move): 0.0 for move in GROUPS[group][1:]} for each in readings[path]} for path in kinds
+    }
     upright = [{path: each.clone() for path, each in named_tensors(network(picture)).items()} for picture in pictures]
+    broken_on = {name_of(move): 0 for move in GROUPS[group][1:]}
     for picture, reference in zip(pictures, upright, strict=True):
         for move in GROUPS[group][1:]:
             name = name_of(move)
@@ -71,16 +91,30 @@ def truth_of(
                 found = named_tensors(network(act(picture, move).contiguous()))
             except (RuntimeError, ValueError, IndexError):
                 found = {}  # the turned picture is not taken
+            worst = 0.0
             for path, value in reference.items():
                 expected = act(value, move) if kinds[path][0] == "maps" else value
                 for layout, seen in errors[path].items():
                     wanted = channels_moved(expected, group, move, layout) if layout else expected
                     error = _difference(found[path], wanted) if path in found else math.inf
                     seen[name] = _larger(seen[name], error)
+                    worst = _larger(worst, error)
+            broken_on[name] += not worst <= CLEAR
     first = upright[0]
-    dead = any(not bool(torch.isfinite(value.double()).all()) for value in first.values()) or all(_difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items())
+    dead = any(_is_no_number(value) for value in first.values()) or all(
+        _difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items()
+    )
     best = [min(each.values(), key=lambda seen: _larger_of(seen.values())) for each in errors.values()]
-    return Truth({name: _larger_of(each[name] for each in best) for name in map(name_of, GROUPS[group][1:])}, dead)
+    return Truth(
+        {name: _larger_of(each[name] for each in best) for name in broken_on},
+        dead,
+        {name: count / len(pictures) for name, count in broken_on.items()},
+    )
+
+
+def _is_no_number(value: Tensor) -> bool:
+    """Whether it holds NaN, or is 0 but for rounding."""
+    return not float(value.double().norm()) > 1e-10
 
 
 def _difference(value: Tensor, expected: Tensor) -> float:
