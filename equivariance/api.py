@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError
-from equivariance.following.kinds import TOLERANCES
+from equivariance.following.dims import HEIGHT, WIDTH, Atom, Dim, Dims
+from equivariance.following.dims import channels as channels_of
+from equivariance.following.kinds import TOLERANCES, Kinds
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Element, PointGroup, group_called
@@ -30,7 +32,16 @@ from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
 from equivariance.report import Pair, Report
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
-from equivariance.theory.program import ALONG_ONE_SIDE, NotFollowed, Part, Program, Proof, first_line, is_of_type
+from equivariance.theory.program import (
+    ALONG_ONE_SIDE,
+    LISTED,
+    NotFollowed,
+    Part,
+    Program,
+    Proof,
+    first_line,
+    is_of_type,
+)
 from equivariance.versions import versions
 
 RANDOM_PICTURES = 3
@@ -87,7 +98,12 @@ def check(
         pictures, words = _pictures(given, source, sides, subject)
         proof = subject.program.proof(*sides)
         seen = _measured(subject, proof, pictures, output)
-        return _Decision(subject, proof, seen, words, _notes(subject, dtype)).report(time.perf_counter() - begun)
+        notes = _notes(subject, dtype)
+        if UNDECIDED in proof.elements.values() and _shows_nothing_broken(seen, subject):
+            more = _odd(sides, subject, pictures[0].dtype)
+            seen = seen.with_more(_measured(subject, proof, more, output))
+            notes = (*notes, f"Measured on {len(more)} pictures of other kinds too, since theory cannot decide.")
+        return _Decision(subject, proof, seen, words, notes).report(time.perf_counter() - begun)
 
     return _untouched(lambda: _in_some_precision(dtype, of))
 
@@ -461,23 +477,51 @@ def _random(count: int, sides: tuple[int, int], subject: _Subject, dtype: torch.
     return list(drawn.to(dtype))
 
 
+def _odd(sides: tuple[int, int], subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
+    """Pictures for a network that theory cannot decide: of large and of negative numbers, of few pixels, smooth."""
+    generator = torch.Generator().manual_seed(_SEED + 1)
+    shape = (subject.channels, *sides)
+    noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(8)]
+    few = (torch.rand(shape, generator=generator, dtype=torch.float64) < 3 / math.prod(sides)).double()
+    summed = torch.cumsum(torch.cumsum(noise[3], -1), -2)
+    pictures = [
+        noise[0],
+        5 * noise[1],
+        noise[2] - 2,
+        noise[4] + 2,
+        few,
+        -few,
+        summed / summed.abs().max(),
+        noise[5] / 9,
+    ]
+    return [each.to(dtype) for each in pictures]
+
+
+def _shows_nothing_broken(seen: Seen, subject: _Subject) -> bool:
+    errors = [seen.largest(element.name) for element in subject.elements]
+    return any(error is not None and error <= ROUNDING_LEVEL[subject.dtype] for error in errors)
+
+
 # ---------------------------------------------------------------------------------------------------------- measurement
 
 
 def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], output: str | FieldType | None) -> Seen:
     def how_of(path: str, shape: tuple[int, ...]) -> How:
         value = proof.output_values.get(path)
-        has_sides = len(shape) >= 4 and min(shape[-2:]) > 1
+        has_sides = len(shape) >= 4 and max(shape[-2:]) > 1
         is_map = value.has_maps if value is not None else has_sides
-        if output is None and value is not None and not value.unknown and (is_map or value.is_scalar):
-            return How("maps" if is_map else "invariant", None, value.dims)
         if output in ("invariant", "maps"):
             return How(str(output))
-        if output is None:
-            return How(
-                "maps" if is_map else "invariant", None if value is None or not is_map else value.type_of_channels
-            )
-        return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
+        if output is not None:
+            return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
+        if not is_map:
+            return How("invariant")
+        if value is not None and not value.unknown:
+            return How("maps", None, value.dims_of_maps)
+        others = [How("maps", None, dims) for dims in _layouts_of(subject.group, shape)]
+        if value is None and not _is_like(shape, proof):
+            others.append(How("invariant"))
+        return How("maps", others=tuple(others))
 
     layers = {part.name: part.dims for part in proof.parts if part.dims is not None}
     elements = subject.elements or (() if subject.group.rotations is None else subject.group.elements[1:])
@@ -497,6 +541,24 @@ def _wished(output: Any, value: Any, shape: tuple[int, ...], subject: _Subject, 
     count = math.prod(shape[1:-2] if is_map else shape[1:])
     order = 0 if subject.group.rotations is None else subject.group.order
     return regular_fields(subject.group, count // order) if order and count % order == 0 else None
+
+
+def _is_like(shape: Sequence[int], proof: Proof) -> bool:
+    """Whether the last two sides are in the ratio of the picture's, but for a pixel."""
+    difference = abs(shape[-2] * proof.width_px - shape[-1] * proof.height_px)
+    return difference <= max(proof.height_px, proof.width_px)
+
+
+def _layouts_of(group: PointGroup, shape: Sequence[int]) -> list[Dims]:
+    """What maps whose fields are not known may be besides scalar: regular fields in the known layouts."""
+    kinds = Kinds(group, ())
+    plain: list[Dim] = [(channels_of(size),) for size in shape[:-2]]
+    sides: Dims = ((Atom(HEIGHT, shape[-2]),), (Atom(WIDTH, shape[-1]),))
+    return [
+        (*plain[:at], (channels_of(shape[at], fields),), *plain[at + 1 :], *sides)
+        for at in range(1, len(plain))
+        for fields in kinds.layouts(shape[at])[:-1]
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- decision
@@ -689,7 +751,7 @@ class _Decision:
     def _sizes(self) -> Callable[[], dict[str, Pair]]:
         """What finds the nearest exact sides; it is asked when they are."""
         nothing: dict[str, Pair] = {"height": (None, None), "width": (None, None)}
-        if self._proof.by_weights or not self._subject.elements:
+        if self._proof.by_weights or not self._subject.elements or self._doubts or self.verdict == "undecided":
             return lambda: nothing
         program, height_px, width_px = self._subject.program, self._proof.height_px, self._proof.width_px
 
@@ -807,6 +869,8 @@ _COURSES = {ALONG_ONE_SIDE: "Or work along both sides of the maps, or along neit
 
 
 def _pooling(unpooled: str) -> str:
+    if unpooled == LISTED:
+        return "Give it as maps (B, C, H, W), or take the mean over all places."
     if "pooled" in unpooled:
         return 'Pool the group before the output, by its maximum or mean, or say output="regular" if that is meant.'
     return "Say with output= what the output is meant to be."

@@ -36,13 +36,17 @@ def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
     """Any function of numbers at one place: a generic analytic one of all its tensors, in their order."""
     brought, dims = aligned(context, tensors_in((args, tuple(kwargs.values()))))
     shift = 0.0 if context.once("zero stays", lambda: _zero_stays(context, args, kwargs)) else 0.4
+    has_constants = any(isinstance(value, Constant) for value in tensors_in((args, tuple(kwargs.values()))))
+    function = None if has_constants else context.of_function(args, kwargs)
     mixed = torch.zeros((), dtype=torch.float64)
     for at, tensor in enumerate(brought):
-        mixed = mixed + context.factor(at) * generic(tensor, 0.0, 0.3)
+        mixed = mixed + context.factor(at, function) * generic(tensor, 0.0, 0.3)
     for at in range(1, len(brought)):
-        mixed = mixed + context.factor(20 + at) * generic(brought[0], 0.0, 0.2) * generic(brought[at], 0.0, 0.4)
+        mixed = mixed + context.factor(20 + at, function) * generic(brought[0], 0.0, 0.2) * generic(
+            brought[at], 0.0, 0.4
+        )
     if shift and bool(torch.isfinite(mixed).all()):
-        mixed = context.centred(mixed)
+        mixed = context.centred(mixed, function=function)
     return Skeleton(bent(dims), generic(mixed, shift, 0.25).expand(widths_of(dims)))
 
 

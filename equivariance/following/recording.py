@@ -223,11 +223,12 @@ class _Known:
 
 
 class _Root:
-    """A storage: the entry of all of it, and how often it was written to."""
+    """A storage: the entry of all of it, and how often it was written to. is_leaf: of a parameter or buffer."""
 
-    def __init__(self, entry: Ref | Constant | None) -> None:
+    def __init__(self, entry: Ref | Constant | None, *, is_leaf: bool = False) -> None:
         self.entry = entry
         self.version = 0
+        self.is_leaf = is_leaf
 
 
 class _Recorder(TorchDispatchMode):
@@ -334,7 +335,8 @@ class _Recorder(TorchDispatchMode):
     def _entry(self, tensor: Tensor) -> Ref | Constant:
         known = self._known.get(id(tensor))
         if known is None:
-            self._remember(tensor, self._leaf(tensor))
+            leaf = self._leaf(tensor)
+            self._remember(tensor, leaf, _Known(leaf, _Root(leaf, is_leaf=id(tensor) in self._leaves)))
             known = self._known[id(tensor)]
         if known.version != known.root.version:
             self._refresh(tensor, known)
@@ -442,12 +444,20 @@ class _Recorder(TorchDispatchMode):
         else:
             shared = _Shared(func, *entries)
             known.entry = Constant(written.shape, shared.maker(0), _owner(entries))
+        if root.is_leaf:
+            self._doubt_state(func, root)
         if known.chain:
             root.entry = self._scattered(root, known)
         else:
             root.entry = known.entry
         root.version += 1
         known.version = root.version
+
+    def _doubt_state(self, func: Any, root: _Root) -> None:
+        """A parameter or buffer that is written to: the next pass is another."""
+        why = "it changes a parameter or buffer, so that each pass depends on those before"
+        if not any(each[2] == why for each in self.recording.doubts):
+            self.recording.doubts.append((_name(func).rstrip("_"), _place(), why))
 
     def _scattered(self, root: _Root, known: _Known) -> Ref | Constant:
         """All of the storage, once the view that `known` is has a new value."""

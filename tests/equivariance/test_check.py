@@ -309,9 +309,13 @@ def test_windows_worked_out_from_the_picture_are_judged_at_each_size() -> None:
 
 
 def test_sizes_that_a_network_cannot_take_are_not_offered() -> None:
-    network = between(lambda n, y: y, head=lambda n, y: n.pool(y).flatten(1), pool=nn.AvgPool2d(14))
+    network = between(lambda n, y: y, head=lambda n, y: n.pool(y).mean((2, 3)), pool=nn.AvgPool2d(14))
 
+    assert truth(network, 28, 28) == "exact"
     assert (eq.check(network, 14).verdict, eq.check(network, 14).exact_sizes_px["height"]) == ("exact", (None, 28))
+    listed = between(lambda n, y: y, head=lambda n, y: n.pool(y).flatten(1), pool=nn.AvgPool2d(14))
+    assert truth(listed, 28, 28) == "broken"  # four places, which turns exchange
+    assert (eq.check(listed, 14).verdict, eq.check(listed, 14).exact_sizes_px["height"]) == ("exact", (None, None))
     fixed = between(lambda n, y: n.norm(y), norm=symmetric_norm())
     assert eq.check(fixed, 16).exact_sizes_px == {"height": (None, None), "width": (None, None)}
     with pytest.raises(eq_errors(), match=r"^The network cannot take 3×15×15: "):
