@@ -287,7 +287,7 @@ def _random(count: int, height_px: int, width_px: int, subject: _Subject, dtype:
 
 
 def _odd(height_px: int, width_px: int, subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
-    """Pictures of other kinds, for a network that theory cannot decide: large and negative numbers, few pixels, waves."""
+    """Pictures of other kinds, for networks that theory cannot decide: large or negative numbers, few pixels, waves."""
     generator = torch.Generator().manual_seed(_SEED + 1)
     shape = (subject.channels, height_px, width_px)
     noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(8)]
@@ -326,10 +326,9 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
             return How("invariant")
         if value is None or value.unknown:
             others = [How("maps", types) for types in _layouts_of(subject.group, shape)]
-            is_like = abs(shape[-2] * proof.width_px - shape[-1] * proof.height_px) <= max(
-                proof.height_px, proof.width_px
-            )
-            return How("maps", (), tuple(others if is_like or value is not None else [*others, How("invariant")]))
+            if value is None and not _is_like(shape[-2:], (proof.height_px, proof.width_px)):
+                others.append(How("invariant"))
+            return How("maps", (), tuple(others))
         return How("maps", value.types)
 
     hows = {
@@ -341,6 +340,11 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
         return measure_any(subject.network, pictures, subject.elements, how_of, hows)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError) as error:
         raise NetworkError(f"The network failed on a picture: {_first_line(error)}") from None
+
+
+def _is_like(sides: Sequence[int], picture: tuple[int, int]) -> bool:
+    """Whether sides are in the proportion of the picture's, but for a pixel."""
+    return abs(sides[0] * picture[1] - sides[1] * picture[0]) <= max(picture)
 
 
 def _layouts_of(group: PointGroup, shape: Sequence[int]) -> tuple[tuple[FieldType | None, ...], ...]:

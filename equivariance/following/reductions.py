@@ -80,6 +80,7 @@ def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
 
 
 def set_of(tensor: Tensor, places: list[int]) -> Tensor:
+    """A generic function of the numbers along `places`, whatever order they come in."""
     each = generic(tensor, 0.3, 0.35)
     return generic(each.mean(places) if places else each, -0.2, 0.4)
 
@@ -153,7 +154,7 @@ def among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> 
 
 def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """Minus the mean and divided by the deviation over `places`; over channels, a generic function of them all."""
-    space = [at for at in places if has_space([many(value.dims[at])])]
+    space = [at for at in places if has_space([tuple(many(value.dims[at]))])]
     among = [at for at in places if any(atom.kind == CHANNELS for atom in many(value.dims[at]))]
     if not space:
         return among_channels(context, value, among) if among else torch.zeros_like(value.tensor)

@@ -27,8 +27,9 @@ Errors = dict[str, float | None]  # by element's name; None where nothing can be
 class How:
     """How an output is compared: "maps" (turned back in space) or "invariant", and the types of its dimensions.
 
-    types: of each dimension from the first on; None, and of those that are not named: no element changes it. others: how it
-    may be compared as well where theory does not know it; the way that fits best under all elements counts.
+    types: of each dimension from the first on; None, and of those that are not named: no element changes it.
+    others: how it may be compared as well where theory does not know it; the way that fits best under all elements
+    counts.
     """
 
     kind: str
@@ -115,9 +116,10 @@ def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
     return best
 
 
-def _worst_of(errors: Errors) -> float:
+def _worst_of(errors: Errors) -> tuple[float, float]:
+    """(the largest error, all of them together with none above 1)."""
     known = [error if error == error else float("inf") for error in errors.values() if error is not None]
-    return max(known, default=float("inf"))
+    return max(known, default=float("inf")), sum(min(error, 1.0) for error in known)
 
 
 def _keep(found: dict[tuple[str, int], Errors], name: tuple[str, int], element: Element, error: float | None) -> None:

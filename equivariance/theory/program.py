@@ -189,8 +189,8 @@ class Program:
                 turned = self.recording(width_px, height_px)
             except SizeError as error:
                 raise SizeError(
-                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, or a "
-                    'group without quarter turns, as group="D2".'
+                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, or "
+                    'a group without quarter turns, as group="D2".'
                 ) from None
         declared = {
             call.name: self.types[call.module_name] for call in recording.calls if call.module_name in self.types
