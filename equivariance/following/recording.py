@@ -331,8 +331,7 @@ class _Recorder(TorchDispatchMode):
         else:
             if torch.Tag.nondeterministic_seeded in func.tags:
                 self.recording.doubts.append((_name(func), _place(), "it draws random numbers"))
-            shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
-            stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
+            stand_ins = _mapped(args, self._stand_in)
             shared = _Shared(func, stand_ins, entries[1])
             made = [
                 None if tensor is None else Constant(tensor.shape, shared.maker(at), _owner(entries))
@@ -348,6 +347,14 @@ class _Recorder(TorchDispatchMode):
                 known.version = source.root.version
             self._remember(tensor, entry, known)
         return output
+
+    def _stand_in(self, tensor: Tensor) -> Constant:
+        """Of a tensor of which the shape and the kind of numbers alone are used."""
+        entry = self._entry(tensor)
+        if isinstance(entry, Constant):
+            return entry
+        shape, dtype = tuple(tensor.shape), tensor.dtype
+        return Constant(shape, lambda: torch.zeros(shape, dtype=dtype))
 
     def _note(self, func: Any, args: Any, kwargs: Any, numbers: Any, view: Any = ()) -> None:
         call = self._open[-1]["name"] if self._open else ""
@@ -470,14 +477,6 @@ def _mapped(value: Any, change: Callable[[Tensor], Any] | None) -> Any:
         return type(value)(_mapped(each, change) for each in value)
     if isinstance(value, dict):
         return {name: _mapped(each, change) for name, each in value.items()}
-    return value
-
-
-def _mapped_refs(value: Any, change: Callable[[Ref], Any]) -> Any:
-    if isinstance(value, Ref):
-        return change(value)
-    if isinstance(value, list | tuple):
-        return type(value)(_mapped_refs(each, change) for each in value)
     return value
 
 

@@ -1,5 +1,6 @@
 """What may never happen, on networks drawn from all classes of operations."""
 
+import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -49,8 +50,8 @@ def test_no_draw_of_ten_thousand_shows_what_may_never_happen(first: int) -> None
 
 
 def test_most_draws_are_decided_by_theory_and_measurement() -> None:
-    answers = Counter(judged(seed).answer for seed in range(60))
-    assert answers[judging.RIGHT] > 30
+    answers = Counter(judged(seed).answer for seed in range(30))
+    assert answers[judging.RIGHT] > 15
 
 
 # ------------------------------------------------------------------------------------------------ the draws themselves
@@ -65,7 +66,7 @@ def test_a_seed_gives_the_same_network_and_another_number_other_weights() -> Non
 
 
 def test_every_class_of_operations_and_every_group_is_drawn() -> None:
-    drawn = [draw(seed) for seed in range(400)]
+    drawn = [draw(seed) for seed in range(600)]
     assert {name for each in drawn for name in each.used} == {kind.name for kind in (*KINDS, *HEADS)}
     assert {each.group for each in drawn} == set(GROUPS)
     assert {each.hw[0] == each.hw[1] for each in drawn} == {True, False}
@@ -105,17 +106,16 @@ def test_the_own_tables_are_those_of_groups(group: str) -> None:
     everything = list(range(len(times)))
     assert times[0] == everything
     assert all(sorted(row) == everything for row in times)
-    assert all(
-        times[times[a][b]][c] == times[a][times[b][c]] for a in everything for b in everything for c in everything
-    )
+    for a, b, c in itertools.product(everything, repeat=3):
+        assert times[times[a][b]][c] == times[a][times[b][c]]
 
 
-# ---------------------------------------------------------------------------------------- the checker fails when it must
+# --------------------------------------------------------------------------------------- the checker fails when it must
 
 
 def test_a_false_proof_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     seed = next(each for each in range(100) if judged(each).verdict == "exact")
-    elements = [name for name in judging.name_of_all(draw(seed).group)]
+    elements = judging.name_of_all(draw(seed).group)
     lie = Truth(dict.fromkeys(elements, 0.5), False, dict.fromkeys(elements, 1.0))
     monkeypatch.setattr(judging, "truth_of", lambda *arguments: lie)
     found = judged(seed)
@@ -124,7 +124,7 @@ def test_a_false_proof_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_false_alarm_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     seed = next(each for each in range(100) if judged(each).verdict == "not equivariant")
-    elements = [name for name in judging.name_of_all(draw(seed).group)]
+    elements = judging.name_of_all(draw(seed).group)
     lie = Truth(dict.fromkeys(elements, 0.0), False, dict.fromkeys(elements, 0.0))
     monkeypatch.setattr(judging, "truth_of", lambda *arguments: lie)
     assert judged(seed).faults
