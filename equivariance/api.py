@@ -478,7 +478,7 @@ def _random(count: int, sides: tuple[int, int], subject: _Subject, dtype: torch.
 
 
 def _odd(sides: tuple[int, int], subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
-    """Pictures for a network that theory cannot decide: of large and of negative numbers, of few pixels, smooth."""
+    """Pictures of other kinds, for networks that theory cannot decide: large or negative numbers, few pixels, waves."""
     generator = torch.Generator().manual_seed(_SEED + 1)
     shape = (subject.channels, *sides)
     noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(8)]

@@ -387,11 +387,12 @@ class _Recorder(TorchDispatchMode):
         else:
             if torch.Tag.nondeterministic_seeded in func.tags:
                 self.recording.doubts.append((_name(func), _place(), "it draws random numbers"))
-            shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
-            stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
+            stand_ins = _mapped(args, self._stand_in)
             shared = _Shared(func, stand_ins, entries[1], blank=_name(func) in _EMPTY)
-            is_drawn = torch.Tag.nondeterministic_seeded in func.tags
-            key = None if shapes or is_drawn else self._key(func, entries)
+            has_own = torch.Tag.nondeterministic_seeded in func.tags or any(
+                isinstance(entry, Ref) for entry in _flat((entries[0],))
+            )
+            key = None if has_own else self._key(func, entries)
             made = [
                 None
                 if tensor is None
@@ -417,6 +418,14 @@ class _Recorder(TorchDispatchMode):
             return self._keys.number((func, _keyed(entries)))
         except TypeError:
             return None
+
+    def _stand_in(self, tensor: Tensor) -> Constant:
+        """Of a tensor of which the shape and the kind of numbers alone are used."""
+        entry = self._entry(tensor)
+        if isinstance(entry, Constant):
+            return entry
+        shape, dtype = tuple(tensor.shape), tensor.dtype
+        return Constant(shape, lambda: torch.zeros(shape, dtype=dtype))
 
     def _note(self, func: Any, args: Any, kwargs: Any, numbers: Any, view: Any = ()) -> None:
         call = self._open[-1]["name"] if self._open else ""
@@ -555,14 +564,6 @@ def _keyed(value: Any) -> Any:
     if isinstance(value, dict):
         return tuple((name, _keyed(each)) for name, each in sorted(value.items()))
     return (type(value).__name__, value)
-
-
-def _mapped_refs(value: Any, change: Callable[[Ref], Any]) -> Any:
-    if isinstance(value, Ref):
-        return change(value)
-    if isinstance(value, list | tuple):
-        return type(value)(_mapped_refs(each, change) for each in value)
-    return value
 
 
 def _flat(values: Any) -> Iterator[Any]:

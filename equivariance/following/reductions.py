@@ -80,7 +80,7 @@ def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
 
 
 def set_of(tensor: Tensor, places: list[int]) -> Tensor:
-    """A generic function of all numbers along `places` that does not see their order."""
+    """A generic function of the numbers along `places`, whatever order they come in."""
     each = generic(tensor, 0.3, 0.35)
     return generic(each.mean(places) if places else each, -0.2, 0.4)
 

@@ -120,9 +120,10 @@ def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
     return best
 
 
-def _worst_of(errors: Errors) -> float:
+def _worst_of(errors: Errors) -> tuple[float, float]:
+    """(the largest error, all of them together with none above 1)."""
     known = [error if error == error else float("inf") for error in errors.values() if error is not None]
-    return max(known, default=float("inf"))
+    return max(known, default=float("inf")), sum(min(error, 1.0) for error in known)
 
 
 def _keep(found: dict[Name, Errors], name: Name, element: Element, error: float | None) -> None:

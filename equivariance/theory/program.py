@@ -211,8 +211,8 @@ class Program:
                 turned = self.recording(width_px, height_px)
             except SizeError as error:
                 raise SizeError(
-                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, "
-                    'or a group without quarter turns, as group="D2".'
+                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, or "
+                    'a group without quarter turns, as group="D2".'
                 ) from None
         return _Judge(
             self, recording, self._followed(recording, turned, elements), height_px, width_px, elements

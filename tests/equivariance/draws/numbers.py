@@ -197,7 +197,7 @@ def _fft(t: Tools) -> nn.Module:
             lambda x: torch.fft.fft2(x).abs(),
             lambda x: torch.fft.ifft2(torch.fft.fft2(x) * 0.5).real,
             lambda x: torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape[-2:]),
-            lambda x: torch.fft.rfft2(x).abs(),
+            lambda x: x * torch.fft.rfft2(x).abs().mean((-2, -1), keepdim=True),
         )
     )
 

@@ -18,7 +18,8 @@ PICTURES = 5
 class Truth:
     """errors: element → largest relative error of any output, on any picture.
 
-    dead: the output is always the same, 0 but for rounding, or no number. share_broken: element → of how many pictures any output has a clear error.
+    dead: the output is always the same, 0 but for rounding, or no number.
+    share_broken: element → of how many pictures any output has a clear error.
     """
 
     errors: Mapping[str, float]
