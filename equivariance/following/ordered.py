@@ -24,7 +24,7 @@ from equivariance.following.moving import picked_of
 from equivariance.following.pixelwise import bent
 from equivariance.following.recording import Constant
 from equivariance.following.reductions import among_channels, set_of
-from equivariance.following.skeleton import Context, Skeleton, handles, many, one_axis, parts_of, place_of
+from equivariance.following.skeleton import SHARPNESS, Context, Skeleton, handles, many, one_axis, parts_of, place_of
 from equivariance.following.windows import check_maps, from_planes, planes_of
 
 
@@ -53,8 +53,8 @@ def _along(context: Context, args: Any, kwargs: Any) -> Any:
         elif name == "cumprod":
             tensor = torch.tanh(value.tensor).cumsum(at)
         else:
-            sign = -1.0 if name == "cummin" else 1.0
-            tensor = sign * torch.logcumsumexp(sign * value.tensor, at)
+            sign = {"cummin": -SHARPNESS, "cummax": SHARPNESS}.get(name, 1.0)
+            tensor = torch.logcumsumexp(sign * value.tensor, at) / sign
         dims = value.dims if name == "cumsum" else bent(value.dims)
         result = Skeleton(dims, tensor)
     return [result, None] if len(context.operation.outputs) > 1 else result

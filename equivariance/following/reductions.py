@@ -1,5 +1,6 @@
 """Sums, means, largest values, norms, and what divides by them."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from equivariance.following.kinds import permutes
 from equivariance.following.pixelwise import bent, pointwise
 from equivariance.following.recording import Constant
 from equivariance.following.skeleton import (
+    SHARPNESS,
     Context,
     Skeleton,
     brought,
@@ -48,10 +50,13 @@ def _largest(context: Context, args: Any, kwargs: Any) -> Any:
     name = context.operation.name
     if name in ("max", "min") and len(args) > 1 and isinstance(args[1], Skeleton | Constant):
         return pointwise(context, args, kwargs)
-    sign = -1.0 if name in ("amin", "min", "all") else 1.0
+    sign = 1.0 if name == "logsumexp" else -SHARPNESS if name in ("amin", "min", "all") else SHARPNESS
 
     def reduce(tensor: Tensor, places: list[int]) -> Tensor:
-        return sign * torch.logsumexp(sign * tensor, places) if places else tensor
+        if not places:
+            return tensor
+        count = 1 if name == "logsumexp" else math.prod(tensor.shape[at] for at in places)  # else small numbers drown
+        return (torch.logsumexp(sign * tensor, places) - math.log(max(count, 1))) / sign
 
     result = _reduced(context, args, kwargs, reduce, only_permuted=True)
     return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed

@@ -188,6 +188,7 @@ def _described(value: Any) -> Any:
 
 
 PART_OF_FIELD = "the fields of its channels are not known: one channel of a field by itself"
+SHARPNESS = 1.7  # of log Σ exp in the place of the largest: not the 1 of softmax, which it would undo
 Handler = Callable[[Context, Any, Any], Any]
 HANDLERS: dict[str, Handler] = {}
 

@@ -1,5 +1,6 @@
 """Convolutions, pools, resizes and padding."""
 
+import math
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from equivariance.following.dims import (
 from equivariance.following.pixelwise import bent
 from equivariance.following.recording import Constant
 from equivariance.following.skeleton import (
+    SHARPNESS,
     Context,
     Skeleton,
     handles,
@@ -197,9 +199,9 @@ def _max_pool(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     there = torch.isfinite(planes)
     finite = torch.where(there, planes, torch.zeros_like(planes))
     largest = finite.amax()
-    marked = torch.where(there, torch.exp(finite - largest), torch.zeros_like(planes))
+    marked = torch.where(there, torch.exp(SHARPNESS * (finite - largest)), torch.zeros_like(planes))
     summed = _window_sums(marked, kernel, stride, padding, dilation, ceil_mode=ceil_mode)
-    result = from_planes(value, torch.log(summed + 1e-30) + largest)
+    result = from_planes(value, torch.log(summed / math.prod(kernel) + 1e-30) / SHARPNESS + largest)
     result = Skeleton(bent(result.dims), result.tensor)
     return [result, Skeleton(result.dims, result.tensor + 1.0)]
 
@@ -238,8 +240,8 @@ def _adaptive_avg(context: Context, args: Any, kwargs: Any) -> Skeleton:
 def _adaptive_max(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     check_maps(args[0])
     planes = planes_of(args[0])
-    means = functional.adaptive_avg_pool2d(torch.exp(planes - planes.amax()), _pair(args[1]))
-    result = from_planes(args[0], torch.log(means) + planes.amax())
+    means = functional.adaptive_avg_pool2d(torch.exp(SHARPNESS * (planes - planes.amax())), _pair(args[1]))
+    result = from_planes(args[0], torch.log(means) / SHARPNESS + planes.amax())
     result = Skeleton(bent(result.dims), result.tensor)
     return [result, Skeleton(result.dims, result.tensor + 1.0)]
 

@@ -21,6 +21,7 @@ from equivariance.layers.export import layers_of
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
+_CLEAR = 1e-4
 Errors = dict[str, float | None]  # by element's name; None where nothing can be compared
 Name = TypeVar("Name")
 _ALIKE = 1e-7  # relative: outputs that differ less for other pictures do not depend on the picture
@@ -112,7 +113,7 @@ def measure_any(
 
 
 def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
-    """Of the types that an output may have, the one whose largest error is least."""
+    """Of the ways to read an output, the one that fits the most elements, and of these the one of the least error."""
     best: dict[str, Errors] = {}
     for (name, _), errors in found.items():
         if name not in best or _worst_of(errors) < _worst_of(best[name]):
@@ -120,10 +121,10 @@ def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
     return best
 
 
-def _worst_of(errors: Errors) -> tuple[float, float]:
-    """(the largest error, all of them together with none above 1)."""
+def _worst_of(errors: Errors) -> tuple[int, float]:
+    """(of how many elements the error is clearly none of rounding, the largest error)."""
     known = [error if error == error else float("inf") for error in errors.values() if error is not None]
-    return max(known, default=float("inf")), sum(min(error, 1.0) for error in known)
+    return sum(error > _CLEAR for error in known), max(known, default=float("inf"))
 
 
 def _keep(found: dict[Name, Errors], name: Name, element: Element, error: float | None) -> None:

@@ -94,7 +94,7 @@ def _ended(tools: Tools, steps: list[nn.Module], style: str, channels: int, hw: 
         ends[name] = end
         path = "output" if style == "one" else name if style == "dict" else str(at)
         is_maps = getattr(end, "ends_as", "") == "maps" or isinstance(end, nn.Identity)
-        after = "" if layout == "lost" or tuple(maps.shape[-2:]) == (1, 1) else layout
+        after = "any" if layout == "lost" else "" if tuple(maps.shape[-2:]) == (1, 1) else layout
         kinds[path] = ("maps" if is_maps else "invariant", after if is_maps else "")
     return Draw(Drawn(steps, ends, style), channels, hw, tools.group, tuple(tools.used), kinds, seed)
 

@@ -12,6 +12,7 @@ from tests.equivariance.draws.own_group import GROUPS, act, channels_moved, name
 
 ROUNDING, CLEAR = 1e-9, 1e-6  # what is between is neither rounding nor clearly broken
 PICTURES = 5
+LAYOUTS = ("", "field", "element")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def truth_of(
     An output that is not a number has infinite errors.
     """
     network = network.double().eval()
-    readings = {path: ("", layout) if layout else ("",) for path, (_, layout) in kinds.items()}
+    readings = {path: LAYOUTS if layout == "any" else tuple({"": 0, layout: 0}) for path, (_, layout) in kinds.items()}
     errors = {
         path: {each: {name_of(move): 0.0 for move in GROUPS[group][1:]} for each in readings[path]} for path in kinds
     }
@@ -96,7 +97,8 @@ def truth_of(
             for path, value in reference.items():
                 expected = act(value, move) if kinds[path][0] == "maps" else value
                 for layout, seen in errors[path].items():
-                    wanted = channels_moved(expected, group, move, layout) if layout else expected
+                    fits = (layout != "" and expected.shape[1] % len(GROUPS[group]) == 0) or layout == "5d"
+                    wanted = channels_moved(expected, group, move, layout) if fits else expected
                     error = _difference(found[path], wanted) if path in found else math.inf
                     seen[name] = _larger(seen[name], error)
                     worst = _larger(worst, error)
@@ -105,7 +107,13 @@ def truth_of(
     dead = any(_is_no_number(value) for value in first.values()) or all(
         _difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items()
     )
-    best = [min(each.values(), key=lambda seen: _larger_of(seen.values())) for each in errors.values()]
+    best = [
+        min(
+            each.values(),
+            key=lambda seen: (sum(not error <= CLEAR for error in seen.values()), _larger_of(seen.values())),
+        )
+        for each in errors.values()
+    ]
     return Truth(
         {name: _larger_of(each[name] for each in best) for name in broken_on},
         dead,
@@ -114,8 +122,8 @@ def truth_of(
 
 
 def _is_no_number(value: Tensor) -> bool:
-    """Whether it holds NaN, or is 0 but for rounding."""
-    return not float(value.double().norm()) > 1e-10
+    """Whether it holds NaN or infinity, or is 0 but for rounding."""
+    return not 1e-10 < float(value.double().norm()) < math.inf
 
 
 def _difference(value: Tensor, expected: Tensor) -> float:

@@ -164,6 +164,18 @@ def test_log_softmax_does_not_add_up_to_one() -> None:
     assert "exact" not in Program(network, D4, channels=1).proof(*SIDES).elements.values()
 
 
+def test_the_largest_of_log_softmax_is_not_taken_for_the_log_of_its_sum() -> None:
+    """log Σ exp of a log softmax is 0 whatever the picture is; its largest number is not."""
+    network = Apply(lambda x: x.log_softmax(-2).amax(-2).amax(-1))
+    assert Program(network, D4, channels=1).proof(*SIDES).elements["rot90"] == "broken"
+
+
+def test_the_largest_of_small_numbers_is_not_taken_for_their_mean() -> None:
+    """A softmax over many places adds up to 1, so that the mean of all is the same for every picture."""
+    network = Apply(lambda x: x.flatten(2).softmax(-1).unflatten(2, x.shape[-2:]).amax(-1).mean(-1))
+    assert Program(network, D4, channels=1).proof(17, 17).elements["rot90"] == "broken"
+
+
 def test_a_few_large_numbers_hide_no_small_differences() -> None:
     def masked(maps: Tensor) -> Tensor:
         return functional.pad(maps.roll(1, -1), (1, 1, 1, 1), value=1e12)
