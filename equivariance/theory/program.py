@@ -297,9 +297,12 @@ class Program:
         reversal = Element(mirrored=True) if axis == 1 else Element(180.0, mirrored=True)
         try:
             recording = self._record(*hw, places=False)
-            followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)
         except (SizeError, NetworkError):
             return False
+        if reversal in self.elements:
+            followed = self._followed(recording, recording, (reversal,), own=False)
+            return _Judge(self, recording, followed, *hw, (reversal,)).is_exact()
+        followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)  # the pixels alone count
         if recording.doubts:
             return False
         outputs = [
@@ -307,6 +310,7 @@ class Program:
         ]
         return bool(outputs) and all(
             value is not None
+            and not value.unknown
             and reversal in followed.agrees[ref.number]
             and (not value.has_places or value.answers(reversal))
             for ref, value in outputs
