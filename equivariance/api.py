@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from equivariance.errors import NetworkError, SizeError
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
-from equivariance.groups.point_groups import Element, PointGroup, group_called
+from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
 from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.served import declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
@@ -29,6 +30,7 @@ from equivariance.versions import versions
 
 RANDOM_PICTURES = 3
 _SEED = 20230816
+_USUAL_PX = 33  # a picture that is compared on, where that of the user is not opened yet
 
 
 def regular(group: str | PointGroup, count: int) -> FieldType:
@@ -64,7 +66,7 @@ def check(
     'exact'
     """
     begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, dtype)
+    subject = _Subject.of(network, group, fields, channels, dtype, _size_of(picture))
     pictures, source = _pictures(picture, subject)
     height_px, width_px = (int(side) for side in pictures[0].shape[-2:])
     proof = subject.program.proof(height_px, width_px)
@@ -87,8 +89,8 @@ def predict(
     'approximate'
     """
     begun = time.perf_counter()
-    subject = _Subject.of(network, group, fields, channels, "float64")
     height_px, width_px = _size(size)
+    subject = _Subject.of(network, group, fields, channels, "float64", (height_px, width_px))
     proof = subject.program.proof(height_px, width_px)
     return _Decision(subject, proof, None, "no picture", None).report(time.perf_counter() - begun)
 
@@ -110,7 +112,7 @@ def exact_sizes(
     >>> exact_sizes(torch.nn.MaxPool2d(2), 6, 9, channels=1)
     {'height': (6, 8), 'width': (6, 8)}
     """
-    subject = _Subject.of(network, group, fields, channels, "float64")
+    subject = _Subject.of(network, group, fields, channels, "float64", (largest_px, largest_px))
     sides = tuple(side for side in range(smallest_px, largest_px + 1) if subject.program.is_exact(side, side))
     return {"height": sides, "width": sides}
 
@@ -146,6 +148,7 @@ class _Subject:
         fields: Mapping[str, FieldType] | None,
         channels: int | None,
         dtype: str,
+        hw: tuple[int, int],
     ) -> "_Subject":
         if not isinstance(network, nn.Module):
             raise NetworkError(f"A network is a torch.nn.Module, and this is {type(network).__name__}: pass a module.")
@@ -153,23 +156,36 @@ class _Subject:
             raise NetworkError(f"The precision {dtype!r} is not known: use one of {', '.join(ROUNDING_LEVEL)}.")
         chosen = group_called(group) if isinstance(group, str) else group or _group_in(network)
         count = channels or _channels_in(network)
-        ready = _ready(network, dtype)
+        ready, dtype, made_of = _ready(network, dtype, (count, *hw))
         program = Program(ready, chosen, channels=count, fields=fields)
-        notes = []
+        notes = [*made_of, *_restriction(network, chosen)]
         if not program.elements:
             notes.append(f"{chosen.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels")
         return cls(ready, program, chosen, program.elements, count, dtype, tuple(notes))
 
 
-def _ready(network: nn.Module, dtype: str) -> nn.Module:
-    """A copy of the modules in eval mode and of a precision; the original stays as it is, also where this fails."""
+def _ready(
+    network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]
+) -> tuple[nn.Module, str, tuple[str, ...]]:
+    """(a copy in eval mode and of a precision, that precision, notes); the original stays as it is, whatever happens.
+
+    Of networks of escnn and e2cnn, see `equivariance.layers.served`.
+    """
     try:
-        return copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
+        if has_their_modules(network):
+            made = served(network, dtype, picture_shape)
+            return made.network, made.dtype, made.notes
+        ready = copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"The network cannot be copied: {str(error).splitlines()[0]}") from None
+    return ready, dtype, ()
 
 
 def _group_in(network: nn.Module) -> PointGroup:
+    """What the layers say: of groups that are restricted to each other the smallest that moves anything."""
+    declared = [group for group in declared_groups(network) if group != Z2]
+    if declared:
+        return min(declared, key=lambda group: len(group.pixel_exact_elements))
     for _, layer in layers_of(network):
         for fields in types_of(layer):
             for representation, _ in fields.runs if fields is not None else ():
@@ -178,8 +194,19 @@ def _group_in(network: nn.Module) -> PointGroup:
     return group_called("C4")
 
 
+def _restriction(network: nn.Module, chosen: PointGroup) -> tuple[str, ...]:
+    """A note where layers declare several groups, which says by which one the network is judged."""
+    names = [group.name.upper() for group in declared_groups(network)]
+    if len(names) < 2:
+        return ()
+    return (f"its layers are of {', then '.join(names)}; it is judged by {chosen.name.upper()}",)
+
+
 def _channels_in(network: nn.Module) -> int:
     """Channels of the picture, from the first layer that says how many it takes; raises NetworkError if none does."""
+    their_type = picture_type(network)
+    if their_type is not None:
+        return int(their_type.size)
     for _, layer in layers_of(network):
         for name in ("in_channels", "in_features"):
             value = getattr(layer, name, None)
@@ -203,6 +230,14 @@ def _size(size: Any) -> tuple[int, int]:
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
         raise SizeError(f"A size is a side or (height, width) in pixels, and this is {size!r}: pass 33 or (30, 33).")
+    return int(sides[0]), int(sides[1])
+
+
+def _size_of(picture: Any) -> tuple[int, int]:
+    """The size of what is to be measured, as far as it can be told without opening it."""
+    if isinstance(picture, int | tuple | list):
+        return _size(picture)
+    sides = picture.shape[-2:] if isinstance(picture, Tensor) and picture.dim() >= 2 else (_USUAL_PX, _USUAL_PX)
     return int(sides[0]), int(sides[1])
 
 

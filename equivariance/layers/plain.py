@@ -1,5 +1,6 @@
 """Plain torch layers that have no module of their own in torch; served networks are made of these and of torch's."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.nn import functional
 from equivariance.groups.fields import FieldType, Harmonics
 
 Layer = TypeVar("Layer", bound=nn.Module)
+Pair = tuple[int, int]
 
 
 class Grey(nn.Module):
@@ -97,6 +99,104 @@ class SpatialMean(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) → (B, C)."""
         return features.mean((-2, -1))
+
+
+class Retyped(nn.Module):
+    """The same numbers, taken for fields of another type, such as those of a subgroup."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → the same."""
+        return features.clone()
+
+
+class Picked(nn.Module):
+    """Channels in another order."""
+
+    def __init__(self, channels: Tensor) -> None:
+        super().__init__()
+        self.channels: Tensor  # (C,) int64
+        self.register_buffer("channels", channels.clone())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C', H, W)."""
+        return features[:, self.channels]
+
+
+class Masked(nn.Module):
+    """Maps multiplied by a mask of their own size."""
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.mask: Tensor  # (1, 1, H, W)
+        self.register_buffer("mask", mask.detach().clone())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W), of the mask's height and width."""
+        if features.shape[-2:] != self.mask.shape[-2:]:
+            mask, maps = (f"{height}×{width}" for height, width in (self.mask.shape[-2:], features.shape[-2:]))
+            raise ValueError(f"a mask of {mask} px is given maps of {maps} px")
+        return features * self.mask
+
+
+class FieldAffine(nn.Module):
+    """Each channel times a number plus a number: what a normalisation with fixed statistics is."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(scale), nn.Parameter(shift)  # (C,) each
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → the same."""
+        return features * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class FieldsPool(nn.Module):
+    """One number for each field, of fields of several sizes: the largest of each field, or its Euclidean length."""
+
+    def __init__(self, runs: Sequence[tuple[int, int]], *, largest: bool) -> None:
+        super().__init__()
+        self.runs, self.largest = tuple(runs), largest  # (size of a field, fields), one after the other
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, fields, H, W)."""
+        parts = features.split([size * count for size, count in self.runs], 1)
+        fields = [part.unflatten(1, (-1, size)) for part, (size, _) in zip(parts, self.runs, strict=True)]
+        pooled = [each.amax(2) if self.largest else each.square().sum(2).sqrt() for each in fields]
+        return torch.cat(pooled, 1)
+
+
+class BlurredMaxPool2d(nn.Module):
+    """Max-pooling at every pixel, then a blur with a stride (Zhang 2019, arXiv 1904.11486)."""
+
+    def __init__(
+        self, kernel_size: Pair, stride: Pair, padding: Pair, blur: Tensor, blur_padding: Pair, *, ceil_mode: bool
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.blur_padding, self.ceil_mode = blur_padding, ceil_mode
+        self.blur: Tensor  # (C, 1, k, k)
+        self.register_buffer("blur", blur.detach().clone())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, h, w)."""
+        largest = functional.max_pool2d(features, self.kernel_size, 1, self.padding, ceil_mode=self.ceil_mode)
+        return functional.conv2d(
+            largest, self.blur, stride=self.stride, padding=self.blur_padding, groups=features.shape[1]
+        )
+
+
+class Resized(nn.Module):
+    """Maps resized to a size or by a factor."""
+
+    def __init__(self, size: Pair | None, scale_factor: float | None, mode: str, *, align_corners: bool | None) -> None:
+        super().__init__()
+        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, h, w)."""
+        return functional.interpolate(
+            features, self.size, self.scale_factor, self.mode, align_corners=self.align_corners
+        )
 
 
 def typed(layer: Layer, in_type: FieldType, out_type: FieldType | None) -> Layer:

@@ -25,6 +25,7 @@ from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, Ax
 from equivariance.theory.tracing import Call, Trace, blank_copy, trace
 
 NO_ACTION = "no action"
+PROBE_TOLERANCE = 1e-5  # of modules that run as they are, in float32
 WEIGHT_TOLERANCE = 1e-9  # relative; kernels are compared in float64, after projection they agree to 1e-15
 KEPT_TRACES = 64  # recordings kept for each network
 SMALLEST_EXACT_PX = 8  # smaller exact sides are true but of no use
@@ -195,7 +196,8 @@ def _layer_errors(
 ) -> dict[str, float]:
     acting = [element for element in elements if in_type.has_action(element) and out_type.has_action(element)]
     errors = {element.name: _weight_error(layer, element, in_type, out_type) for element in acting}
-    return {name: error for name, error in errors.items() if not error <= WEIGHT_TOLERANCE}  # NaN included
+    tolerance = PROBE_TOLERANCE if getattr(layer, "runs_as_it_is", False) else WEIGHT_TOLERANCE
+    return {name: error for name, error in errors.items() if not error <= tolerance}  # NaN included
 
 
 def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
@@ -249,7 +251,8 @@ def _dense_kernel(conv: nn.Conv2d) -> Tensor:
 def _probe(layer: nn.Module, in_type: FieldType) -> Tensor:
     side = 8
     generator = torch.Generator().manual_seed(0)
-    dtype = next((p.dtype for p in (*layer.parameters(), *layer.buffers()) if p.is_floating_point()), torch.float64)
+    floating = (tensor.dtype for tensor in (*layer.parameters(), *layer.buffers()) if tensor.is_floating_point())
+    dtype = next(floating, torch.float32 if getattr(layer, "runs_as_it_is", False) else torch.float64)
     return torch.randn(2, in_type.channels, side, side, generator=generator, dtype=torch.float64).to(dtype)
 
 

@@ -157,7 +157,8 @@ class Program:
             return self._recordings.get((height_px, width_px), lambda: self._record(height_px, width_px))
 
     def _record(self, height_px: int, width_px: int) -> Recording:
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), torch.float32)
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
         picture = torch.rand(
             1, self.channels, height_px, width_px, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         ).to(dtype)

@@ -1,0 +1,297 @@
+"""Anyone's network of escnn or e2cnn made ready: plain layers where they do the same, and the rest run as it is.
+
+The containers are the user's own and go on passing GeometricTensors; each layer takes these, and plain tensors too.
+Modules that run as they are compute in float32, since their bases and outputs are float32, and so then does the network
+around them. The original is never run and never changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equivariance.groups.point_groups import PointGroup
+from equivariance.layers.export import (
+    ExportError,
+    by_itself,
+    frozen,
+    is_sequence,
+    outermost,
+    plain_layer,
+    with_replaced,
+)
+from equivariance.layers.planar import as_in_eval, has_equivalent, has_filter, is_theirs
+from equivariance.layers.reading import geometric, group_of, is_their_type, is_typed_layer
+from equivariance.relative import relative_error
+
+SAME = 1e-3  # relative difference up to which the outputs of many layers in float32 are the same
+
+
+@dataclass(frozen=True)
+class Served:
+    """A network made ready, what it computes in, and what runs as it is: {name of a layer: why}."""
+
+    network: nn.Module
+    dtype: str
+    as_they_are: dict[str, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """In sentences."""
+        if not self.as_they_are:
+            return ()
+        count = len(self.as_they_are)
+        first = "; ".join(self.as_they_are.values() if count <= 2 else list(self.as_they_are.values())[:1])
+        what = "1 module runs" if count == 1 else f"{count} modules run"
+        precision = ", so it is measured in float32" if self.dtype == "float32" else ""
+        return (f"{what} as in {self._package} itself{precision}: {first}",)
+
+    @property
+    def _package(self) -> str:
+        return next(filter(None, (package_of_parts(module) for module in self.network.modules())), "escnn")
+
+
+class TakesBoth(nn.Module):
+    """Mixed into the class of a plain layer: of a GeometricTensor it makes one, of its own output type."""
+
+    theirs: Any  # the output's type in their words
+
+    def forward(self, features: Any) -> Any:
+        """(B, C, H, W), typed or not → the same kind."""
+        if isinstance(features, Tensor):
+            return super().forward(features)
+        return type(features)(super().forward(features.tensor), self.theirs)
+
+
+class AsItIs(nn.Module):
+    """Mixed into the class of a module of theirs: it takes plain tensors too, and then gives such."""
+
+    in_type: Any
+    runs_as_it_is = True
+
+    def forward(self, features: Any, *others: Any) -> Any:
+        """(B, C, H, W), typed or not → the same kind."""
+        if not isinstance(features, Tensor) or others:
+            return super().forward(features, *others)
+        return getattr(output := super().forward(geometric(features, self.in_type)), "tensor", output)
+
+
+class TakesPictures(nn.Module):
+    """Mixed into the class of a network that takes a GeometricTensor: it takes the plain picture."""
+
+    pictures: Any  # their type
+
+    def forward(self, picture: Any) -> Any:
+        """(B, C, H, W) → what the network gives."""
+        return super().forward(geometric(picture, self.pictures) if isinstance(picture, Tensor) else picture)
+
+
+def has_their_modules(network: nn.Module) -> bool:
+    """Whether any part of a network is of escnn or e2cnn."""
+    return any(any(map(package_of_kind, type(module).__mro__)) for module in network.modules())
+
+
+def package_of_kind(kind: type) -> str:
+    """ "escnn" or "e2cnn" for a class that one of them defines, else ""."""
+    root = kind.__module__.partition(".")[0]
+    return root if root in ("escnn", "e2cnn") else ""
+
+
+def package_of_parts(module: nn.Module) -> str:
+    """ "escnn" or "e2cnn" for a module whose class, or a base of it, one of them defines, else ""."""
+    return next(filter(None, map(package_of_kind, type(module).__mro__)), "")
+
+
+def declared_groups(network: nn.Module) -> list[PointGroup]:
+    """The groups of all field types that modules of a network declare, in order; those that can be read."""
+    found = []
+    for module in network.modules():
+        for name in ("in_type", "out_type"):
+            their_type = getattr(module, name, None)
+            if is_their_type(their_type):
+                try:
+                    found.append(group_of(their_type))
+                except ValueError:
+                    continue
+    return list(dict.fromkeys(found))
+
+
+def picture_type(network: nn.Module) -> Any:
+    """The type that the first module that declares one takes, in their words; None where none does."""
+    declared = (getattr(module, "in_type", None) for module in network.modules())
+    return next(filter(is_their_type, declared), None)
+
+
+@torch.no_grad()
+def served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+    """A copy of `network` in eval mode that takes plain pictures, compared as a whole with the original at a size.
+
+    picture_shape: (C, H, W). Where that comparison fails, all of the network is run as it is. Raises ExportError for
+    what cannot be copied.
+    """
+    with torch.random.fork_rng(devices=[]):
+        as_it_is = _Made.of(network, "float32", plain=False)
+        picture = torch.randn(1, *picture_shape, generator=torch.Generator().manual_seed(0))
+        expected = as_it_is.entered_with(picture)
+        made = _Made.of(network, dtype, plain=True)
+        if expected is None:  # it cannot take this size, and will say so
+            return made.served()
+        made.entered = as_it_is.entered
+        difference = made.difference(picture, expected)
+    if not difference:
+        return made.served()
+    reasons = {name: f"{name}: {difference}" for name in as_it_is.as_they_are}
+    return replace(as_it_is.served(), as_they_are=reasons)
+
+
+class _Made:
+    """A copy of a network in the making. entered: the type that its pictures are given first, None for plain ones."""
+
+    def __init__(self, network: nn.Module, dtype: str, as_they_are: dict[str, str], their_type: Any) -> None:
+        self.network, self.dtype, self.as_they_are, self._their_type = network, dtype, as_they_are, their_type
+        self.entered: Any = (
+            getattr(network, "in_type", None) if is_their_type(getattr(network, "in_type", None)) else None
+        )
+
+    @classmethod
+    def of(cls, network: nn.Module, dtype: str, *, plain: bool) -> "_Made":
+        """A copy with plain layers where that can be, or with none."""
+        replaced, reasons, in_float32 = _replacements(network, plain=plain)
+        copy = with_replaced(network, replaced)
+        in_float32 = in_float32 or dtype == "float32"
+        if in_float32:
+            _to_float32(copy)
+        return cls(copy, "float32" if in_float32 else "float64", reasons, picture_type(network))
+
+    def served(self) -> Served:
+        """The network, which takes plain pictures."""
+        network = self.network
+        if self.entered is not None and not isinstance(network, TakesBoth | AsItIs):
+            network.__class__ = mixed(TakesPictures, type(network))  # type: ignore[arg-type]  # classes are hashable
+            network.pictures = self.entered
+        return Served(network, self.dtype, self.as_they_are)
+
+    def entered_with(self, picture: Tensor) -> list[Tensor] | None:
+        """Its outputs, with or without a type given to the picture first, whichever it takes; None for neither."""
+        first, second = (None, self._their_type) if self.entered is None else (self.entered, None)
+        for entered in (first, second):
+            try:
+                outputs = list(_tensors_in(self._called(picture, entered)))
+            except Exception:  # a user's code may raise anything; it is tried the other way
+                continue
+            self.entered = entered
+            return outputs
+        return None
+
+    def difference(self, picture: Tensor, expected: Sequence[Tensor]) -> str:
+        """In words, how its outputs differ from those expected; empty where they do not."""
+        try:
+            outputs = list(_tensors_in(self._called(picture, self.entered)))
+        except Exception as error:  # a user's code may raise anything
+            lines = str(error).strip().splitlines()
+            return f"the network does not run with plain layers ({lines[0] if lines else type(error).__name__})"
+        if len(outputs) != len(expected):
+            return "the network gives other outputs with plain layers"
+        errors = [
+            float(relative_error(one.double(), other.double())) for one, other in zip(outputs, expected, strict=True)
+        ]
+        worst = max(errors, default=0.0)
+        return "" if worst <= SAME else f"the network with plain layers differs from it by {worst:.1e}"
+
+    def _called(self, picture: Tensor, entered: Any) -> Any:
+        picture = picture.to(torch.float32 if self.dtype == "float32" else torch.float64)
+        takes_both = isinstance(self.network, TakesBoth | AsItIs)
+        return self.network(picture if entered is None or takes_both else geometric(picture, entered))
+
+
+def _replacements(network: nn.Module, *, plain: bool) -> tuple[dict[int, nn.Module], dict[str, str], bool]:
+    """({id of a layer: what stands in its place}, {name: why it runs as it is}, whether float32 is needed)."""
+    replaced: dict[int, nn.Module] = {}
+    reasons: dict[str, str] = {}
+    in_float32 = not plain
+    for name, module, is_layer in outermost(network):
+        if not is_layer:
+            if is_theirs(module) and not is_sequence(module):
+                in_float32 = True  # it makes tensors of float32
+                reasons[name] = f"{name or type(module).__name__}: {type(module).__name__} has no plain equivalent here"
+            continue
+        why = ""
+        if has_equivalent(module) and plain:
+            try:
+                layer = frozen(plain_layer(module, name, None))
+                replaced[id(module)] = _taking_both(layer, getattr(module, "out_type", None))
+                continue
+            except ExportError as error:
+                why = str(error)
+        if is_typed_layer(module) or is_theirs(module):
+            replaced[id(module)] = _running(module)
+            in_float32 = in_float32 or is_theirs(module)
+            kind = type(module).__name__
+            reasons[name] = why or f"{name or kind}: {kind} has no plain equivalent here"
+    return replaced, reasons, in_float32
+
+
+def _taking_both(layer: nn.Module, their_type: Any) -> nn.Module:
+    if not isinstance(layer, nn.Identity) and is_their_type(their_type):
+        layer.__class__ = mixed(TakesBoth, type(layer))  # type: ignore[arg-type]  # classes are hashable
+        layer.theirs = their_type
+    return layer
+
+
+def _running(module: nn.Module) -> nn.Module:
+    """A copy in float32 and eval mode, of a convolution with its filter expanded anew and without its bases."""
+    if has_filter(module):
+        running = as_in_eval(module)
+        running._modules = {}
+        running._parameters = {name: _detached(each) for name, each in module._parameters.items()}
+        running._buffers = {name: _detached(each) for name, each in running._buffers.items()}
+    else:
+        running = as_in_eval(module)
+        running.requires_grad_(requires_grad=False)
+    if is_typed_layer(running):
+        running.__class__ = mixed(AsItIs, type(running))  # type: ignore[arg-type]  # classes are hashable
+    return running
+
+
+def _detached(tensor: Any) -> Any:
+    if tensor is None:
+        return None
+    values = tensor.detach().clone()
+    return nn.Parameter(values, requires_grad=False) if isinstance(tensor, nn.Parameter) else values
+
+
+def _to_float32(network: nn.Module) -> None:
+    """All but what runs as it is, which is of float32 and is never cast."""
+    inside: set[int] = set()
+    for module in list(network.modules()):
+        if isinstance(module, AsItIs):
+            inside.update(map(id, module.modules()))
+        if id(module) not in inside:
+            by_itself(module, nn.Module.float)
+
+
+def _tensors_in(output: Any) -> Iterator[Tensor]:
+    """Every tensor of an output, however deep."""
+    inner = getattr(output, "tensor", None)
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(inner, Tensor):
+        yield inner
+    elif isinstance(output, dict):
+        for value in output.values():
+            yield from _tensors_in(value)
+    elif isinstance(output, list | tuple):
+        for value in output:
+            yield from _tensors_in(value)
+    elif hasattr(output, "__dataclass_fields__"):
+        for name in output.__dataclass_fields__:
+            yield from _tensors_in(getattr(output, name))
+
+
+@cache
+def mixed(mixin: type[nn.Module], kind: type[nn.Module]) -> type[nn.Module]:
+    """A class that is both, named like `kind`."""
+    return type(kind.__name__, (mixin, kind), {"__module__": kind.__module__})
