@@ -19,7 +19,7 @@ from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
 from equivariance.layers.export import layers_of, types_of
-from equivariance.layers.served import declared_groups, has_their_modules, picture_type, served
+from equivariance.layers.served import Served, declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
@@ -139,6 +139,7 @@ class _Subject:
     channels: int
     dtype: str
     notes: tuple[str, ...]
+    output_types: Mapping[str, FieldType]
 
     @classmethod
     def of(
@@ -156,29 +157,27 @@ class _Subject:
             raise NetworkError(f"The precision {dtype!r} is not known: use one of {', '.join(ROUNDING_LEVEL)}.")
         chosen = group_called(group) if isinstance(group, str) else group or _group_in(network)
         count = channels or _channels_in(network)
-        ready, dtype, made_of = _ready(network, dtype, (count, *hw))
-        program = Program(ready, chosen, channels=count, fields=fields)
-        notes = [*made_of, *_restriction(network, chosen)]
+        made = _ready(network, dtype, (count, *hw))
+        program = Program(made.network, chosen, channels=count, fields=fields)
+        notes = [*made.notes, *_restriction(network, chosen)]
         if not program.elements:
             notes.append(f"{chosen.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels")
-        return cls(ready, program, chosen, program.elements, count, dtype, tuple(notes))
+        elements = program.elements
+        return cls(made.network, program, chosen, elements, count, made.dtype, tuple(notes), made.output_types)
 
 
-def _ready(
-    network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]
-) -> tuple[nn.Module, str, tuple[str, ...]]:
-    """(a copy in eval mode and of a precision, that precision, notes); the original stays as it is, whatever happens.
+def _ready(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+    """A copy in eval mode and of a precision; the original stays as it is, also where this fails.
 
     Of networks of escnn and e2cnn, see `equivariance.layers.served`.
     """
     try:
         if has_their_modules(network):
-            made = served(network, dtype, picture_shape)
-            return made.network, made.dtype, made.notes
+            return served(network, dtype, picture_shape)
         ready = copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"The network cannot be copied: {str(error).splitlines()[0]}") from None
-    return ready, dtype, ()
+    return Served(ready, dtype, {}, {})
 
 
 def _group_in(network: nn.Module) -> PointGroup:
@@ -305,7 +304,8 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
         if output in ("invariant", "maps"):
             return How(str(output))
         is_map = value.has_maps if value is not None else len(shape) >= 4 and min(shape[-2:]) > 1
-        return How("maps", value.fields if value is not None else None) if is_map else How("invariant")
+        known = value.fields if value is not None else None
+        return How("maps", subject.output_types.get(path, known)) if is_map else How("invariant")
 
     types = {part.name: part.fields for part in proof.parts if part.fields is not None and part.agrees}
     state = torch.random.get_rng_state()

@@ -16,7 +16,16 @@ from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.group_conv import FieldNorm2d, GroupConv2d
 from equivariance.layers.plain import typed
-from equivariance.layers.planar import as_in_eval, copied, has_equivalent, is_theirs, plain_of
+from equivariance.layers.planar import (
+    as_in_eval,
+    copied,
+    has_equivalent,
+    is_branched,
+    is_sequence,
+    is_theirs,
+    make_plain_container,
+    plain_of,
+)
 from equivariance.layers.reading import geometric, is_their_type, is_typed_layer, read_or_none
 from equivariance.relative import relative_error
 
@@ -79,6 +88,9 @@ def outermost(network: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
         is_layer = is_layer or _kind_of(module) in _PASSING or not any(module.children())
         if is_layer:
             inside.update(map(id, module.modules()))
+        elif is_branched(module):
+            branched: Any = module
+            inside |= {*map(id, branched.branching.modules()), id(branched.merging)}
         yield name, module, is_layer
 
 
@@ -97,8 +109,11 @@ def plain_layer(module: nn.Module, name: str, group: PointGroup | None) -> nn.Mo
     return plain
 
 
-def with_replaced(network: nn.Module, replaced: dict[int, nn.Module]) -> Any:
-    """A copy of `network` in eval mode and float64 with other modules in the place of some, wherever it holds them."""
+def with_replaced(network: nn.Module, replaced: dict[int, nn.Module], *, containers: bool = True) -> Any:
+    """A copy of `network` in eval mode and float64 with other modules in the place of some, wherever it holds them.
+
+    containers: whether those of escnn and e2cnn become plain ones, which take plain tensors too.
+    """
     try:
         network = copied(network, replaced)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
@@ -107,8 +122,8 @@ def with_replaced(network: nn.Module, replaced: dict[int, nn.Module]) -> Any:
     for module in list(network.modules()):
         if id(module) not in done:
             by_itself(module, frozen)
-            if is_sequence(module):
-                _make_torchs(module)
+            if containers:
+                make_plain_container(module)
     return network
 
 
@@ -119,25 +134,14 @@ def by_itself(module: nn.Module, change: Callable[[nn.Module], Any]) -> None:
     module._modules = parts
 
 
-def _make_torchs(sequence: Any) -> None:
-    """Their container that calls one module after the other as torch's, which takes plain tensors too."""
-    sequence.__class__ = nn.Sequential
-    sequence.in_type = sequence.out_type = None
-
-
 def frozen(module: nn.Module) -> nn.Module:
     """`module` itself in float64 and eval mode, without gradients."""
     return module.double().eval().requires_grad_(requires_grad=False)
 
 
-def is_sequence(module: nn.Module) -> bool:
-    """Whether a module is their container that calls one module after the other."""
-    return is_theirs(module) and type(module).__name__ == "SequentialModule"
-
-
 def _plain_layers(network: nn.Module, group: PointGroup | None) -> Iterator[tuple[str, nn.Module, nn.Module]]:
     for name, module, is_layer in outermost(network):
-        if not is_layer and is_theirs(module) and not is_sequence(module):
+        if not is_layer and is_theirs(module) and not (is_sequence(module) or is_branched(module)):
             raise ExportError(f"{_named(name, module)}: {type(module).__name__} has no plain equivalent here")
         if is_layer and (is_theirs(module) or has_equivalent(module) or type(module) in _OURS):
             yield name, module, plain_layer(module, name, group)

@@ -1,7 +1,7 @@
 """Plain torch layers that have no module of their own in torch; served networks are made of these and of torch's."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from equivariance.groups.fields import FieldType, Harmonics
 
-Layer = TypeVar("Layer", bound=nn.Module)
 Pair = tuple[int, int]
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Grey(nn.Module):
@@ -49,7 +49,7 @@ class FieldLength(nn.Module):
 class FieldMaxPool2d(nn.Module):
     """Max-pooling that keeps, in each window, the whole field with the largest Euclidean length."""
 
-    def __init__(self, field_size: int, kernel_size: int, stride: int, padding: int) -> None:
+    def __init__(self, field_size: int, kernel_size: int | Pair, stride: int | Pair, padding: int | Pair) -> None:
         super().__init__()
         self.field_size = field_size
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
@@ -148,6 +148,45 @@ class FieldAffine(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) → the same."""
         return features * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class FieldsMaxPool2d(nn.Module):
+    """`FieldMaxPool2d` of fields of several sizes."""
+
+    def __init__(self, runs: Sequence[tuple[int, int]], kernel_size: Pair, stride: Pair, padding: Pair) -> None:
+        super().__init__()
+        self.channels = [size * count for size, count in runs]  # of runs of fields of one size, one after the other
+        self.pools = nn.ModuleList(FieldMaxPool2d(size, kernel_size, stride, padding) for size, _ in runs)
+        self.is_layer = True
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, h, w)."""
+        parts = zip(self.pools, features.split(self.channels, 1), strict=True)
+        return torch.cat([pool.forward(part) for pool, part in parts], 1)
+
+
+class Branched(nn.Module):
+    """Parts of the channels, each through a module of its own, one after the other.
+
+    merging: the modules, by name. picks: what takes the channels of each. theirs: escnn's types of what each takes and
+    of all they give, for GeometricTensors.
+    """
+
+    picks: nn.ModuleList
+    merging: nn.ModuleDict
+    theirs: tuple[tuple[Any, ...], Any]
+
+    def forward(self, features: Any) -> Any:
+        """(B, C, H, W), typed or not → (B, C', h, w), of the same kind."""
+        branches = zip(self.picks, self.merging.values(), strict=True)
+        if isinstance(features, Tensor):
+            return torch.cat([module(pick(features)) for pick, module in branches], 1)
+        kind, (taken, given) = type(features), self.theirs
+        outputs = [
+            module(kind(pick(features.tensor), their_type)).tensor
+            for (pick, module), their_type in zip(branches, taken, strict=True)
+        ]
+        return kind(torch.cat(outputs, 1), given)
 
 
 class FieldsPool(nn.Module):

@@ -3,6 +3,7 @@
 What has none here is run as it is, see `export`.
 """
 
+import contextlib
 import copy
 from collections.abc import Callable
 from itertools import groupby
@@ -15,9 +16,11 @@ from equivariance.groups.fields import FieldType, Harmonics, average_bias, avera
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.plain import (
     BlurredMaxPool2d,
+    Branched,
     FieldAffine,
     FieldLength,
     FieldMaxPool2d,
+    FieldsMaxPool2d,
     FieldsPool,
     FourierELU,
     GroupMaxPool,
@@ -134,6 +137,48 @@ def _as_declared(module: Any, plain: nn.Module) -> nn.Module:
         return plain
 
 
+def is_sequence(module: nn.Module) -> bool:
+    """Whether a module is their container that calls one module after the other."""
+    return is_theirs(module) and type(module).__name__ == "SequentialModule"
+
+
+def is_branched(module: nn.Module) -> bool:
+    """Whether a module is their container of one module for each part of the channels, with one part each."""
+    if not (is_theirs(module) and type(module).__name__ == "MultipleModule"):
+        return False
+    labels: Any = getattr(module, "merging", None)
+    return all(len(each) == 1 for each in getattr(labels, "_labels", [()]))
+
+
+def make_plain_container(container: Any) -> None:
+    """A copied container of theirs as one of torch's or ours, which takes plain tensors too; its parts stay."""
+    if is_sequence(container):
+        container.__class__ = nn.Sequential
+        container.in_type = container.out_type = None
+    elif is_branched(container):
+        _make_branched(container)
+
+
+def _make_branched(container: Any) -> None:
+    branching, merging = container.branching, container.merging
+    labels = [label for (label,) in merging._labels]
+    numbers = torch.arange(container.in_type.size, dtype=torch.float32)[None, :, None, None]
+    parts = branching(geometric(numbers, container.in_type))
+    picks = nn.ModuleList()
+    for label in labels:
+        pick = Picked(parts[label].tensor.flatten().long())
+        with contextlib.suppress(ValueError):  # types that cannot be read
+            typed(pick, field_type_of(container.in_type), field_type_of(parts[label].type))
+        picks.append(pick.eval())
+    container.theirs = tuple(parts[label].type for label in labels), container.out_type
+    container.in_type = container.out_type = None
+    merging.in_type = merging.out_type = None
+    merging.__class__ = nn.ModuleDict
+    del container.branching
+    container.picks = picks
+    container.__class__ = Branched
+
+
 # ------------------------------------------------------------------------------------------------------ convolutions
 
 
@@ -230,8 +275,12 @@ def _linear(module: Any, group: PointGroup | None) -> nn.Module:
 
 def _as_they_export(module: Any, group: PointGroup | None) -> nn.Module:
     training = module.training
-    plain: nn.Module = module.export()  # which puts the module itself into eval mode
-    module.train(training)
+    try:
+        plain: nn.Module = module.export()  # which puts the module itself into eval mode
+    except NotImplementedError:  # of fields that do not lie side by side
+        return _affine(module, group)
+    finally:
+        module.train(training)
     return typed(plain, *_types(module))
 
 
@@ -337,23 +386,24 @@ def _blurred_max(module: Any) -> nn.Module:
 def _norm_max_pool(module: Any, group: PointGroup | None) -> nn.Module:
     if _pair(module.dilation) != (1, 1) or module.ceil_mode:
         raise NoEquivalentError("norm max-pools with dilation or ceil mode are not supported")
-    pool = FieldMaxPool2d(_one_size(module), module.kernel_size, module.stride, module.padding)
-    return _as_declared(module, pool)
+    windows = module.kernel_size, module.stride, module.padding
+    runs = _runs(module)
+    if len(runs) == 1:
+        return _as_declared(module, FieldMaxPool2d(runs[0][0], *windows))
+    return _as_declared(module, FieldsMaxPool2d(runs, *windows))
 
 
-def _one_size(module: Any) -> int:
-    sizes = {int(each.size) for each in module.in_type.representations}
-    if len(sizes) != 1:
-        raise NoEquivalentError(f"{type(module).__name__} on fields of several sizes has no plain equivalent here")
-    return sizes.pop()
+def _runs(module: Any) -> list[tuple[int, int]]:
+    """(size of a field, fields of it side by side), in order."""
+    sizes = [int(each.size) for each in module.in_type.representations]
+    return [(size, len(list(same))) for size, same in groupby(sizes)]
 
 
 def _field_pool(module: Any, *, largest: bool) -> nn.Module:
-    sizes = [int(each.size) for each in module.in_type.representations]
-    runs = [(size, len(list(same))) for size, same in groupby(sizes)]
+    runs = _runs(module)
     if len(runs) > 1:
         return FieldsPool(runs, largest=largest)
-    return GroupMaxPool(sizes[0]) if largest else FieldLength(sizes[0])
+    return GroupMaxPool(runs[0][0]) if largest else FieldLength(runs[0][0])
 
 
 def _fourier_elu(module: Any, group: PointGroup | None) -> nn.Module:

@@ -5,7 +5,7 @@ Modules that run as they are compute in float32, since their bases and outputs a
 around them. The original is never run and never changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -13,30 +13,35 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.export import (
     ExportError,
     by_itself,
     frozen,
-    is_sequence,
     outermost,
     plain_layer,
     with_replaced,
 )
-from equivariance.layers.planar import as_in_eval, has_equivalent, has_filter, is_theirs
-from equivariance.layers.reading import geometric, group_of, is_their_type, is_typed_layer
+from equivariance.layers.planar import as_in_eval, has_equivalent, has_filter, is_branched, is_sequence, is_theirs
+from equivariance.layers.reading import geometric, group_of, is_their_type, is_typed_layer, read_or_none
 from equivariance.relative import relative_error
 
+_SAME_PIXELS = 1e-6
 SAME = 1e-3  # relative difference up to which the outputs of many layers in float32 are the same
 
 
 @dataclass(frozen=True)
 class Served:
-    """A network made ready, what it computes in, and what runs as it is: {name of a layer: why}."""
+    """A network made ready, what it computes in, and what runs as it is: {name of a layer: why}.
+
+    output_types: of the outputs that are typed, by path.
+    """
 
     network: nn.Module
     dtype: str
     as_they_are: dict[str, str]
+    output_types: dict[str, FieldType]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -77,6 +82,47 @@ class AsItIs(nn.Module):
         if not isinstance(features, Tensor) or others:
             return super().forward(features, *others)
         return getattr(output := super().forward(geometric(features, self.in_type)), "tensor", output)
+
+
+class AtEachPixel(AsItIs):
+    """Mixed into the class of a module of theirs that is a function of each pixel by itself: theory sees it as one."""
+
+    out_type: Any
+
+    def forward(self, features: Any, *others: Any) -> Any:
+        """(B, C, H, W), typed or not → the same kind."""
+        if others:
+            return super().forward(features, *others)
+        tensor = features if isinstance(features, Tensor) else features.tensor
+        _RUNNING[id(self)] = super().forward
+        try:
+            output = _AT_EACH_PIXEL(tensor, id(self), self.out_type.size)
+        finally:
+            _RUNNING.pop(id(self), None)
+        return output if isinstance(features, Tensor) else geometric(output, self.out_type)
+
+
+_RUNNING: dict[int, Callable[[Tensor], Tensor]] = {}  # the forward passes that are at work
+_LIBRARY = torch.library.Library("equivariance", "DEF")
+_LIBRARY.define("at_each_pixel(Tensor features, int module, int channels) -> Tensor")
+_LIBRARY.impl("at_each_pixel", lambda features, module, channels: _RUNNING[module](features), "CPU")
+_LIBRARY.impl(
+    "at_each_pixel",
+    lambda features, module, channels: features.new_empty((features.shape[0], channels, *features.shape[2:])),
+    "Meta",
+)
+_AT_EACH_PIXEL: Any = torch.ops.equivariance.at_each_pixel.default
+_OF_EACH_PIXEL = {
+    "ConcatenatedNonLinearity",
+    "GatedNonLinearity1",
+    "GatedNonLinearityUniform",
+    "InducedGatedNonLinearity1",
+    "InducedNormNonLinearity",
+    "InducedNormPool",
+    "NormNonLinearity",
+    "TensorProductModule",
+    "VectorFieldNonLinearity",
+}
 
 
 class TakesPictures(nn.Module):
@@ -139,7 +185,7 @@ def served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) 
         made = _Made.of(network, dtype, plain=True)
         if expected is None:  # it cannot take this size, and will say so
             return made.served()
-        made.entered = as_it_is.entered
+        made.entered, made.output_types = as_it_is.entered, as_it_is.output_types
         difference = made.difference(picture, expected)
     if not difference:
         return made.served()
@@ -156,11 +202,13 @@ class _Made:
             getattr(network, "in_type", None) if is_their_type(getattr(network, "in_type", None)) else None
         )
 
+        self.output_types: dict[str, FieldType] = {}
+
     @classmethod
     def of(cls, network: nn.Module, dtype: str, *, plain: bool) -> "_Made":
         """A copy with plain layers where that can be, or with none."""
         replaced, reasons, in_float32 = _replacements(network, plain=plain)
-        copy = with_replaced(network, replaced)
+        copy = with_replaced(network, replaced, containers=plain)
         in_float32 = in_float32 or dtype == "float32"
         if in_float32:
             _to_float32(copy)
@@ -172,24 +220,27 @@ class _Made:
         if self.entered is not None and not isinstance(network, TakesBoth | AsItIs):
             network.__class__ = mixed(TakesPictures, type(network))  # type: ignore[arg-type]  # classes are hashable
             network.pictures = self.entered
-        return Served(network, self.dtype, self.as_they_are)
+        return Served(network, self.dtype, self.as_they_are, self.output_types)
 
     def entered_with(self, picture: Tensor) -> list[Tensor] | None:
         """Its outputs, with or without a type given to the picture first, whichever it takes; None for neither."""
         first, second = (None, self._their_type) if self.entered is None else (self.entered, None)
         for entered in (first, second):
             try:
-                outputs = list(_tensors_in(self._called(picture, entered)))
+                output = self._called(picture, entered)
             except Exception:  # a user's code may raise anything; it is tried the other way
                 continue
             self.entered = entered
-            return outputs
+            found = list(_outputs_in(output))
+            types = {path: read_or_none(getattr(value, "type", None)) for path, value in found}
+            self.output_types = {path: fields for path, fields in types.items() if fields is not None}
+            return [_tensor_of(value) for _, value in found]
         return None
 
     def difference(self, picture: Tensor, expected: Sequence[Tensor]) -> str:
         """In words, how its outputs differ from those expected; empty where they do not."""
         try:
-            outputs = list(_tensors_in(self._called(picture, self.entered)))
+            outputs = [_tensor_of(value) for _, value in _outputs_in(self._called(picture, self.entered))]
         except Exception as error:  # a user's code may raise anything
             lines = str(error).strip().splitlines()
             return f"the network does not run with plain layers ({lines[0] if lines else type(error).__name__})"
@@ -214,7 +265,7 @@ def _replacements(network: nn.Module, *, plain: bool) -> tuple[dict[int, nn.Modu
     in_float32 = not plain
     for name, module, is_layer in outermost(network):
         if not is_layer:
-            if is_theirs(module) and not is_sequence(module):
+            if is_theirs(module) and not (plain and (is_sequence(module) or is_branched(module))):
                 in_float32 = True  # it makes tensors of float32
                 reasons[name] = f"{name or type(module).__name__}: {type(module).__name__} has no plain equivalent here"
             continue
@@ -252,8 +303,23 @@ def _running(module: nn.Module) -> nn.Module:
         running = as_in_eval(module)
         running.requires_grad_(requires_grad=False)
     if is_typed_layer(running):
-        running.__class__ = mixed(AsItIs, type(running))  # type: ignore[arg-type]  # classes are hashable
+        mixin = AtEachPixel if _is_of_each_pixel(running) else AsItIs
+        running.__class__ = mixed(mixin, type(running))  # type: ignore[arg-type]  # classes are hashable
     return running
+
+
+def _is_of_each_pixel(module: Any) -> bool:
+    """Whether a module of theirs is known to be a function of each pixel by itself, and is one on a random picture."""
+    if not is_theirs(module) or type(module).__name__ not in _OF_EACH_PIXEL:
+        return False
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randn(1, module.in_type.size, 4, 3, generator=generator)
+    order = torch.randperm(12, generator=generator)
+    there = pixels.flatten(2)[..., order].unflatten(2, (4, 3))
+    output, moved = (module(geometric(each.clone(), module.in_type)).tensor for each in (pixels, there))
+    if moved.shape != (1, module.out_type.size, 4, 3):
+        return False
+    return float(relative_error(moved, output.flatten(2)[..., order].unflatten(2, (4, 3)))) <= _SAME_PIXELS
 
 
 def _detached(tensor: Any) -> Any:
@@ -273,22 +339,25 @@ def _to_float32(network: nn.Module) -> None:
             by_itself(module, nn.Module.float)
 
 
-def _tensors_in(output: Any) -> Iterator[Tensor]:
-    """Every tensor of an output, however deep."""
-    inner = getattr(output, "tensor", None)
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(inner, Tensor):
-        yield inner
-    elif isinstance(output, dict):
-        for value in output.values():
-            yield from _tensors_in(value)
+def _outputs_in(output: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, tensor or GeometricTensor) of every tensor of an output, however deep."""
+    if isinstance(output, Tensor) or isinstance(getattr(output, "tensor", None), Tensor):
+        yield path or "output", output
+        return
+    if isinstance(output, dict):
+        entries = list(output.items())
     elif isinstance(output, list | tuple):
-        for value in output:
-            yield from _tensors_in(value)
-    elif hasattr(output, "__dataclass_fields__"):
-        for name in output.__dataclass_fields__:
-            yield from _tensors_in(getattr(output, name))
+        entries = list(zip(getattr(output, "_fields", range(len(output))), output, strict=True))
+    else:
+        names = getattr(output, "__dataclass_fields__", ())
+        entries = [(name, getattr(output, name)) for name in names]
+    for name, value in entries:
+        yield from _outputs_in(value, f"{path}.{name}" if path else str(name))
+
+
+def _tensor_of(value: Any) -> Tensor:
+    tensor: Tensor = value if isinstance(value, Tensor) else value.tensor
+    return tensor
 
 
 @cache
