@@ -184,7 +184,7 @@ def _group_in(network: nn.Module) -> PointGroup:
     """What the layers say: of groups that are restricted to each other the smallest that moves anything."""
     declared = [group for group in declared_groups(network) if group != Z2]
     if declared:
-        return min(declared, key=lambda group: len(group.pixel_exact_elements))
+        return min(declared, key=lambda group: (len(group.pixel_exact_elements), group.rotations or math.inf))
     for _, layer in layers_of(network):
         for fields in types_of(layer):
             for representation, _ in fields.runs if fields is not None else ():
@@ -544,6 +544,8 @@ def _sides(part: Part) -> str:
 
 
 def _why(part: Part) -> str:
+    if part.kind == "Retyped":
+        return "it restricts its fields to a smaller group"
     if part.weight_error:
         if part.why:
             return f"{part.why}, and its numbers differ from their own transform by up to {part.weight_error:.0%}"

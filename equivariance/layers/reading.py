@@ -17,6 +17,19 @@ _SAME = 1e-9
 _QUARTER_TURNS = tuple(range(4))
 
 
+class _Itself:
+    """A key of a cache that is this object and no equal one: e2cnn takes spaces with different mirrors for equal."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 @dataclass(frozen=True)
 class Acting:
     """A group as it acts on the plane, and each element in the words of the package that it was read from.
@@ -62,17 +75,22 @@ def read_or_none(declared: Any) -> FieldType | None:
         return None
 
 
-@lru_cache(maxsize=512)
 def field_type_of(their_type: Any) -> FieldType:
     """Our type for one of theirs.
 
     Raises ValueError, in one sentence, for groups that do not act on the plane as ours do, and for fields whose
     matrices are not orthogonal.
     """
+    return _field_type_of(_Itself(their_type))
+
+
+@lru_cache(maxsize=512)
+def _field_type_of(key: _Itself) -> FieldType:
+    their_type = key.value
     _check_plane(their_type.gspace)
     runs: list[tuple[Representation, int]] = []
     for theirs in their_type.representations:
-        representation = _representation_of(theirs, their_type.gspace)
+        representation = _representation_of(_Itself(theirs), _Itself(their_type.gspace))
         if runs and runs[-1][0] == representation:
             runs[-1] = (representation, runs[-1][1] + 1)
         else:
@@ -83,7 +101,7 @@ def field_type_of(their_type: Any) -> FieldType:
 def group_of(their_type: Any) -> PointGroup:
     """The group of their type, by what its elements do to the plane; raises ValueError as `field_type_of`."""
     _check_plane(their_type.gspace)
-    return _acting(their_type.gspace).group
+    return acting_of(their_type.gspace).group
 
 
 def _check_plane(space: Any) -> None:
@@ -91,8 +109,14 @@ def _check_plane(space: Any) -> None:
         raise ValueError(f"the symmetries {space.name} are not supported: they do not act on the plane")
 
 
+def acting_of(space: Any) -> Acting:
+    """The group of one of their spaces, with each element in their words; raises ValueError as `field_type_of`."""
+    return _acting(_Itself(space))
+
+
 @lru_cache(maxsize=64)
-def _acting(space: Any) -> Acting:
+def _acting(key: _Itself) -> Acting:
+    space = key.value
     fiber_group = space.fibergroup
     if _is_continuous(fiber_group):
         return _continuous(space)
@@ -180,8 +204,9 @@ def _nearest(element: Element, group: PointGroup) -> Element:
 
 
 @lru_cache(maxsize=512)
-def _representation_of(theirs: Any, space: Any) -> Representation:
-    acting = _acting(space)
+def _representation_of(representation: _Itself, of_space: _Itself) -> Representation:
+    theirs, space = representation.value, of_space.value
+    acting = acting_of(space)
     if theirs.size == 1 and theirs.is_trivial():
         return Scalar()
     table = {element: np.asarray(theirs(element_there)) for element, element_there in acting.elements}
