@@ -18,7 +18,7 @@ from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
-from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.export import ExportError, layers_of, types_of
 from equivariance.layers.served import Served, declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
@@ -173,11 +173,18 @@ def _ready(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) 
     """
     try:
         if has_their_modules(network):
-            return served(network, dtype, picture_shape)
+            return _served(network, dtype, picture_shape)
         ready = copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"The network cannot be copied: {str(error).splitlines()[0]}") from None
     return Served(ready, dtype, {}, {})
+
+
+def _served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+    try:
+        return served(network, dtype, picture_shape)
+    except ExportError as error:
+        raise NetworkError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
 
 
 def _group_in(network: nn.Module) -> PointGroup:

@@ -72,17 +72,21 @@ def as_in_eval(module: nn.Module) -> nn.Module:
     """
     if has_filter(module):
         expand: Any = module.expand_parameters
-        kernel, bias = expand()
-        twin = copy.copy(module)
-        name = "filter" if hasattr(module, "kernel_size") else "matrix"
-        twin._buffers = {**module._buffers, name: kernel.detach(), "expanded_bias": bias}
-        twin.__dict__.pop("expanded_bias", None)
-        twin.training = False
-        return twin
+        return with_filter(module, *expand())
     twin = copied(module)
     if hasattr(module, "expand_parameters"):
         twin.train()
     return twin.eval()
+
+
+def with_filter(module: nn.Module, kernel: Tensor, bias: Tensor | None) -> nn.Module:
+    """A shallow copy in eval mode that uses this kernel and bias; the rest is shared with `module`."""
+    twin = copy.copy(module)
+    name = "filter" if hasattr(module, "kernel_size") else "matrix"
+    twin._buffers = {**module._buffers, name: kernel.detach(), "expanded_bias": bias}
+    twin.__dict__.pop("expanded_bias", None)
+    twin.training = False
+    return twin
 
 
 def has_filter(module: nn.Module) -> bool:
@@ -154,7 +158,6 @@ def make_plain_container(container: Any) -> None:
     """A copied container of theirs as one of torch's or ours, which takes plain tensors too; its parts stay."""
     if is_sequence(container):
         container.__class__ = nn.Sequential
-        container.in_type = container.out_type = None
     elif is_branched(container):
         _make_branched(container)
 
@@ -171,8 +174,6 @@ def _make_branched(container: Any) -> None:
             typed(pick, field_type_of(container.in_type), field_type_of(parts[label].type))
         picks.append(pick.eval())
     container.theirs = tuple(parts[label].type for label in labels), container.out_type
-    container.in_type = container.out_type = None
-    merging.in_type = merging.out_type = None
     merging.__class__ = nn.ModuleDict
     del container.branching
     container.picks = picks

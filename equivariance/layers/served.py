@@ -62,13 +62,13 @@ class Served:
 class TakesBoth(nn.Module):
     """Mixed into the class of a plain layer: of a GeometricTensor it makes one, of its own output type."""
 
-    theirs: Any  # the output's type in their words
+    out_type: Any  # in their words
 
     def forward(self, features: Any) -> Any:
         """(B, C, H, W), typed or not → the same kind."""
         if isinstance(features, Tensor):
             return super().forward(features)
-        return type(features)(super().forward(features.tensor), self.theirs)
+        return type(features)(super().forward(features.tensor), self.out_type)
 
 
 class AsItIs(nn.Module):
@@ -176,8 +176,9 @@ def served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) 
     """A copy of `network` in eval mode that takes plain pictures, compared as a whole with the original at a size.
 
     picture_shape: (C, H, W). Where that comparison fails, all of the network is run as it is. Raises ExportError for
-    what cannot be copied.
+    what cannot be copied, and for modules that do not take pictures.
     """
+    _refuse_volumes(network)
     with torch.random.fork_rng(devices=[]):
         as_it_is = _Made.of(network, "float32", plain=False)
         picture = torch.randn(1, *picture_shape, generator=torch.Generator().manual_seed(0))
@@ -258,6 +259,15 @@ class _Made:
         return self.network(picture if entered is None or takes_both else geometric(picture, entered))
 
 
+def _refuse_volumes(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        declared: Any
+        for declared in (getattr(module, "in_type", None), getattr(module, "out_type", None)):
+            if is_their_type(declared) and declared.gspace.dimensionality > 2:
+                kind = type(module).__name__
+                raise ExportError(f"{name or kind}: {kind} takes volumes, and only networks of pictures can be checked")
+
+
 def _replacements(network: nn.Module, *, plain: bool) -> tuple[dict[int, nn.Module], dict[str, str], bool]:
     """({id of a layer: what stands in its place}, {name: why it runs as it is}, whether float32 is needed)."""
     replaced: dict[int, nn.Module] = {}
@@ -273,7 +283,7 @@ def _replacements(network: nn.Module, *, plain: bool) -> tuple[dict[int, nn.Modu
         if has_equivalent(module) and plain:
             try:
                 layer = frozen(plain_layer(module, name, None))
-                replaced[id(module)] = _taking_both(layer, getattr(module, "out_type", None))
+                replaced[id(module)] = _taking_both(layer, module)
                 continue
             except ExportError as error:
                 why = str(error)
@@ -285,11 +295,15 @@ def _replacements(network: nn.Module, *, plain: bool) -> tuple[dict[int, nn.Modu
     return replaced, reasons, in_float32
 
 
-def _taking_both(layer: nn.Module, their_type: Any) -> nn.Module:
-    if not isinstance(layer, nn.Identity) and is_their_type(their_type):
-        layer.__class__ = mixed(TakesBoth, type(layer))  # type: ignore[arg-type]  # classes are hashable
-        layer.theirs = their_type
-    return layer
+def _taking_both(layer: Any, module: Any) -> nn.Module:
+    """`layer` that takes GeometricTensors too, with the types of `module` in their words, which code may ask for."""
+    in_type, out_type = getattr(module, "in_type", None), getattr(module, "out_type", None)
+    if is_their_type(in_type) and is_their_type(out_type):
+        layer.in_type, layer.out_type = in_type, out_type
+        if not isinstance(layer, nn.Identity):
+            layer.__class__ = mixed(TakesBoth, type(layer))  # type: ignore[arg-type]  # classes are hashable
+    plain: nn.Module = layer
+    return plain
 
 
 def _running(module: nn.Module) -> nn.Module:

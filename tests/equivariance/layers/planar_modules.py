@@ -1,15 +1,22 @@
-"""One of each planar module of escnn, small, on the fields it is made for; `python -m` writes the table in the docs."""
+"""One of each planar module of escnn, small, on the fields it is made for.
+
+`python -m tests.equivariance.layers.planar_modules` writes the table of docs/escnn.md.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from escnn import group
 from torch import nn
 
+import equivariance as eq
+from equivariance.errors import NetworkError
 from equivariance.layers.escnn import escnn_nn as enn
 from equivariance.layers.escnn import gspaces
+from equivariance.layers.served import served
 
 C4 = gspaces.rot2dOnR2(4)
 D4 = gspaces.flipRot2dOnR2(4)
@@ -26,7 +33,7 @@ VECTORS_AND_SCALARS = enn.FieldType(C4, [C4.irrep(1), C4.trivial_repr, C4.irrep(
 HARMONICS = enn.FieldType(
     SO2, 2 * [SO2.fibergroup.spectral_regular_representation(*SO2.fibergroup.bl_irreps(2), name=None)]
 )
-UNIFORM = enn.FieldType(C4, 2 * [group.directsum(2 * [C4.trivial_repr] + 2 * [C4.irrep(1)])])
+UNIFORM = enn.FieldType(C4, 2 * [C4.trivial_repr + C4.trivial_repr + C4.irrep(1) + C4.irrep(1)])
 SIGNS = enn.FieldType(D4, 2 * [D4.irrep(1, 0)] + [D4.trivial_repr])
 INDUCED = enn.FieldType(D4, 2 * [D4.induced_repr((None, 4), D4.fibergroup.subgroup((None, 4))[0].irrep(1))])
 
@@ -163,6 +170,20 @@ CASES = (
     Case("MultipleModule", _multiple),
 )
 
+# Not among the cases, and why; names that stand for others of the cases are not listed.
+ELSEWHERE = {
+    "EquivariantModule": "the base of all; classes of your own run as they are, their parts as these here",
+    "BranchingModule": "a part of MultipleModule; by itself it runs as it is",
+    "MergeModule": "a part of MultipleModule; by itself it runs as it is",
+    "GatedNonLinearity2": "run as it is inside a network; it takes two inputs",
+    "Linear": "served as Linear; its type has no plane, so its group is not read",
+    "IIDBatchNorm1d": "run as it is; its type has no plane, so its group is not read",
+    "HarmonicPolynomialR3": "takes no pictures",
+    "R2PointConv": "takes no pictures",
+    "R3PointConv": "takes no pictures",
+}
+DOCUMENT = Path(__file__).parents[3] / "docs" / "escnn.md"
+
 
 def network_of(case: Case) -> nn.Module:
     """A convolution from a picture to the module's fields, and the module."""
@@ -171,3 +192,87 @@ def network_of(case: Case) -> nn.Module:
     in_type = module.in_type
     picture = enn.FieldType(in_type.gspace, 3 * [in_type.gspace.trivial_repr])
     return enn.SequentialModule(enn.R2Conv(picture, in_type, 3, padding=1), module)
+
+
+def how(case: Case) -> tuple[str, str]:
+    """("served" or "run as it is", as which layer or why)."""
+    network = network_of(case)
+    px = case.exact_px or case.broken_px
+    assert px is not None
+    made = served(network, "float64", (3, px, px))
+    reason = made.as_they_are.get("1", "")
+    if reason:
+        return "run as it is", reason.removeprefix("1: ").replace("|", ", ")
+    inside = ", ".join(made.as_they_are.values())
+    return "served", type(made.network[1]).__name__ + (f"; of its parts {inside}" if inside else "")
+
+
+def refusal_of_volumes() -> str:
+    """What `check` says of a module that takes volumes."""
+    kind = type("R3Conv", (nn.Conv3d,), {"__module__": "escnn.nn"})  # escnn's own needs 3-D groups, see compat/
+    volumes = type(
+        "FieldType", (), {"__module__": "escnn.nn", "gspace": SimpleNamespace(dimensionality=3, name="R3"), "size": 1}
+    )
+    module = kind(1, 1, 3)
+    module.in_type = module.out_type = volumes()
+    try:
+        eq.check(nn.Sequential(module), 9)
+    except NetworkError as error:
+        return str(error)
+    raise AssertionError("it was not refused")
+
+
+def document() -> str:
+    """docs/escnn.md."""
+    rows = [f"| {case.id} | {' | '.join(how(case))} |" for case in CASES]
+    others = [f"| {name} | {why} |" for name, why in ELSEWHERE.items()]
+    return TEXT.format(rows="\n".join(rows), others="\n".join(others), refusal=refusal_of_volumes())
+
+
+TEXT = """# Networks of escnn and e2cnn
+
+`check`, `predict`, `exact_sizes` and `assert_equivariant` take them as they are: networks that wrap their picture
+themselves, sequences that take and give GeometricTensors, and your own EquivariantModules. Group, channels and the type
+of every layer are read from the network. Nothing of it is changed, and it is never run itself.
+
+Layers are *served* in plain torch layers in float64 where that is the same function: kernels are averaged over the
+elements that move pixels, which may not change them by more than rounding. Everything else *runs as it is*, a copy in
+float32, because escnn's bases and outputs are float32; the measurement is then in float32 too, and the report says so.
+Each served layer is compared with its original on a random picture, and then the whole network at the size that was
+asked for. A layer that differs runs as it is, and a network that differs runs as it is as a whole; the note names the
+first reason. `export`, which serves networks, refuses such a layer by its name instead.
+
+A function of each pixel by itself, such as a gated nonlinearity, is one step for theory: that it commutes with the
+group is tried on random numbers.
+
+Of a network that is restricted to subgroups the smallest group that moves anything is judged, and a note says so;
+`group=` asks for a larger one, which then breaks at the restriction. Groups without a quarter turn, half turn or mirror
+that moves pixels to pixels, such as C3, are read, and the report says that there is nothing to compare. Mirrors about
+any axis are read.
+
+## Module by module
+
+Made from small networks by `python -m tests.equivariance.layers.planar_modules`, and held by a test. The third column
+says as which layer, or why not.
+
+| module | how | |
+|---|---|---|
+{rows}
+
+| not in the table | |
+|---|---|
+{others}
+
+Modules of volumes (R3…, …3D) are refused: "{refusal}"
+
+## e2cnn
+
+The same modules are found by their names, and field types by what their elements do. e2cnn 0.2.3 cannot be imported
+with current NumPy as it is published; what is tested is a stand-in that has its names. Tried by hand, with e2cnn's
+own source adapted to NumPy 2: sequences of convolutions, normalisations, pools and norm nonlinearities of Rot2dOnR2,
+Flip2dOnR2 about both axes, FlipRot2dOnR2 (D4 and O(2)) and TrivialOnR2. Its other modules were not tried.
+"""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
