@@ -19,7 +19,7 @@ from equivariance.groups.fields import regular as regular_fields
 from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
 from equivariance.layers.export import ExportError, layers_of, types_of
-from equivariance.layers.served import Served, declared_groups, has_their_modules, picture_type, served
+from equivariance.layers.served import MadeReady, declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
@@ -166,7 +166,7 @@ class _Subject:
         return cls(made.network, program, chosen, elements, count, made.dtype, tuple(notes), made.output_types)
 
 
-def _ready(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+def _ready(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> MadeReady:
     """A copy in eval mode and of a precision; the original stays as it is, also where this fails.
 
     Of networks of escnn and e2cnn, see `equivariance.layers.served`.
@@ -177,10 +177,10 @@ def _ready(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) 
         ready = copy.deepcopy(network).eval().to(torch.float64 if dtype == "float64" else torch.float32)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"The network cannot be copied: {str(error).splitlines()[0]}") from None
-    return Served(ready, dtype, {}, {})
+    return MadeReady(ready, dtype, {}, {})
 
 
-def _served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+def _served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> MadeReady:
     try:
         return served(network, dtype, picture_shape)
     except ExportError as error:

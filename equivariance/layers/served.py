@@ -32,7 +32,7 @@ SAME = 1e-3  # relative difference up to which the outputs of many layers in flo
 
 
 @dataclass(frozen=True)
-class Served:
+class MadeReady:
     """A network made ready, what it computes in, and what runs as it is: {name of a layer: why}.
 
     output_types: of the outputs that are typed, by path.
@@ -172,7 +172,7 @@ def picture_type(network: nn.Module) -> Any:
 
 
 @torch.no_grad()
-def served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> Served:
+def served(network: nn.Module, dtype: str, picture_shape: tuple[int, int, int]) -> MadeReady:
     """A copy of `network` in eval mode that takes plain pictures, compared as a whole with the original at a size.
 
     picture_shape: (C, H, W). Where that comparison fails, all of the network is run as it is. Raises ExportError for
@@ -215,13 +215,13 @@ class _Made:
             _to_float32(copy)
         return cls(copy, "float32" if in_float32 else "float64", reasons, picture_type(network))
 
-    def served(self) -> Served:
+    def served(self) -> MadeReady:
         """The network, which takes plain pictures."""
         network = self.network
         if self.entered is not None and not isinstance(network, TakesBoth | AsItIs):
             network.__class__ = mixed(TakesPictures, type(network))  # type: ignore[arg-type]  # classes are hashable
             network.pictures = self.entered
-        return Served(network, self.dtype, self.as_they_are, self.output_types)
+        return MadeReady(network, self.dtype, self.as_they_are, self.output_types)
 
     def entered_with(self, picture: Tensor) -> list[Tensor] | None:
         """Its outputs, with or without a type given to the picture first, whichever it takes; None for neither."""

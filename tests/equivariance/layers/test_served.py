@@ -357,7 +357,9 @@ s = gspaces.rot2dOnR2(4)
 t, r = enn.FieldType(s, 3 * [s.trivial_repr]), enn.FieldType(s, [s.regular_repr])
 print([type(layer).__name__ for layer in export(nn.Sequential(enn.R2Conv(t, r, 3), enn.ReLU(r)), C4)])
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "['Conv2d', 'ReLU']"
 
 
