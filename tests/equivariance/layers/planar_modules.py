@@ -270,7 +270,8 @@ Modules of volumes (R3…, …3D) are refused: "{refusal}"
 The same modules are found by their names, and field types by what their elements do. e2cnn 0.2.3 cannot build a
 convolution with NumPy 2 as it is published; what is tested is a stand-in that has its names. Tried by hand, with its
 own source adapted to NumPy 2 and current torch: sequences of convolutions, normalisations, pools and norm
-nonlinearities of Rot2dOnR2, Flip2dOnR2 about both axes, FlipRot2dOnR2 (D4 and O(2)) and TrivialOnR2. Its other modules were not tried.
+nonlinearities of Rot2dOnR2, Flip2dOnR2 about both axes, FlipRot2dOnR2 (D4 and O(2)) and TrivialOnR2. Its
+other modules were not tried.
 """
 
 
