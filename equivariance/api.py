@@ -23,10 +23,11 @@ from equivariance.following.dims import channels as channels_of
 from equivariance.following.kinds import TOLERANCES, Kinds
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
-from equivariance.groups.point_groups import Element, PointGroup, group_called
+from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
 from equivariance.largest import largest_of
-from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.export import ExportError, layers_of, types_of
+from equivariance.layers.served import MadeReady, declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
@@ -232,6 +233,8 @@ class _Subject:
     elements: tuple[Element, ...]
     channels: int
     dtype: str
+    notes: tuple[str, ...]
+    output_types: Mapping[str, FieldType]
 
     @classmethod
     def of(
@@ -245,15 +248,21 @@ class _Subject:
             raise NetworkError(
                 f"An output is one of {', '.join(OUTPUTS)}, or a field type as regular('C4', 8), and not {output!r}."
             )
-        _check_fields(network, asked.fields)
-        group, ready = _group(asked.group, network), _ready(network, dtype)
+        group = _group(asked.group, network)
+        wanted = asked.channels if asked.channels is not None else given_channels
+        made = _ready(network, dtype, wanted, sizes)
+        _check_fields(made.network, asked.fields)
 
         def program_of(count: int) -> Program:
-            return Program(ready, group, channels=count, fields=asked.fields, output=output, stored=_stored(network))
+            return Program(
+                made.network, group, channels=count, fields=asked.fields, output=output, stored=_stored(network)
+            )
 
-        wanted = asked.channels if asked.channels is not None else given_channels
-        program = _with_channels(ready, program_of, sizes) if wanted is None else program_of(_channels(wanted))
-        return cls(ready, program, group, program.elements, program.channels, dtype)
+        program = _with_channels(network, program_of, sizes) if wanted is None else program_of(_channels(wanted))
+        notes = (*made.notes, *_restriction(network, group))
+        return cls(
+            made.network, program, group, program.elements, program.channels, made.dtype, notes, made.output_types
+        )
 
 
 def _stored(network: nn.Module) -> torch.dtype | None:
@@ -288,21 +297,49 @@ def _group(group: str | PointGroup | None, network: nn.Module) -> PointGroup:
     return group_called(group)
 
 
-def _ready(network: nn.Module, dtype: str) -> nn.Module:
-    """A copy of the modules in eval mode and in a precision; the original is never changed, even if this fails."""
+def _ready(network: nn.Module, dtype: str, channels: Any, sizes: Sequence[tuple[int, int]]) -> MadeReady:
+    """A copy in eval mode and in a precision; the original is never changed, even if this fails.
+
+    Of networks of escnn and e2cnn, see `equivariance.layers.served`.
+    """
     try:
-        return copy.deepcopy(network).eval().to("cpu", torch.float64 if dtype == "float64" else torch.float32)
+        if has_their_modules(network):
+            return _served(network, dtype, channels, sizes)
+        ready = copy.deepcopy(network).eval().to("cpu", torch.float64 if dtype == "float64" else torch.float32)
+    except NetworkError:
+        raise
     except Exception as error:  # whatever a network of anyone's may raise
         raise NetworkError(f"The network cannot be copied: {first_line(error)}") from error
+    return MadeReady(ready, dtype, {}, {})
+
+
+def _served(network: nn.Module, dtype: str, channels: Any, sizes: Sequence[tuple[int, int]]) -> MadeReady:
+    count = [*_channels_in(network, sizes[0]), *_USUAL_CHANNELS][0] if channels is None else _channels(channels)
+    try:
+        return served(network, dtype, *((count, *size) for size in sizes))
+    except ExportError as error:
+        raise NetworkError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
 
 
 def _group_in(network: nn.Module) -> PointGroup:
+    """What the layers say: of groups that are restricted to each other the smallest that moves anything."""
+    declared = [group for group in declared_groups(network) if group != Z2]
+    if declared:
+        return min(declared, key=lambda group: (len(group.pixel_exact_elements), group.rotations or math.inf))
     for _, layer in layers_of(network):
         for fields in types_of(layer):
             for representation, _ in fields.runs if isinstance(fields, FieldType) else ():
                 if isinstance(representation, Regular):
                     return representation.group
     return group_called("C4")
+
+
+def _restriction(network: nn.Module, chosen: PointGroup) -> tuple[str, ...]:
+    """A note where layers declare several groups, which says by which one the network is judged."""
+    names = [group.name.upper() for group in declared_groups(network)]
+    if len(names) < 2:
+        return ()
+    return (f"its layers are of {', then '.join(names)}; it is judged by {chosen.name.upper()}",)
 
 
 def _channels(wanted: Any) -> int:
@@ -357,6 +394,9 @@ def _takes(program: Program, sizes: Sequence[tuple[int, int]]) -> bool:
 
 def _channels_in(network: nn.Module, size: tuple[int, int]) -> list[int]:
     """Channels that the picture may have, the likeliest first: what the layers say that they take."""
+    their_type = picture_type(network)
+    if their_type is not None:
+        return [int(their_type.size)]
     found: list[int] = []
     for _, layer in layers_of(network):
         in_type = types_of(layer)[0]
@@ -516,6 +556,8 @@ def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], outpu
             return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
         if not is_map:
             return How("invariant")
+        if path in subject.output_types:
+            return How("maps", subject.output_types[path])
         if value is not None and not value.unknown:
             return How("maps", None, value.dims_of_maps)
         others = [How("maps", None, dims) for dims in _layouts_of(subject.group, shape)]
@@ -566,12 +608,12 @@ def _layouts_of(group: PointGroup, shape: Sequence[int]) -> list[Dims]:
 
 def _notes(subject: _Subject, dtype: str) -> tuple[str, ...]:
     """What a reader should know besides."""
-    found = []
+    found = [f"{note[:1].upper()}{note[1:]}." for note in subject.notes]
     if not subject.elements:
         found.append(
             f"{subject.group.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels."
         )
-    if subject.dtype != dtype:
+    if subject.dtype != dtype and not any("float32" in note for note in subject.notes):
         found.append("Worked out in float32: the network makes numbers of that precision itself.")
     return tuple(found)
 
@@ -853,6 +895,8 @@ def _where(part: Part) -> str:
 
 def _why(part: Part) -> str:
     """What of a part does not commute, in words that follow a colon."""
+    if part.kind == "Retyped":
+        return "it restricts its fields to a smaller group"
     if math.isnan(part.weight_error):
         return "its weights hold NaN or infinity, which no size mends"
     if part.cause == "weights":

@@ -352,7 +352,8 @@ class _Follower:
             return
         lost = self._lost_before(call, in_type)
         errors = self.errors_of(self.modules.get(call.name, ""))
-        if errors and not output.lost and type_of(output.dims[place]) is not None:
+        restricted = [each for each in self._elements if in_type.has_action(each) and not out_type.has_action(each)]
+        if errors and not restricted and not output.lost and type_of(output.dims[place]) is not None:
             return  # its operations tell more than a look at its channels alone
         for at in range(call.first, call.last):
             if at not in self._kinds.of_places:

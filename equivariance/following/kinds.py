@@ -175,5 +175,6 @@ def closed(elements: Sequence[Element]) -> tuple[Element, ...]:
 def permutes(fields: FieldType | None) -> bool:
     """Whether elements only exchange channels, so that functions of each number by itself commute with them."""
     return fields is not None and all(
-        isinstance(representation, Scalar | Regular | Interleaved) for representation, _ in fields.runs
+        isinstance(representation, Scalar | Regular | Interleaved) or getattr(representation, "is_permutation", False)
+        for representation, _ in fields.runs
     )

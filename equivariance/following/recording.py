@@ -5,7 +5,6 @@ branches, reused modules, functional calls, views and writes in place are all se
 its code needs numbers (`.item()`, `if`, NumPy) or makes tensors from Python numbers, it runs on a real picture instead.
 """
 
-import copy
 import hashlib
 import os
 import sys
@@ -22,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
+from equivariance.layers.planar import copied
 
 aten = torch.ops.aten
 
@@ -629,7 +629,8 @@ def side_of(value: Any) -> tuple[int, int]:
 def blank_copy(network: nn.Module) -> nn.Module:
     """A copy of `network` on the meta device: its structure without its weights, and without copying them."""
     tensors = _tensors(network)
-    return copy.deepcopy(network, {id(tensor): _on_meta(tensor) for tensor in tensors}).eval()
+    blank: nn.Module = copied(network, {id(tensor): _on_meta(tensor) for tensor in tensors})
+    return blank.eval()
 
 
 def _on_meta(tensor: Tensor) -> Tensor:

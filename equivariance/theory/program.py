@@ -241,8 +241,12 @@ class Program:
         """Of a layer that declares its types: what its weights, or its function of each number, do not commute with."""
         if module_name not in self._module_errors:
             layer = dict(self.network.named_modules())[module_name]
+            in_type, out_type = self.types[module_name]
             try:
-                self._module_errors[module_name] = layer_errors(layer, self.elements)
+                self._module_errors[module_name] = {
+                    **layer_errors(layer, self.elements),
+                    **{element.name: 1.0 for element in self.elements if _is_dropped(element, in_type, out_type)},
+                }
             except (RuntimeError, ValueError, TypeError, IndexError):
                 self._module_errors[module_name] = {element.name: 1.0 for element in self.elements}
         return self._module_errors[module_name]
@@ -315,6 +319,16 @@ class Program:
             and (not value.has_places or value.answers(reversal))
             for ref, value in outputs
         )
+
+
+def _is_dropped(element: Element, in_type: FieldType | None, out_type: FieldType | None) -> bool:
+    """Whether a layer takes fields that an element acts on for others that it does not act on: those of a subgroup."""
+    return (
+        in_type is not None
+        and out_type is not None
+        and in_type.has_action(element)
+        and not out_type.has_action(element)
+    )
 
 
 def _modules_of(recording: Recording) -> dict[str, str]:
