@@ -22,7 +22,7 @@ SHORT, FULL, AT_ONCE = 300, 10_000, 500
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nearest exact sizes are looked for near by: each has to be recorded, and is then held against the truth."""
-    monkeypatch.setattr(program, "SEARCH_PX", 2)
+    monkeypatch.setattr(program, "SEARCH_PX", 1)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with warnings.catch_warnings():
@@ -43,7 +43,8 @@ def test_no_draw_shows_what_may_never_happen(first: int) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("first", range(SHORT, FULL, AT_ONCE))
-def test_no_draw_of_ten_thousand_shows_what_may_never_happen(first: int) -> None:
+def test_no_draw_of_ten_thousand_shows_what_may_never_happen(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SEARCH_PX", 4)
     found = [judged(seed) for seed in range(first, min(first + AT_ONCE, FULL))]
     print(table_of(found))
     _must_be_clean(found)

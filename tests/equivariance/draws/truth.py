@@ -57,15 +57,10 @@ def odd_pictures_of(channels: int, hw: tuple[int, int]) -> list[Tensor]:
     """Pictures of other kinds: large and negative numbers, flat but for a few pixels, small."""
     generator = torch.Generator().manual_seed(6)
     noise = [torch.randn(1, channels, *hw, generator=generator, dtype=torch.float64) for _ in range(8)]
-    few = [(each > 1.5).double() for each in noise[:4]]
-    return [
-        *noise[4:],
-        *few,
-        *(-each for each in few),
-        *(5 * each - 2 for each in noise[:3]),
-        noise[3] + 2,
-        noise[4] / 9,
-    ]
+    few = [(each > least).double() for each in noise[:4] for least in (1.5, 2.5)]
+    large = [scale * each + shift for each in noise for scale, shift in ((5, 0), (1, -2), (1, 2), (5, -2))]
+    usual = pictures_of(channels, hw, 30, seed=7)
+    return [*noise, *few, *(-each for each in few), *large, noise[4] / 9, *usual]
 
 
 @torch.no_grad()
