@@ -18,19 +18,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError
-from equivariance.following.kinds import TOLERANCES
+from equivariance.following.dims import HEIGHT, WIDTH, Atom, Dim, Dims
+from equivariance.following.dims import channels as channels_of
+from equivariance.following.kinds import TOLERANCES, Kinds
 from equivariance.groups.fields import FieldType, Regular, scalars
 from equivariance.groups.fields import regular as regular_fields
-from equivariance.groups.point_groups import Element, PointGroup, group_called
+from equivariance.groups.point_groups import Z2, Element, PointGroup, group_called
 from equivariance.groups.transforms import label_of
 from equivariance.largest import largest_of
-from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.export import ExportError, layers_of, types_of
+from equivariance.layers.served import MadeReady, declared_groups, has_their_modules, picture_type, served
 from equivariance.measurement.any_network import How, Seen, measure_any
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.measurement.verdict import grid_text_of, size_text
 from equivariance.report import Pair, Report
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
-from equivariance.theory.program import ALONG_ONE_SIDE, NotFollowed, Part, Program, Proof, first_line, is_of_type
+from equivariance.theory.program import (
+    ALONG_ONE_SIDE,
+    LISTED,
+    NotFollowed,
+    Part,
+    Program,
+    Proof,
+    first_line,
+    is_of_type,
+)
 from equivariance.versions import versions
 
 RANDOM_PICTURES = 3
@@ -87,7 +99,12 @@ def check(
         pictures, words = _pictures(given, source, sides, subject)
         proof = subject.program.proof(*sides)
         seen = _measured(subject, proof, pictures, output)
-        return _Decision(subject, proof, seen, words, _notes(subject, dtype)).report(time.perf_counter() - begun)
+        notes = _notes(subject, dtype)
+        if UNDECIDED in proof.elements.values() and _shows_nothing_broken(seen, subject):
+            more = _odd(sides, subject, pictures[0].dtype)
+            seen = seen.with_more(_measured(subject, proof, more, output))
+            notes = (*notes, f"Measured on {len(more)} pictures of other kinds too, since theory cannot decide.")
+        return _Decision(subject, proof, seen, words, notes).report(time.perf_counter() - begun)
 
     return _untouched(lambda: _in_some_precision(dtype, of))
 
@@ -216,6 +233,8 @@ class _Subject:
     elements: tuple[Element, ...]
     channels: int
     dtype: str
+    notes: tuple[str, ...]
+    output_types: Mapping[str, FieldType]
 
     @classmethod
     def of(
@@ -229,15 +248,21 @@ class _Subject:
             raise NetworkError(
                 f"An output is one of {', '.join(OUTPUTS)}, or a field type as regular('C4', 8), and not {output!r}."
             )
-        _check_fields(network, asked.fields)
-        group, ready = _group(asked.group, network), _ready(network, dtype)
+        group = _group(asked.group, network)
+        wanted = asked.channels if asked.channels is not None else given_channels
+        made = _ready(network, dtype, wanted, sizes)
+        _check_fields(made.network, asked.fields)
 
         def program_of(count: int) -> Program:
-            return Program(ready, group, channels=count, fields=asked.fields, output=output, stored=_stored(network))
+            return Program(
+                made.network, group, channels=count, fields=asked.fields, output=output, stored=_stored(network)
+            )
 
-        wanted = asked.channels if asked.channels is not None else given_channels
-        program = _with_channels(ready, program_of, sizes) if wanted is None else program_of(_channels(wanted))
-        return cls(ready, program, group, program.elements, program.channels, dtype)
+        program = _with_channels(network, program_of, sizes) if wanted is None else program_of(_channels(wanted))
+        notes = (*made.notes, *_restriction(network, group))
+        return cls(
+            made.network, program, group, program.elements, program.channels, made.dtype, notes, made.output_types
+        )
 
 
 def _stored(network: nn.Module) -> torch.dtype | None:
@@ -272,21 +297,49 @@ def _group(group: str | PointGroup | None, network: nn.Module) -> PointGroup:
     return group_called(group)
 
 
-def _ready(network: nn.Module, dtype: str) -> nn.Module:
-    """A copy of the modules in eval mode and in a precision; the original is never changed, even if this fails."""
+def _ready(network: nn.Module, dtype: str, channels: Any, sizes: Sequence[tuple[int, int]]) -> MadeReady:
+    """A copy in eval mode and in a precision; the original is never changed, even if this fails.
+
+    Of networks of escnn and e2cnn, see `equivariance.layers.served`.
+    """
     try:
-        return copy.deepcopy(network).eval().to("cpu", torch.float64 if dtype == "float64" else torch.float32)
+        if has_their_modules(network):
+            return _served(network, dtype, channels, sizes)
+        ready = copy.deepcopy(network).eval().to("cpu", torch.float64 if dtype == "float64" else torch.float32)
+    except NetworkError:
+        raise
     except Exception as error:  # whatever a network of anyone's may raise
         raise NetworkError(f"The network cannot be copied: {first_line(error)}") from error
+    return MadeReady(ready, dtype, {}, {})
+
+
+def _served(network: nn.Module, dtype: str, channels: Any, sizes: Sequence[tuple[int, int]]) -> MadeReady:
+    count = [*_channels_in(network, sizes[0]), *_USUAL_CHANNELS][0] if channels is None else _channels(channels)
+    try:
+        return served(network, dtype, *((count, *size) for size in sizes))
+    except ExportError as error:
+        raise NetworkError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
 
 
 def _group_in(network: nn.Module) -> PointGroup:
+    """What the layers say: of groups that are restricted to each other the smallest that moves anything."""
+    declared = [group for group in declared_groups(network) if group != Z2]
+    if declared:
+        return min(declared, key=lambda group: (len(group.pixel_exact_elements), group.rotations or math.inf))
     for _, layer in layers_of(network):
         for fields in types_of(layer):
             for representation, _ in fields.runs if isinstance(fields, FieldType) else ():
                 if isinstance(representation, Regular):
                     return representation.group
     return group_called("C4")
+
+
+def _restriction(network: nn.Module, chosen: PointGroup) -> tuple[str, ...]:
+    """A note where layers declare several groups, which says by which one the network is judged."""
+    names = [group.name.upper() for group in declared_groups(network)]
+    if len(names) < 2:
+        return ()
+    return (f"its layers are of {', then '.join(names)}; it is judged by {chosen.name.upper()}",)
 
 
 def _channels(wanted: Any) -> int:
@@ -341,6 +394,9 @@ def _takes(program: Program, sizes: Sequence[tuple[int, int]]) -> bool:
 
 def _channels_in(network: nn.Module, size: tuple[int, int]) -> list[int]:
     """Channels that the picture may have, the likeliest first: what the layers say that they take."""
+    their_type = picture_type(network)
+    if their_type is not None:
+        return [int(their_type.size)]
     found: list[int] = []
     for _, layer in layers_of(network):
         in_type = types_of(layer)[0]
@@ -461,23 +517,53 @@ def _random(count: int, sides: tuple[int, int], subject: _Subject, dtype: torch.
     return list(drawn.to(dtype))
 
 
+def _odd(sides: tuple[int, int], subject: _Subject, dtype: torch.dtype) -> list[Tensor]:
+    """Pictures of other kinds, for networks that theory cannot decide: large or negative numbers, few pixels, waves."""
+    generator = torch.Generator().manual_seed(_SEED + 1)
+    shape = (subject.channels, *sides)
+    noise = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(8)]
+    few = (torch.rand(shape, generator=generator, dtype=torch.float64) < 3 / math.prod(sides)).double()
+    summed = torch.cumsum(torch.cumsum(noise[3], -1), -2)
+    pictures = [
+        noise[0],
+        5 * noise[1],
+        noise[2] - 2,
+        noise[4] + 2,
+        few,
+        -few,
+        summed / summed.abs().max(),
+        noise[5] / 9,
+    ]
+    return [each.to(dtype) for each in pictures]
+
+
+def _shows_nothing_broken(seen: Seen, subject: _Subject) -> bool:
+    errors = [seen.largest(element.name) for element in subject.elements]
+    return any(error is not None and error <= ROUNDING_LEVEL[subject.dtype] for error in errors)
+
+
 # ---------------------------------------------------------------------------------------------------------- measurement
 
 
 def _measured(subject: _Subject, proof: Proof, pictures: Sequence[Tensor], output: str | FieldType | None) -> Seen:
     def how_of(path: str, shape: tuple[int, ...]) -> How:
         value = proof.output_values.get(path)
-        has_sides = len(shape) >= 4 and min(shape[-2:]) > 1
+        has_sides = len(shape) >= 4 and max(shape[-2:]) > 1
         is_map = value.has_maps if value is not None else has_sides
-        if output is None and value is not None and not value.unknown and (is_map or value.is_scalar):
-            return How("maps" if is_map else "invariant", None, value.dims)
         if output in ("invariant", "maps"):
             return How(str(output))
-        if output is None:
-            return How(
-                "maps" if is_map else "invariant", None if value is None or not is_map else value.type_of_channels
-            )
-        return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
+        if output is not None:
+            return How("maps" if has_sides or is_map else "invariant", _wished(output, value, shape, subject, is_map))
+        if not is_map:
+            return How("invariant")
+        if path in subject.output_types:
+            return How("maps", subject.output_types[path])
+        if value is not None and not value.unknown:
+            return How("maps", None, value.dims_of_maps)
+        others = [How("maps", None, dims) for dims in _layouts_of(subject.group, shape)]
+        if value is None and not _is_like(shape, proof):
+            others.append(How("invariant"))
+        return How("maps", others=tuple(others))
 
     layers = {part.name: part.dims for part in proof.parts if part.dims is not None}
     elements = subject.elements or (() if subject.group.rotations is None else subject.group.elements[1:])
@@ -499,17 +585,35 @@ def _wished(output: Any, value: Any, shape: tuple[int, ...], subject: _Subject, 
     return regular_fields(subject.group, count // order) if order and count % order == 0 else None
 
 
+def _is_like(shape: Sequence[int], proof: Proof) -> bool:
+    """Whether the last two sides are in the ratio of the picture's, but for a pixel."""
+    difference = abs(shape[-2] * proof.width_px - shape[-1] * proof.height_px)
+    return difference <= max(proof.height_px, proof.width_px)
+
+
+def _layouts_of(group: PointGroup, shape: Sequence[int]) -> list[Dims]:
+    """What maps whose fields are not known may be besides scalar: regular fields in the known layouts."""
+    kinds = Kinds(group, ())
+    plain: list[Dim] = [(channels_of(size),) for size in shape[:-2]]
+    sides: Dims = ((Atom(HEIGHT, shape[-2]),), (Atom(WIDTH, shape[-1]),))
+    return [
+        (*plain[:at], (channels_of(shape[at], fields),), *plain[at + 1 :], *sides)
+        for at in range(1, len(plain))
+        for fields in kinds.layouts(shape[at])[:-1]
+    ]
+
+
 # ------------------------------------------------------------------------------------------------------------- decision
 
 
 def _notes(subject: _Subject, dtype: str) -> tuple[str, ...]:
     """What a reader should know besides."""
-    found = []
+    found = [f"{note[:1].upper()}{note[1:]}." for note in subject.notes]
     if not subject.elements:
         found.append(
             f"{subject.group.name.upper()} has no quarter turn, half turn or mirror that moves pixels to pixels."
         )
-    if subject.dtype != dtype:
+    if subject.dtype != dtype and not any("float32" in note for note in subject.notes):
         found.append("Worked out in float32: the network makes numbers of that precision itself.")
     return tuple(found)
 
@@ -689,7 +793,7 @@ class _Decision:
     def _sizes(self) -> Callable[[], dict[str, Pair]]:
         """What finds the nearest exact sides; it is asked when they are."""
         nothing: dict[str, Pair] = {"height": (None, None), "width": (None, None)}
-        if self._proof.by_weights or not self._subject.elements:
+        if self._proof.by_weights or not self._subject.elements or self._doubts or self.verdict == "undecided":
             return lambda: nothing
         program, height_px, width_px = self._subject.program, self._proof.height_px, self._proof.width_px
 
@@ -791,6 +895,8 @@ def _where(part: Part) -> str:
 
 def _why(part: Part) -> str:
     """What of a part does not commute, in words that follow a colon."""
+    if part.kind == "Retyped":
+        return "it restricts its fields to a smaller group"
     if math.isnan(part.weight_error):
         return "its weights hold NaN or infinity, which no size mends"
     if part.cause == "weights":
@@ -807,6 +913,8 @@ _COURSES = {ALONG_ONE_SIDE: "Or work along both sides of the maps, or along neit
 
 
 def _pooling(unpooled: str) -> str:
+    if unpooled == LISTED:
+        return "Give it as maps (B, C, H, W), or take the mean over all places."
     if "pooled" in unpooled:
         return 'Pool the group before the output, by its maximum or mean, or say output="regular" if that is meant.'
     return "Say with output= what the output is meant to be."

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from equivariance.following.dims import (
     CHANNELS,
+    HEIGHT,
+    WIDTH,
     Atom,
     Dim,
     Dims,
@@ -73,8 +75,11 @@ def _of_two(context: Context, first: Skeleton, second: Skeleton) -> Skeleton:
 def _by_matrix(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
     """A linear layer: matrix (in, out), or the same with leading ones."""
     inner, out_channels = value.dims[-1], matrix.shape[-1]
-    if any(size != 1 for size in matrix.shape[:-2]):
-        raise UnclearError("a batch of matrices")
+    matrix = _one_of(matrix)
+    if _resizes(value):
+        kind = one_axis(inner)
+        numbers = matrix.value().double().reshape(matrix.shape[-2:])
+        return Skeleton((*value.dims[:-1], (Atom(kind, numbers.shape[1]),)), value.tensor @ numbers)
     if has_space([inner]):
         return _by_place(context, value, matrix)
     weights = context.numbers((width_of(inner), 1), 82)
@@ -90,6 +95,25 @@ def _by_matrix(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
         fields = context.kinds.looked_at(context.number, key, look)
     out: Dim = (Atom(CHANNELS, out_channels, (out_channels,), fields),)
     return Skeleton((*value.dims[:-1], out), context.scaled(value.tensor @ weights))
+
+
+def _one_of(matrix: Constant) -> Constant:
+    """The matrix of which several are alike; raises UnclearError where they are not."""
+    if all(size == 1 for size in matrix.shape[:-2]):
+        return matrix
+    numbers = matrix.value().flatten(0, -3)
+    if not bool((numbers == numbers[:1]).all()):
+        raise UnclearError("many matrices at once")
+    return Constant(matrix.shape[-2:], lambda: numbers[0], matrix.owner)
+
+
+def _resizes(value: Skeleton) -> bool:
+    """Whether a matrix is given one axis of maps while the other stays: rows of another length are rows."""
+    inner = [atom for atom in value.dims[-1] if atom.size != 1]
+    if len(inner) != 1 or inner[0].kind == CHANNELS:
+        return False
+    others = {atom.kind for dim in value.dims[:-1] for atom in dim if atom.kind != CHANNELS and atom.size != 1}
+    return others == {HEIGHT, WIDTH} - {inner[0].kind}
 
 
 def _by_place(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
@@ -119,8 +143,7 @@ def _by_place(context: Context, value: Skeleton, matrix: Constant) -> Skeleton:
 def _over_places(matrix: Constant, value: Skeleton) -> Skeleton:
     """A matrix over the rows or columns, such as one that resizes: its numbers count as they are."""
     kind = one_axis(value.dims[-2])
-    if any(size != 1 for size in matrix.shape[:-2]):
-        raise UnclearError("a batch of matrices over pixels")
+    matrix = _one_of(matrix)
     numbers = matrix.value().double().reshape(matrix.shape[-2:])
     dims = (*value.dims[:-2], (Atom(kind, numbers.shape[0]),), value.dims[-1])
     return Skeleton(dims, numbers @ value.tensor)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from equivariance.following import contractions, moving, pixelwise, reductions, windows
+from equivariance.following import contractions, moving, ordered, pixelwise, reductions, windows
 from equivariance.following.dims import (
     CHANNELS,
     HEIGHT,
@@ -25,6 +25,7 @@ from equivariance.following.dims import (
     Atom,
     Dims,
     UnclearError,
+    atoms_of,
     channels,
     has_space,
     moved,
@@ -36,12 +37,13 @@ from equivariance.following.dims import (
 )
 from equivariance.following.kinds import Kinds, Looked
 from equivariance.following.recording import Called, Operation, Recording, Ref
-from equivariance.following.skeleton import HANDLERS, Context, Handler, Skeleton
-from equivariance.groups.fields import FieldType
+from equivariance.following.skeleton import HANDLERS, PART_OF_FIELD, Context, Handler, Skeleton
+from equivariance.groups.fields import FieldType, move_pixels
 from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
 
-HANDLING = (contractions, moving, pixelwise, reductions, windows)  # the modules whose handlers are registered
+HANDLING = (contractions, moving, ordered, pixelwise, reductions, windows)  # the modules whose handlers are registered
 AGREES = 1e-8  # relative; a step's rounding is 1e-15 or so, a displaced grid changes the first digit
+SMALL_AGREES = 1e-6
 Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output
 _REFUSALS = (Exception,)  # whatever an operation of anyone's network meets here: it is not followed, and named
 
@@ -66,8 +68,23 @@ class Value:
 
     @property
     def has_maps(self) -> bool:
-        """Whether it has height and width."""
-        return has_space(self.dims)
+        """Whether its last two dimensions are the axes of maps, in either order, and no other holds places."""
+        if len(self.dims) < 3 or any(atom.size != 1 for atom in atoms_of(self.dims[:-2]) if atom.kind != CHANNELS):
+            return False
+        axes = [[atom.kind for atom in dim if atom.size != 1] for dim in self.dims[-2:]]
+        if max(map(len, axes)) > 1 or [CHANNELS] in axes or axes[0] == axes[1]:
+            return False
+        return len(self.dims) > 3 or min(map(len, axes)) == 1
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it holds places at all, in whatever order."""
+        return any(atom.kind != CHANNELS and atom.size != 1 for dim in self.dims for atom in dim)
+
+    def answers(self, element: Element) -> bool:
+        """Whether, as an output, it is moved with the picture if it is maps, and stays the same if it is not."""
+        expected = self.worlds[IDENTITY].tensor
+        return same(self.worlds[element].tensor, move_pixels(expected, element) if self.has_maps else expected)
 
     @property
     def fields(self) -> FieldType | None:
@@ -83,6 +100,13 @@ class Value:
         return None if self.lost else type_of(atoms)
 
     @property
+    def dims_of_maps(self) -> Dims:
+        """What its dimensions mean to a reader who takes the last two for height and width."""
+        lead = tuple(tuple(atom for atom in dim if atom.kind == CHANNELS) for dim in self.dims[:-2])
+        height, width = map(size_of, self.dims[-2:])
+        return (*lead, (Atom(HEIGHT, height),), (Atom(WIDTH, width),))
+
+    @property
     def is_scalar(self) -> bool:
         """Whether elements change no channel."""
         atoms = [atom for dim in self.dims for atom in dim if atom.kind == CHANNELS and atom.size != 1]
@@ -94,9 +118,9 @@ class Followed:
     """What following found.
 
     agrees: value → the elements under which it agrees. own: operation → the elements that it breaks by itself.
-    unknown: operation → why it could not be followed. weights: operation → {element: relative difference}.
-    loosest: the largest difference of weights that was taken for rounding.
-    of_places: those operations of `weights` whose numbers differ from place to place.
+    unknown: operation → why it could not be followed. weights: operation → {element: relative difference}. uneven: the
+    same of numbers that depend on the place, which break only where `agrees` says so. loosest: the largest difference
+    of weights that was taken for rounding.
     """
 
     recording: Recording
@@ -105,7 +129,7 @@ class Followed:
     own: dict[int, frozenset[Element]]
     unknown: dict[int, str]
     weights: dict[int, dict[str, float]]
-    of_places: set[int] = field(default_factory=set)
+    uneven: dict[int, dict[str, float]] = field(default_factory=dict)
     loosest: float = 0.0
 
 
@@ -157,7 +181,7 @@ class _Follower:
         self._kinds = Kinds(group, elements, kept, stored)
         self._context = Context(self._kinds, recording.shapes, seed)
         self._values: dict[int, Value | None] = {}
-        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.of_places)
+        self._found = Followed(recording, {}, self._values, {}, {}, self._kinds.errors, self._kinds.uneven)
         self._ends: dict[int, list[Called]] = {}
         for call in recording.calls:
             if call.name in declared and call.output is not None:
@@ -224,7 +248,7 @@ class _Follower:
                 tensors[element] = there
                 if same(there.tensor, moved_or_none(result, element)):
                     agreeing.add(element)
-            self._values[output] = Value(result.dims, tensors, lost)
+            self._values[output] = Value(result.dims, tensors, lost or _part_of_field(result.dims))
             self._found.agrees[output] = frozenset(agreeing)
         if not self.finds_own:
             return
@@ -328,7 +352,8 @@ class _Follower:
             return
         lost = self._lost_before(call, in_type)
         errors = self.errors_of(self.modules.get(call.name, ""))
-        if errors and not output.lost and type_of(output.dims[place]) is not None:
+        restricted = [each for each in self._elements if in_type.has_action(each) and not out_type.has_action(each)]
+        if errors and not restricted and not output.lost and type_of(output.dims[place]) is not None:
             return  # its operations tell more than a look at its channels alone
         for at in range(call.first, call.last):
             if at not in self._kinds.of_places:
@@ -359,6 +384,12 @@ class _Follower:
         if given.lost or came is None:
             return given.lost or f"the fields of the input of {call.name} are not known"
         return "" if came == in_type else f"the input of {call.name} has other fields than it declares"
+
+
+def _part_of_field(dims: Dims) -> str:
+    """Why a tensor is lost that is one channel of a field: alone, it looks like a scalar one."""
+    alone = [atom for atom in atoms_of(dims) if atom.kind == CHANNELS and atom.size == 1 and atom.fields is None]
+    return PART_OF_FIELD if alone else ""
 
 
 def _channel_place(dims: Dims, fields: FieldType | None) -> int | None:
@@ -440,6 +471,8 @@ def same(value: Tensor, expected: Tensor | None) -> bool:
     value, expected = value[finite], expected[finite]
     if not expected.numel():
         return True
+    if float((torch.tanh(value) - torch.tanh(expected)).abs().max()) > SMALL_AGREES:
+        return False  # small numbers beside a few that are large, as −10⁹ in masks is
     return float((value - expected).abs().max()) <= AGREES * max(float(expected.abs().max()), 1e-6)
 
 

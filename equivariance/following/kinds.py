@@ -18,7 +18,11 @@ Looked = tuple[FieldType | None, dict[str, float], bool, float]
 
 
 class Kinds:
-    """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform."""
+    """The types of one recording; `errors[operation][element]` says by how much weights differ from their transform.
+
+    uneven: the same of numbers that depend on the place. They are in the skeleton as they are, so that it tells whether
+    the network commutes; here is only why.
+    """
 
     def __init__(
         self,
@@ -28,10 +32,12 @@ class Kinds:
         stored: torch.dtype | None = None,
     ) -> None:
         self.group, self.elements, self._stored = group, tuple(elements), stored
+        self.closed = closed(self.elements)
         self.loosest, self._last = 0.0, 0.0  # the largest difference that was taken for rounding
         self._kept = {} if kept is None else kept
         self.errors: dict[int, dict[str, float]] = {}
-        self.of_places: set[int] = set()  # operations whose numbers differ from place to place
+        self.of_places: set[int] = set()  # operations whose kernels differ from place to place
+        self.uneven: dict[int, dict[str, float]] = {}
 
     def note(self, operation: int, errors: Mapping[str, float], *, of_places: bool = False) -> None:
         """Weights of an operation that differ from their own transform; `of_places`: along height and width too."""
@@ -158,8 +164,17 @@ class Kinds:
         return errors
 
 
+def closed(elements: Sequence[Element]) -> tuple[Element, ...]:
+    """All products of some elements, the identity first."""
+    found = [Element()]
+    for one in found:
+        found += [product for each in elements if (product := each.after(one)) not in found]
+    return tuple(found)
+
+
 def permutes(fields: FieldType | None) -> bool:
     """Whether elements only exchange channels, so that functions of each number by itself commute with them."""
     return fields is not None and all(
-        isinstance(representation, Scalar | Regular | Interleaved) for representation, _ in fields.runs
+        isinstance(representation, Scalar | Regular | Interleaved) or getattr(representation, "is_permutation", False)
+        for representation, _ in fields.runs
     )

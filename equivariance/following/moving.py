@@ -28,6 +28,7 @@ from equivariance.following.dims import (
 from equivariance.following.recording import Constant, Operation, Ref
 from equivariance.following.skeleton import (
     HANDLERS,
+    PART_OF_FIELD,
     Context,
     Skeleton,
     common,
@@ -95,7 +96,7 @@ def _expand(context: Context, args: Any, kwargs: Any) -> Skeleton:
         if size_of(dim) == size:
             new.append(dim)
         elif has_space([dim]):
-            raise UnclearError("one pixel is spread over many")
+            new.append((Atom(next(atom.kind for atom in dim if atom.kind != CHANNELS), size),))
         else:
             new.append((channels(size),))
     tensor = value.tensor.reshape((1,) * (len(shape) - len(value.dims)) + tuple(value.tensor.shape))
@@ -171,12 +172,19 @@ def _picked_type(fields: FieldType | None, picked: range) -> FieldType | None:
     return FieldType(tuple(runs))
 
 
+def _note_part(context: Context, dim: Dim) -> None:
+    """A dimension that goes away takes with it that its channel was one of a field."""
+    if any(atom.kind == CHANNELS and atom.fields is None for atom in dim):
+        context.lose(PART_OF_FIELD)
+
+
 @handles("select")
 def _select(context: Context, args: Any, kwargs: Any) -> Skeleton:
     value: Skeleton = args[0]
     at = place_of(args[1], len(value.dims))
     entry = args[2] % size_of(value.dims[at])
     one = picked_of(value, at, range(entry, entry + 1))
+    _note_part(context, one.dims[at])
     return Skeleton((*one.dims[:at], *one.dims[at + 1 :]), one.tensor.squeeze(at))
 
 
@@ -186,6 +194,8 @@ def _split(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     if context.operation.name == "unbind":
         at = place_of(args[1] if len(args) > 1 else 0, len(value.dims))
         ones = [picked_of(value, at, range(entry, entry + 1)) for entry in range(size_of(value.dims[at]))]
+        for one in ones:
+            _note_part(context, one.dims[at])
         return [Skeleton((*one.dims[:at], *one.dims[at + 1 :]), one.tensor.squeeze(at)) for one in ones]
     at = place_of(args[2] if len(args) > 2 else kwargs.get("dim", 0), len(value.dims))
     size = size_of(value.dims[at])
@@ -336,7 +346,10 @@ def _index(context: Context, args: Any, kwargs: Any) -> Skeleton:
 def _indexed(value: Skeleton, at: int, index: Any) -> Skeleton:
     if not isinstance(index, Constant):
         raise UnclearError("entries picked by what depends on the picture")
-    picked = index.value().long()
+    picked = index.value()
+    picked = picked.nonzero().flatten() if picked.dtype in (torch.bool, torch.uint8) else picked.long()
+    if bool((picked < 0).any()):
+        picked = picked % size_of(value.dims[at])
     dim = value.dims[at]
     if has_space([dim]):
         kind = one_axis(dim)

@@ -6,7 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from equivariance.following.dims import CHANNELS, Dims, UnclearError, channels, size_of, widths_of
+from equivariance.following.dims import (
+    CHANNELS,
+    Atom,
+    Dim,
+    Dims,
+    UnclearError,
+    channels,
+    has_space,
+    size_of,
+    widths_of,
+)
 from equivariance.following.kinds import permutes
 from equivariance.following.recording import Constant
 from equivariance.following.skeleton import (
@@ -36,13 +46,17 @@ def pointwise(context: Context, args: Any, kwargs: Any) -> Skeleton:
     """Any function of numbers at one place: a generic analytic one of all its tensors, in their order."""
     brought, dims = aligned(context, tensors_in((args, tuple(kwargs.values()))))
     shift = 0.0 if context.once("zero stays", lambda: _zero_stays(context, args, kwargs)) else 0.4
+    has_constants = any(isinstance(value, Constant) for value in tensors_in((args, tuple(kwargs.values()))))
+    function = None if has_constants else context.of_function(args, kwargs)
     mixed = torch.zeros((), dtype=torch.float64)
     for at, tensor in enumerate(brought):
-        mixed = mixed + context.factor(at) * generic(tensor, 0.0, 0.3)
+        mixed = mixed + context.factor(at, function) * generic(tensor, 0.0, 0.3)
     for at in range(1, len(brought)):
-        mixed = mixed + context.factor(20 + at) * generic(brought[0], 0.0, 0.2) * generic(brought[at], 0.0, 0.4)
+        mixed = mixed + context.factor(20 + at, function) * generic(brought[0], 0.0, 0.2) * generic(
+            brought[at], 0.0, 0.4
+        )
     if shift and bool(torch.isfinite(mixed).all()):
-        mixed = context.centred(mixed)
+        mixed = context.centred(mixed, function=function)
     return Skeleton(bent(dims), generic(mixed, shift, 0.25).expand(widths_of(dims)))
 
 
@@ -150,3 +164,15 @@ def _filled_with(context: Context, args: Any, kwargs: Any) -> Skeleton:
     if context.operation.name == "fill":
         number = float(args[1]) if isinstance(args[1], int | float) else context.factor()
     return Skeleton(args[0].dims, torch.full(widths_of(args[0].dims), number, dtype=torch.float64))
+
+
+@handles("at_each_pixel")
+def _at_each_pixel(context: Context, args: Any, kwargs: Any) -> Skeleton:
+    """A function of all channels of each pixel by itself; the module around it declares the type of what it gives."""
+    value, _, out_channels = args
+    if len(value.dims) != 4 or has_space(value.dims[:2]):
+        raise UnclearError("its channels hold places")
+    mix = context.numbers((value.tensor.shape[1],), 1).abs() + 0.3
+    mixed = torch.tensordot(value.tensor, mix, dims=([1], [0])).unsqueeze(1)
+    out: Dim = (Atom(CHANNELS, out_channels, (out_channels,), None),)
+    return Skeleton((value.dims[0], out, *value.dims[2:]), generic(context.scaled(mixed), 0.3, 0.4))

@@ -5,7 +5,6 @@ branches, reused modules, functional calls, views and writes in place are all se
 its code needs numbers (`.item()`, `if`, NumPy) or makes tensors from Python numbers, it runs on a real picture instead.
 """
 
-import copy
 import hashlib
 import os
 import sys
@@ -22,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
+from equivariance.layers.planar import copied
 
 aten = torch.ops.aten
 
@@ -223,11 +223,12 @@ class _Known:
 
 
 class _Root:
-    """A storage: the entry of all of it, and how often it was written to."""
+    """A storage: the entry of all of it, and how often it was written to. is_leaf: of a parameter or buffer."""
 
-    def __init__(self, entry: Ref | Constant | None) -> None:
+    def __init__(self, entry: Ref | Constant | None, *, is_leaf: bool = False) -> None:
         self.entry = entry
         self.version = 0
+        self.is_leaf = is_leaf
 
 
 class _Recorder(TorchDispatchMode):
@@ -334,7 +335,8 @@ class _Recorder(TorchDispatchMode):
     def _entry(self, tensor: Tensor) -> Ref | Constant:
         known = self._known.get(id(tensor))
         if known is None:
-            self._remember(tensor, self._leaf(tensor))
+            leaf = self._leaf(tensor)
+            self._remember(tensor, leaf, _Known(leaf, _Root(leaf, is_leaf=id(tensor) in self._leaves)))
             known = self._known[id(tensor)]
         if known.version != known.root.version:
             self._refresh(tensor, known)
@@ -385,11 +387,12 @@ class _Recorder(TorchDispatchMode):
         else:
             if torch.Tag.nondeterministic_seeded in func.tags:
                 self.recording.doubts.append((_name(func), _place(), "it draws random numbers"))
-            shapes = {ref: self.recording.shapes[ref.number] for ref in _flat((entries[0],)) if isinstance(ref, Ref)}
-            stand_ins = _mapped_refs(entries[0], lambda ref: Constant(shapes[ref], lambda: torch.zeros(shapes[ref])))
+            stand_ins = _mapped(args, self._stand_in)
             shared = _Shared(func, stand_ins, entries[1], blank=_name(func) in _EMPTY)
-            is_drawn = torch.Tag.nondeterministic_seeded in func.tags
-            key = None if shapes or is_drawn else self._key(func, entries)
+            has_own = torch.Tag.nondeterministic_seeded in func.tags or any(
+                isinstance(entry, Ref) for entry in _flat((entries[0],))
+            )
+            key = None if has_own else self._key(func, entries)
             made = [
                 None
                 if tensor is None
@@ -415,6 +418,14 @@ class _Recorder(TorchDispatchMode):
             return self._keys.number((func, _keyed(entries)))
         except TypeError:
             return None
+
+    def _stand_in(self, tensor: Tensor) -> Constant:
+        """Of a tensor of which the shape and the kind of numbers alone are used."""
+        entry = self._entry(tensor)
+        if isinstance(entry, Constant):
+            return entry
+        shape, dtype = tuple(tensor.shape), tensor.dtype
+        return Constant(shape, lambda: torch.zeros(shape, dtype=dtype))
 
     def _note(self, func: Any, args: Any, kwargs: Any, numbers: Any, view: Any = ()) -> None:
         call = self._open[-1]["name"] if self._open else ""
@@ -442,12 +453,20 @@ class _Recorder(TorchDispatchMode):
         else:
             shared = _Shared(func, *entries)
             known.entry = Constant(written.shape, shared.maker(0), _owner(entries))
+        if root.is_leaf:
+            self._doubt_state(func, root)
         if known.chain:
             root.entry = self._scattered(root, known)
         else:
             root.entry = known.entry
         root.version += 1
         known.version = root.version
+
+    def _doubt_state(self, func: Any, root: _Root) -> None:
+        """A parameter or buffer that is written to: the next pass is another."""
+        why = "it changes a parameter or buffer, so that each pass depends on those before"
+        if not any(each[2] == why for each in self.recording.doubts):
+            self.recording.doubts.append((_name(func).rstrip("_"), _place(), why))
 
     def _scattered(self, root: _Root, known: _Known) -> Ref | Constant:
         """All of the storage, once the view that `known` is has a new value."""
@@ -547,14 +566,6 @@ def _keyed(value: Any) -> Any:
     return (type(value).__name__, value)
 
 
-def _mapped_refs(value: Any, change: Callable[[Ref], Any]) -> Any:
-    if isinstance(value, Ref):
-        return change(value)
-    if isinstance(value, list | tuple):
-        return type(value)(_mapped_refs(each, change) for each in value)
-    return value
-
-
 def _flat(values: Any) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list | tuple):
@@ -618,7 +629,8 @@ def side_of(value: Any) -> tuple[int, int]:
 def blank_copy(network: nn.Module) -> nn.Module:
     """A copy of `network` on the meta device: its structure without its weights, and without copying them."""
     tensors = _tensors(network)
-    return copy.deepcopy(network, {id(tensor): _on_meta(tensor) for tensor in tensors}).eval()
+    blank: nn.Module = copied(network, {id(tensor): _on_meta(tensor) for tensor in tensors})
+    return blank.eval()
 
 
 def _on_meta(tensor: Tensor) -> Tensor:

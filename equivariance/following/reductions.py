@@ -1,5 +1,6 @@
 """Sums, means, largest values, norms, and what divides by them."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from equivariance.following.kinds import permutes
 from equivariance.following.pixelwise import bent, pointwise
 from equivariance.following.recording import Constant
 from equivariance.following.skeleton import (
+    SHARPNESS,
     Context,
     Skeleton,
     brought,
@@ -37,17 +39,33 @@ def _linear(context: Context, args: Any, kwargs: Any) -> Skeleton:
     take_mean = context.operation.name == "mean"
 
     def reduce(tensor: Tensor, places: list[int]) -> Tensor:
-        return tensor.mean(places) if take_mean else context.scaled(tensor.sum(places))
+        return tensor.mean(places) if take_mean else tensor.sum(places) / context.pixels ** (len(places) / 2)
 
     return _reduced(context, args, kwargs, reduce, only_permuted=True)
 
 
-@handles("amax", "amin", "max", "min", "prod", "logsumexp", "var", "std", "var_mean", "std_mean", "any", "all")
+@handles("amax", "amin", "max", "min", "logsumexp", "any", "all")
+def _largest(context: Context, args: Any, kwargs: Any) -> Any:
+    """log Σ exp in the place of the largest, so that the largest of the largest is the largest of all."""
+    name = context.operation.name
+    if name in ("max", "min") and len(args) > 1 and isinstance(args[1], Skeleton | Constant):
+        return pointwise(context, args, kwargs)
+    sign = 1.0 if name == "logsumexp" else -SHARPNESS if name in ("amin", "min", "all") else SHARPNESS
+
+    def reduce(tensor: Tensor, places: list[int]) -> Tensor:
+        if not places:
+            return tensor
+        count = 1 if name == "logsumexp" else math.prod(tensor.shape[at] for at in places)  # else small numbers drown
+        return (torch.logsumexp(sign * tensor, places) - math.log(max(count, 1))) / sign
+
+    result = _reduced(context, args, kwargs, reduce, only_permuted=True)
+    return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed
+
+
+@handles("prod", "var", "std", "var_mean", "std_mean")
 def _any_order(context: Context, args: Any, kwargs: Any) -> Any:
     """A generic function of a mean of another: it tells sets of numbers apart, in whatever order they come."""
-    if context.operation.name in ("max", "min") and len(args) > 1 and isinstance(args[1], Skeleton | Constant):
-        return pointwise(context, args, kwargs)
-    result = _reduced(context, args, kwargs, _set_of, only_permuted=True)
+    result = _reduced(context, args, kwargs, set_of, only_permuted=True)
     if context.operation.name.endswith("_mean"):
         return [result, Skeleton(result.dims, result.tensor + 1.0)]
     return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed
@@ -57,10 +75,17 @@ def _any_order(context: Context, args: Any, kwargs: Any) -> Any:
 def _length(context: Context, args: Any, kwargs: Any) -> Skeleton:
     order = args[1] if len(args) > 1 and args[1] is not None else 2
     rest = (args[0], args[2] if len(args) > 2 else None, *args[3:4])
-    return _reduced(context, rest, kwargs, _set_of, only_permuted=float(order) != 2.0)
+    if float(order) != 2.0:
+        return _reduced(context, rest, kwargs, set_of, only_permuted=True)
+    return _reduced(context, rest, kwargs, _euclidean, only_permuted=False)
 
 
-def _set_of(tensor: Tensor, places: list[int]) -> Tensor:
+def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
+    return torch.linalg.vector_norm(tensor, dim=places) if places else tensor.abs()
+
+
+def set_of(tensor: Tensor, places: list[int]) -> Tensor:
+    """A generic function of the numbers along `places`, whatever order they come in."""
     each = generic(tensor, 0.3, 0.35)
     return generic(each.mean(places) if places else each, -0.2, 0.4)
 
@@ -117,11 +142,12 @@ def _softmax(context: Context, args: Any, kwargs: Any) -> Skeleton:
     dims = bent(value.dims)
     _check_fields(context, value.dims[at], only_permuted=True)
     if has_space([value.dims[at]]):
-        return Skeleton(dims, context.scaled(torch.softmax(generic(value.tensor, 0.2, 0.3), at)))
-    return Skeleton(dims, _among_channels(context, value, [at]))
+        of_all = torch.log_softmax if context.operation.name == "_log_softmax" else torch.softmax
+        return Skeleton(dims, of_all(value.tensor, at))
+    return Skeleton(dims, among_channels(context, value, [at]))
 
 
-def _among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
+def among_channels(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     """A generic function of each number and of all others at its place."""
     own = generic(value.tensor, 0.0, 0.3)
     for at in places:
@@ -136,10 +162,10 @@ def _normed(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:
     space = [at for at in places if has_space([tuple(many(value.dims[at]))])]
     among = [at for at in places if any(atom.kind == CHANNELS for atom in many(value.dims[at]))]
     if not space:
-        return _among_channels(context, value, among) if among else torch.zeros_like(value.tensor)
+        return among_channels(context, value, among) if among else torch.zeros_like(value.tensor)
     own = value.tensor
     if any(own.shape[at] > 1 for at in among if at not in space):
-        own = _among_channels(context, value, [at for at in among if at not in space])
+        own = among_channels(context, value, [at for at in among if at not in space])
     mean = own.mean(space, keepdim=True)
     deviation = ((own - mean).square().mean(space, keepdim=True) + 0.1).sqrt()
     return (own - (0.6 if among else 1.0) * mean) / deviation  # among others, the mean of all is not that of each

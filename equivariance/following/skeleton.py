@@ -1,6 +1,7 @@
 """What the handlers of operations share: the skeleton's tensors, the context they work in, and generic numbers."""
 
 import math
+import zlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +25,11 @@ from equivariance.following.dims import (
     widths_of,
 )
 from equivariance.following.kinds import Kinds
-from equivariance.following.recording import Constant, Operation
+from equivariance.following.recording import Constant, Operation, Ref
 from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import Element
+
+Centre = tuple[float, float]  # a mean and a deviation
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Context:
         self.shapes: Sequence[tuple[int, ...]] = shapes
         self._scales: dict[int, float] = {}
         self._found: dict[tuple[int, Hashable], Any] = {}
-        self._centres: dict[tuple[int, int], tuple[float, float]] = {}
+        self._centres: dict[tuple[int, int], Centre] = {}
+        self._centres_of: dict[int, list[Centre]] = {}
+        self._scalar: dict[int, bool] = {}
         self.operation: Operation
         self.number = 0
         self.world: Element
@@ -58,12 +63,37 @@ class Context:
         self.lost = ""
         self.window_indices: set[int] = set()  # values that say where in its window a largest number was
 
+    def note_scalar(self, *, is_scalar: bool) -> None:
+        """Whether this operation's weights take scalar fields to scalar fields."""
+        self._scalar[self.number] = is_scalar
+
+    @property
+    def is_scalar(self) -> bool:
+        """As noted when the operation's weights were looked at."""
+        return self._scalar.get(self.number, False)
+
     @property
     def out_shape(self) -> tuple[int, ...]:
         """The shape that the network's own output of this operation has."""
         output = self.operation.outputs[0]
         assert output is not None
         return self.shapes[output]
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """The shape that the network's own first tensor of this operation has."""
+        first = next(value for value in self.operation.args if isinstance(value, Ref))
+        return self.shapes[first.number]
+
+    @property
+    def pixels(self) -> int:
+        """Of the picture: the same for its turn."""
+        return max(1, math.prod(self.shapes[0][2:]))
+
+    def of_function(self, args: Any, kwargs: Any) -> int:
+        """A salt that depends on the function and its numbers alone, so that the same function twice is the same."""
+        described = repr((self.operation.name, _described(args), _described(kwargs)))
+        return zlib.crc32(described.encode())
 
     def lose(self, why: str) -> None:
         """Note that it is not known how the output transforms, whatever the types of its channels say."""
@@ -83,15 +113,22 @@ class Context:
                 continue  # the skeleton tells
             if error > 1e-6:
                 errors[element.name] = error
-        self.kinds.note(self.number, errors, of_places=True)
+        if errors:
+            known = self.kinds.uneven.setdefault(self.number, {})
+            known.update({name: max(error, known.get(name, 0.0)) for name, error in errors.items()})
 
     def numbers(self, widths: Sequence[int], salt: int = 0) -> Tensor:
         """Numbers of this operation, the same in all worlds: float64, normal."""
         return random_like(widths, self._seed + 7919 * (self.number + 1) + salt)
 
-    def factor(self, salt: int = 0) -> float:
-        """A number of this operation between 0.5 and 1.5."""
-        return float(self.once(("factor", salt), lambda: 0.5 + float(torch.sigmoid(self.numbers((1,), salt)))))
+    def factor(self, salt: int = 0, function: int | None = None) -> float:
+        """A number of this operation, or of a function, between 0.5 and 1.5."""
+
+        def find() -> float:
+            number = self.numbers((1,), salt) if function is None else random_like((1,), self._seed + function + salt)
+            return 0.5 + float(torch.sigmoid(number))
+
+        return float(self.once(("factor", salt, function), find))
 
     def once(self, what: Hashable, find: Callable[[], Any]) -> Any:
         """What `find` gives for this operation, found in one world and kept for the others."""
@@ -108,24 +145,50 @@ class Context:
             self._scales[key] = size if size > 1e-12 and math.isfinite(size) else 1.0
         return tensor / self._scales[key]
 
-    def centred(self, tensor: Tensor, salt: int = 0) -> Tensor:
+    def centred(self, tensor: Tensor, salt: int = 0, function: int | None = None) -> Tensor:
         """`tensor` minus its mean and divided by its deviation, both those for the picture itself, plus 0.3.
 
         Where 0 need not stay 0. Else a large mean takes the bent functions that follow to where they are flat, and
-        after some layers no difference is left to see.
+        after some layers no difference is left to see. function: the same one shares what it is centred by with all
+        its operations that this serves, so that they stay the same.
         """
         key = (self.number, salt)
         if key not in self._centres:
-            mean = float(tensor.mean()) if tensor.numel() else 0.0
-            deviation = float((tensor - mean).square().mean().sqrt()) if tensor.numel() else 1.0
-            is_even = not math.isfinite(deviation) or deviation <= 1e-9 * abs(mean) or deviation < 1e-12
-            self._centres[key] = (mean if math.isfinite(mean) else 0.0, (abs(mean) or 1.0) if is_even else deviation)
-            if not math.isfinite(self._centres[key][1]):
-                self._centres[key] = (0.0, 1.0)
+            own = _centre_of(tensor)
+            known = [] if function is None else self._centres_of.setdefault(function, [])
+            fitting = [each for each in known if _serves(each, own)]
+            if not fitting:
+                known.append(own)
+            self._centres[key] = fitting[0] if fitting else own
         mean, deviation = self._centres[key]
         return (tensor - mean) / deviation + 0.3
 
 
+def _centre_of(tensor: Tensor) -> Centre:
+    mean = float(tensor.mean()) if tensor.numel() else 0.0
+    deviation = float((tensor - mean).square().mean().sqrt()) if tensor.numel() else 1.0
+    is_even = not math.isfinite(deviation) or deviation <= 1e-9 * abs(mean) or deviation < 1e-12
+    divisor = (abs(mean) or 1.0) if is_even else deviation
+    return (mean if math.isfinite(mean) else 0.0, divisor) if math.isfinite(divisor) else (0.0, 1.0)
+
+
+def _serves(centre: Centre, own: Centre) -> bool:
+    """Whether numbers of centre `own` are still seen well from another one."""
+    return abs(own[0] - centre[0]) <= centre[1] and 0.25 <= own[1] / centre[1] <= 4.0
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, Skeleton):
+        return "skeleton"
+    if isinstance(value, list | tuple):
+        return [_described(each) for each in value]
+    if isinstance(value, dict):
+        return [(name, _described(each)) for name, each in value.items()]
+    return value
+
+
+PART_OF_FIELD = "the fields of its channels are not known: one channel of a field by itself"
+SHARPNESS = 1.7  # of log Σ exp in the place of the largest: not the 1 of softmax, which it would undo
 Handler = Callable[[Context, Any, Any], Any]
 HANDLERS: dict[str, Handler] = {}
 

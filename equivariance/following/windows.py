@@ -24,9 +24,9 @@ from equivariance.following.dims import (
 from equivariance.following.pixelwise import bent
 from equivariance.following.recording import Constant
 from equivariance.following.skeleton import (
+    SHARPNESS,
     Context,
     Skeleton,
-    generic,
     handles,
     many,
     one_axis,
@@ -73,6 +73,9 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
     batch, dim = value.dims[:2]
     if has_space([batch]):
         raise UnclearError("pixels in the batch dimension")
+    fields = _looked_at(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
+    if context.looks_at_weights:
+        context.note_scalar(is_scalar=_is_scalar(type_of(dim)) and _is_scalar(fields))
     out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
     kernel, out_parts, kernel_groups = _kernel(context, weight, dim, bool(transposed), groups, out_channels)
     if transposed:
@@ -85,7 +88,6 @@ def _convolution(context: Context, args: Any, kwargs: Any) -> Skeleton:
         tensor = context.centred(tensor, 3) + context.factor(3)
     else:
         tensor = context.scaled(tensor)
-    fields = _looked_at(context, weight, bias, dim, bool(transposed), groups) if context.looks_at_weights else None
     out: Dim = (Atom(CHANNELS, out_channels, out_parts, fields),)
     return Skeleton((batch, out, (Atom(HEIGHT, tensor.shape[-2]),), (Atom(WIDTH, tensor.shape[-1]),)), tensor)
 
@@ -109,9 +111,19 @@ def _kernel(
     return _moved_kernel(context, context.numbers((*shape, *hw), 1)), (out_channels,), 1
 
 
+def _is_scalar(fields: FieldType | None) -> bool:
+    return fields is not None and fields.is_scalar
+
+
 def _moved_kernel(context: Context, kernel: Tensor) -> Tensor:
-    """As an equivariant layer's kernel is, up to its channels; a kernel that is not square cannot be turned."""
+    """As an equivariant layer's kernel is, up to its channels; a kernel that is not square cannot be turned.
+
+    From scalar fields to scalar fields it is symmetric itself.
+    """
     is_square = kernel.shape[-1] == kernel.shape[-2]
+    if context.is_scalar:
+        fitting = [element for element in context.kinds.closed if is_square or not element.swaps_axes]
+        return torch.stack([move_pixels(kernel, element) for element in fitting]).mean(0)
     return move_pixels(kernel, context.world) if is_square or not context.world.swaps_axes else kernel
 
 
@@ -171,7 +183,11 @@ def _pair(value: Any) -> Pair:
 
 @handles("max_pool2d_with_indices", "max_pool2d")
 def _max_pool(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
-    """A generic function of the sum over each window: it tells windows apart by what they read, in any order."""
+    """log Σ exp over each window in the place of the largest: of all of them in any order, and of windows of windows.
+
+    Every equation between sums and log Σ exp holds for sums and maxima too: it is one of polynomials with natural
+    coefficients.
+    """
     value: Skeleton = args[0]
     check_maps(value)
     kernel = _pair(args[1])
@@ -182,9 +198,10 @@ def _max_pool(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     planes = planes_of(value)
     there = torch.isfinite(planes)
     finite = torch.where(there, planes, torch.zeros_like(planes))
-    marked = torch.where(there, torch.exp(0.5 * torch.tanh(finite)), torch.zeros_like(planes))
+    largest = finite.amax()
+    marked = torch.where(there, torch.exp(SHARPNESS * (finite - largest)), torch.zeros_like(planes))
     summed = _window_sums(marked, kernel, stride, padding, dilation, ceil_mode=ceil_mode)
-    result = from_planes(value, generic(summed / math.prod(kernel), -0.9, 0.4))
+    result = from_planes(value, torch.log(summed / math.prod(kernel) + 1e-30) / SHARPNESS + largest)
     result = Skeleton(bent(result.dims), result.tensor)
     return [result, Skeleton(result.dims, result.tensor + 1.0)]
 
@@ -222,8 +239,9 @@ def _adaptive_avg(context: Context, args: Any, kwargs: Any) -> Skeleton:
 @handles("adaptive_max_pool2d")
 def _adaptive_max(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     check_maps(args[0])
-    means = functional.adaptive_avg_pool2d(generic(planes_of(args[0]), 0.3, 0.3), _pair(args[1]))
-    result = from_planes(args[0], generic(means, 0.2, 0.4))
+    planes = planes_of(args[0])
+    means = functional.adaptive_avg_pool2d(torch.exp(SHARPNESS * (planes - planes.amax())), _pair(args[1]))
+    result = from_planes(args[0], torch.log(means) / SHARPNESS + planes.amax())
     result = Skeleton(bent(result.dims), result.tensor)
     return [result, Skeleton(result.dims, result.tensor + 1.0)]
 

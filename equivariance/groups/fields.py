@@ -4,7 +4,7 @@ Every type stores its channels field after field, and within a field element aft
 frequency), so that one action serves all networks.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -16,6 +16,8 @@ from torch import Tensor
 from equivariance.groups.point_groups import Element, PointGroup
 
 _PART_ROWS = 64  # of a kernel that are worked on at once: 2 MB in float64 for 440 channels and 3×3 pixels
+_SNAP = 1e-12  # so near to 0 and ±1 a listed number is one of them
+_ORTHOGONAL = 1e-9
 
 
 def move_pixels(maps: Tensor, element: Element) -> Tensor:
@@ -125,6 +127,48 @@ class Harmonics:
         return matrix
 
 
+@dataclass(frozen=True)
+class Tabulated:
+    """A field whose matrices are listed: quotient, irreducible, restricted, induced fields, sums of them, and others.
+
+    matrices: of `elements`, in their order: (elements, size, size), float64, row after row. Orthogonal.
+    """
+
+    name: str
+    size: int
+    elements: tuple[Element, ...]
+    matrices: bytes
+
+    def matrix(self, element: Element) -> np.ndarray | None:
+        """The listed matrix, or None for elements that are not listed."""
+        if element not in self.elements:
+            return None
+        return self._table()[self.elements.index(element)].copy()
+
+    @property
+    def is_permutation(self) -> bool:
+        """Whether every listed element only exchanges channels."""
+        table = self._table()
+        return bool(((table == 0) | (table == 1)).all())
+
+    def _table(self) -> np.ndarray:
+        return np.frombuffer(self.matrices, dtype=np.float64).reshape(-1, self.size, self.size)
+
+
+def tabulated(name: str, table: Mapping[Element, np.ndarray]) -> Tabulated:
+    """The field with these matrices, (size, size) each; numbers next to 0 and ±1 are these.
+
+    Raises ValueError for matrices that are not orthogonal.
+    """
+    matrices = np.stack([np.asarray(matrix, dtype=np.float64) for matrix in table.values()])
+    whole = np.round(matrices)
+    matrices = np.where(np.abs(matrices - whole) < _SNAP, whole + 0.0, matrices)
+    size = matrices.shape[-1]
+    if np.abs(matrices @ matrices.transpose(0, 2, 1) - np.eye(size)).max() > _ORTHOGONAL:
+        raise ValueError(f"fields of {name} are not supported: their matrices are not orthogonal")
+    return Tabulated(name, size, tuple(table), matrices.tobytes())
+
+
 def _cosine_sine(angle_deg: float) -> tuple[float, float]:
     quarter_turns, rest_deg = divmod(angle_deg % 360.0, 90.0)
     cosine, sine = np.cos(np.deg2rad(rest_deg)), np.sin(np.deg2rad(rest_deg))
@@ -231,12 +275,25 @@ def average_kernel(weight: Tensor, group: PointGroup, *, in_type: FieldType, out
     averaged = torch.empty(weight.shape, dtype=torch.float64)
     for rows, fields in kernel_parts(out_type):
         part = weight[rows].double()
-        for generator in (Element(180.0), Element(90.0), Element(mirrored=True)):
-            if generator in group:
-                moved = transformed_kernel(part, generator, in_type=in_type, out_type=fields)
-                part = moved.add_(part).div_(2)
+        for generator in generators_of(group):
+            moved = transformed_kernel(part, generator, in_type=in_type, out_type=fields)
+            part = moved.add_(part).div_(2)
         averaged[rows] = part
     return averaged
+
+
+def average_bias(bias: Tensor, group: PointGroup, out_type: FieldType) -> Tensor:
+    """The nearest bias (C_out,) that the pixel-exact elements of `group` do not change: float64."""
+    averaged = bias.double()
+    for generator in generators_of(group):
+        averaged = (averaged + out_type.act(averaged, generator, dim=0)) / 2
+    return averaged
+
+
+def generators_of(group: PointGroup) -> list[Element]:
+    """Elements of which the pixel-exact subgroup is the product, each halving what is left: half turn, turn, mirror."""
+    mirrors = [element for element in group.pixel_exact_elements if element.mirrored][:1]
+    return [*(turn for turn in (Element(180.0), Element(90.0)) if turn in group), *mirrors]
 
 
 def kernel_parts(out_type: FieldType) -> Iterator[tuple[slice, FieldType]]:

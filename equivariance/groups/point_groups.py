@@ -76,15 +76,26 @@ class Element:
 
 
 IDENTITY = Element()
+_ROUNDING_DEG = 1e-6
+
+
+def _is_nothing(angle_deg: float) -> bool:
+    """Whether a turn by an angle is none, but for rounding."""
+    return abs((angle_deg + 180.0) % 360.0 - 180.0) < _ROUNDING_DEG
 
 
 @dataclass(frozen=True)
 class PointGroup:
-    """C_n, D_n, SO(2) or O(2): `rotations` turns (None: all angles), with mirrors or without."""
+    """C_n, D_n, SO(2) or O(2): `rotations` turns (None: all angles), with mirrors or without.
+
+    mirror_deg: the turn after the mirror left-right that gives the first mirror of this group; 0: the mirror left-right
+    itself, 180: the mirror top-bottom.
+    """
 
     name: str
     rotations: int | None
     mirrors: bool = False
+    mirror_deg: float = 0.0
 
     @cached_property
     def elements(self) -> tuple[Element, ...]:
@@ -93,7 +104,8 @@ class PointGroup:
             raise ValueError(f"{'O' if self.mirrors else 'SO'}(2) has no list of elements")
         step_deg = 360.0 / self.rotations
         turns = [k * step_deg for k in range(self.rotations)]
-        return tuple(Element(turn, mirrored) for mirrored in (False, True)[: 1 + self.mirrors] for turn in turns)
+        mirrored = [Element(turn + self.mirror_deg, mirrored=True) for turn in turns if self.mirrors]
+        return (*map(Element, turns), *mirrored)
 
     @cached_property
     def pixel_exact_elements(self) -> tuple[Element, ...]:
@@ -110,11 +122,15 @@ class PointGroup:
     def __contains__(self, element: Element) -> bool:
         if element.mirrored and not self.mirrors:
             return False
-        return self.rotations is None or (element.angle_deg * self.rotations) % 360.0 == 0.0
+        angle_deg = element.angle_deg - self.mirror_deg if element.mirrored else element.angle_deg
+        return self.rotations is None or _is_nothing(angle_deg * self.rotations)
 
     def index(self, element: Element) -> int:
-        """Position of `element` in `elements`."""
-        return self.elements.index(element)
+        """Position of `element` in `elements`; angles may be off by rounding. Raises ValueError for no element."""
+        for position, other in enumerate(self.elements):
+            if other.mirrored == element.mirrored and _is_nothing(other.angle_deg - element.angle_deg):
+                return position
+        raise ValueError(f"{element.name} is no element of {self.name}")
 
     @property
     def order(self) -> int:

@@ -1,26 +1,40 @@
 """Networks as they are served: plain torch layers in float64, with the field types carried along.
 
-`export` copies the containers of a network and replaces each layer by its plain equivalent. Kernels are averaged over
-the pixel-exact elements of the group in float64, because escnn's bases are float32; that average may not move a kernel
-by more than rounding, so a wrong layer is caught and never repaired.
+`export` copies a network and puts the plain equivalent in the place of each layer of escnn, e2cnn or our own. Kernels
+are averaged over the pixel-exact elements of the group in float64, because escnn's bases are float32; that average may
+not move a kernel by more than rounding, so a wrong layer is caught and never repaired. Each plain layer is compared
+with its original on random pictures before it is used.
 """
 
 import copy
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from equivariance.groups.fields import FieldType, Harmonics, average_kernel, kernel_parts
+from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.group_conv import FieldNorm2d, GroupConv2d
-from equivariance.layers.plain import FieldLength, FieldMaxPool2d, FourierELU, GroupMaxPool, typed
-from equivariance.relative import relative_error_in_parts
+from equivariance.layers.plain import typed
+from equivariance.layers.planar import (
+    as_in_eval,
+    copied,
+    has_equivalent,
+    has_filter,
+    is_branched,
+    is_sequence,
+    is_theirs,
+    make_plain_container,
+    plain_of,
+    with_filter,
+)
+from equivariance.layers.reading import geometric, is_their_type, is_typed_layer, read_or_none
+from equivariance.relative import relative_error
 
-ROUNDING = 1e-6  # largest relative change that averaging a float32 kernel over its group may make
-
+SAME = 1e-5  # relative difference of a plain layer and its original in float32, up to which it is rounding
+_PROBE_PX = 3  # the height of the pictures that they are compared on; more where a window is larger
+_ROWS = 64  # channels of our own convolutions that are compared; all are the same numbers
 
 Finish = Callable[[str, nn.Module], None]
 
@@ -29,113 +43,199 @@ class ExportError(ValueError):
     """A layer that has no plain equivalent here, or whose kernel is not what its types promise."""
 
 
-def export(network: nn.Module, group: PointGroup, finish: Finish = lambda name, layer: None) -> nn.Module:
+def export(network: nn.Module, group: PointGroup | None, finish: Finish = lambda name, layer: None) -> nn.Module:
     """A copy of `network` made of plain torch layers: float64, eval mode, no gradients, on the CPU.
 
-    Kernels are expanded anew from the weights, so filters that escnn keeps cannot be stale. `finish(name, layer)` is
-    called with each layer as soon as it is made and may cast it, so that the whole network is never float64 at once.
-    Raises ExportError, naming the layer.
+    group: whose elements kernels are averaged over; None: that of each layer's own types. Kernels are expanded anew
+    from the weights, so filters that escnn keeps cannot be stale. `finish(name, layer)` is called with each layer as
+    soon as it is made and may cast it, so that the whole network is never float64 at once. Raises ExportError, naming
+    the layer.
     """
     with torch.no_grad():
-        return _export_module(network, group, "", finish)
+        replaced = {id(module): _finished(plain, name, finish) for name, module, plain in _plain_layers(network, group)}
+        return with_replaced(network, replaced)
 
 
 def layers_of(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """(name, module) of every layer of a network, in order of definition: modules without parts of their own."""
+    """(name, module) of every layer of a network, in order of definition: modules without parts of their own.
+
+    A module of escnn or e2cnn is one layer, whatever it is made of.
+    """
+    inside: set[int] = set()
     for name, module in network.named_modules():
+        if id(module) in inside:
+            continue
         is_layer = getattr(module, "is_layer", not any(module.children()))
+        if is_typed_layer(module):
+            is_layer = True
+            inside.update(map(id, module.modules()))
         if is_layer and not isinstance(module, nn.Sequential | nn.Identity):
             yield name, module
 
 
 def types_of(layer: nn.Module) -> tuple[FieldType | None, FieldType | None]:
-    """The field types of a layer's input and output; None where unknown or where no element acts."""
-    return getattr(layer, "in_type", None), getattr(layer, "out_type", None)
+    """The field types of a layer's input and output; None where unknown or where no element acts.
+
+    Those that escnn and e2cnn declare are read in our words.
+    """
+    return read_or_none(getattr(layer, "in_type", None)), read_or_none(getattr(layer, "out_type", None))
 
 
-def _export_module(module: nn.Module, group: PointGroup, name: str, finish: Finish) -> nn.Module:
-    for kind in type(module).__mro__:
-        exporter = _exporters().get(kind)
-        if exporter is not None:
-            try:
-                return _finished(exporter(module, group), name, finish)
-            except ValueError as error:  # also of types that we do not have
-                raise ExportError(f"{name}: {error}") from None
-    if type(module).__module__.startswith("escnn."):
-        raise ExportError(f"{name}: {type(module).__name__} has no plain equivalent here")
-    if not any(module.children()):
-        return _finished(copy.deepcopy(module), name, finish)
-    container = copy.copy(module)
-    container._parameters = copy.deepcopy(module._parameters)  # else casting the copy would cast the original
-    container._buffers = copy.deepcopy(module._buffers)
-    container._modules = {}
-    _frozen(container)
-    for child_name, child in module.named_children():
-        container._modules[child_name] = _export_module(child, group, f"{name}.{child_name}".lstrip("."), finish)
-    return container
+def outermost(network: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+    """(name, module, whether it is a layer) of all modules that are not inside a layer, in order of definition."""
+    inside: set[int] = set()
+    for name, module in network.named_modules():
+        if id(module) in inside:
+            continue
+        is_layer = has_equivalent(module) or type(module) in _OURS or is_typed_layer(module)
+        is_layer = is_layer or _kind_of(module) in _PASSING or not any(module.children())
+        if is_layer:
+            inside.update(map(id, module.modules()))
+        elif is_branched(module):
+            branched: Any = module
+            inside |= {*map(id, branched.branching.modules()), id(branched.merging)}
+        yield name, module, is_layer
 
 
-def _finished(layer: nn.Module, name: str, finish: Finish) -> nn.Module:
-    finish(name, _frozen(layer))
-    return layer
+def plain_layer(module: nn.Module, name: str, group: PointGroup | None) -> nn.Module:
+    """The plain equivalent of a layer of escnn, e2cnn or our own, compared with it; raises ExportError."""
+    try:
+        if type(module) in _OURS:
+            plain = _OURS[type(module)](module)
+        else:
+            plain = nn.Identity() if _kind_of(module) in _PASSING else plain_of(module, group)
+    except (ValueError, NotImplementedError) as error:  # also of types that we do not have
+        raise ExportError(f"{_named(name, module)}: {str(error).strip()}") from None
+    difference = _difference(module, frozen(plain))
+    if not difference <= SAME:
+        raise ExportError(f"{_named(name, module)}: its plain layer differs from it by {difference:.1e}")
+    return plain
 
 
-def _frozen(module: nn.Module) -> nn.Module:
+def with_replaced(network: nn.Module, replaced: dict[int, nn.Module], *, containers: bool = True) -> Any:
+    """A copy of `network` in eval mode and float64 with other modules in the place of some, wherever it holds them.
+
+    containers: whether those of escnn and e2cnn become plain ones, which take plain tensors too.
+    """
+    try:
+        network = copied(network, replaced)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise ExportError(f"the network cannot be copied: {str(error).strip().splitlines()[0]}") from None
+    done = {id(part) for plain in replaced.values() for part in plain.modules()}
+    for module in list(network.modules()):
+        if id(module) not in done:
+            by_itself(module, frozen)
+            if containers:
+                make_plain_container(module)
+    return network
+
+
+def by_itself(module: nn.Module, change: Callable[[nn.Module], Any]) -> None:
+    """`change` done to a module without its parts."""
+    parts, module._modules = module._modules, {}
+    change(module)
+    module._modules = parts
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """`module` itself in float64 and eval mode, without gradients."""
     return module.double().eval().requires_grad_(requires_grad=False)
 
 
-def _exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]:
-    return {GroupConv2d: _group_conv, FieldNorm2d: _field_norm, **_steerable_exporters()}
+def _plain_layers(network: nn.Module, group: PointGroup | None) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+    for name, module, is_layer in outermost(network):
+        if not is_layer and is_theirs(module) and not (is_sequence(module) or is_branched(module)):
+            raise ExportError(f"{_named(name, module)}: {type(module).__name__} has no plain equivalent here")
+        if is_layer and (is_theirs(module) or has_equivalent(module) or type(module) in _OURS):
+            yield name, module, plain_layer(module, name, group)
+        elif is_layer and _kind_of(module) in _PASSING:
+            yield name, module, nn.Identity()
+        elif is_layer and is_typed_layer(module):
+            raise ExportError(f"{_named(name, module)}: {type(module).__name__} has no plain equivalent here")
+        elif is_layer:
+            yield name, module, copied(module)
 
 
-def _steerable_exporters() -> dict[type, Callable[[Any, PointGroup], nn.Module]]:
-    if "escnn.nn" not in sys.modules:  # no steerable network exists, and escnn takes seconds to import
-        return {}
-    from equivariance.layers.escnn import Enter, Leave, escnn_nn
+def _named(name: str, module: nn.Module) -> str:
+    return name or type(module).__name__
 
-    return {
-        Enter: lambda module, group: nn.Identity(),
-        Leave: lambda module, group: nn.Identity(),
-        escnn_nn.R2Conv: _steerable_conv,
-        escnn_nn.InnerBatchNorm: _as_escnn_exports,
-        escnn_nn.IIDBatchNorm2d: _as_escnn_exports,
-        escnn_nn.ReLU: _as_escnn_exports,
-        escnn_nn.PointwiseMaxPool2D: _as_escnn_exports,
-        escnn_nn.GroupPooling: lambda module, group: _retyped(
-            module, GroupMaxPool(module.in_type.representations[0].size)
-        ),
-        escnn_nn.NormPool: lambda module, group: _retyped(module, FieldLength(module.in_type.representations[0].size)),
-        escnn_nn.NormMaxPool: _steerable_max_pool,
-        escnn_nn.FourierELU: _fourier_elu,
+
+def _kind_of(module: nn.Module) -> tuple[str, str]:
+    return type(module).__module__, type(module).__name__
+
+
+def _finished(layer: nn.Module, name: str, finish: Finish) -> nn.Module:
+    finish(name, frozen(layer))
+    return layer
+
+
+# --------------------------------------------------------------------------------------------------------- comparing
+
+
+def _difference(module: nn.Module, plain: nn.Module) -> float:
+    """The largest relative difference of a layer and its plain equivalent (float64) on random pictures."""
+    if _kind_of(module) in _PASSING or _is_untyped(module):
+        return 0.0
+    if isinstance(module, GroupConv2d):
+        plain = _first_rows(plain)
+    twin = _with_kernel_of(plain, module) if isinstance(plain, _CONVS) else as_in_eval(module)
+    picture = _picture_for(module)
+    given = geometric(picture.clone(), module.in_type) if is_their_type(module.in_type) else picture.clone()
+    output = twin.forward(given)
+    expected = getattr(output, "tensor", output).double()
+    return float(relative_error(plain.forward(picture.double()), expected))
+
+
+def _first_rows(conv: Any) -> nn.Module:
+    """A convolution that gives its first channels only, which tell its strides and paddings as well as all do."""
+    few: nn.Module = copy.copy(conv)
+    few._parameters = {
+        name: None if each is None else nn.Parameter(each.detach()[:_ROWS], requires_grad=False)
+        for name, each in conv._parameters.items()
     }
+    return few
 
 
-def _group_conv(module: GroupConv2d, group: PointGroup) -> nn.Module:
-    in_type, out_type = module.in_type, module.out_type
-    bias = module.planar_bias()
-    return _conv(module, module.kernel().double(), bias, in_type, out_type)
+def _with_kernel_of(plain: Any, module: nn.Module) -> Any:
+    """`module` in eval mode with the kernel of `plain`, held against its own before, instead of making it twice."""
+    kernel, bias = plain.weight.float(), None if plain.bias is None else plain.bias.float()
+    if isinstance(module, GroupConv2d):
+        twin: Any = copy.copy(module)
+        twin.kernel, twin.planar_bias = lambda: kernel, lambda: bias
+        return twin
+    return with_filter(module, kernel, bias) if has_filter(module) else as_in_eval(module)
 
 
-def _field_norm(module: FieldNorm2d, group: PointGroup) -> nn.Module:
-    field_size = module.in_type.channels // module.num_features
-    norm = nn.BatchNorm2d(module.in_type.channels, module.eps)
-    for ours, shared in zip(norm.state_dict(keep_vars=True).items(), module.state_dict().values(), strict=True):
-        name, target = ours
-        target.copy_(shared if name == "num_batches_tracked" else shared.repeat_interleave(field_size))
-    return typed(norm, module.in_type, module.in_type)
+def _is_untyped(module: nn.Module) -> bool:
+    return getattr(module, "in_type", None) is None
 
 
-def _steerable_conv(module: Any, group: PointGroup) -> nn.Module:
-    in_type, out_type = _our_types(module)
-    kernel, bias = module.expand_parameters()
-    averaged = average_kernel(kernel, group, in_type=in_type, out_type=out_type)
-    moved = float(relative_error_in_parts((averaged[rows], kernel[rows]) for rows, _ in kernel_parts(out_type)))
-    if moved > ROUNDING:
-        raise ExportError(f"the kernel differs from its group average by {moved:.1e}, more than rounding")
-    return _conv(module, averaged, bias, in_type, out_type)
+def _picture_for(module: Any) -> Tensor:
+    """(1, C, H, W), float32, of sides that no window fits by chance: one even, one odd."""
+    generator = torch.Generator().manual_seed(0)
+    in_type = module.in_type
+    channels = in_type.size if is_their_type(in_type) else in_type.channels
+    if is_their_type(in_type) and in_type.gspace.dimensionality == 0:
+        return torch.randn(2, channels, generator=generator)
+    if hasattr(module, "mask"):
+        height, width = module.mask.shape[-2:]
+    else:
+        names = ("kernel_size", "dilation", "padding")
+        window, dilation, padding = (_largest(getattr(module, name, 1)) for name in names)
+        height = max(_PROBE_PX, (window - 1) * dilation + 1, padding + 1)
+        width = height + 1
+    return torch.randn(1, channels, height, width, generator=generator)
 
 
-def _conv(module: Any, kernel: Tensor, bias: Tensor | None, in_type: FieldType, out_type: FieldType) -> nn.Module:
+def _largest(value: Any) -> int:
+    return int(max(value)) if isinstance(value, list | tuple) else int(value)
+
+
+# -------------------------------------------------------------------------------------------------------- our layers
+
+
+def _group_conv(module: GroupConv2d) -> nn.Module:
+    in_type, out_type, bias = module.in_type, module.out_type, module.planar_bias()
     conv = nn.Conv2d(
         in_type.channels,
         out_type.channels,
@@ -147,43 +247,20 @@ def _conv(module: Any, kernel: Tensor, bias: Tensor | None, in_type: FieldType, 
         dtype=torch.float64,
         device="meta",
     )
-    conv.weight = nn.Parameter(kernel.contiguous())
+    conv.weight = nn.Parameter(module.kernel().double().contiguous())
     conv.bias = None if bias is None else nn.Parameter(bias.double())
     return typed(conv, in_type, out_type)
 
 
-def _steerable_max_pool(module: Any, group: PointGroup) -> nn.Module:
-    if module.dilation not in (1, (1, 1)) or module.ceil_mode:
-        raise ExportError("norm max-pools with dilation or ceil mode are not supported")
-    field_size = module.in_type.representations[0].size
-    pool = FieldMaxPool2d(field_size, module.kernel_size, module.stride, module.padding)
-    return _retyped(module, pool)
+def _field_norm(module: FieldNorm2d) -> nn.Module:
+    field_size = module.in_type.channels // module.num_features
+    norm = nn.BatchNorm2d(module.in_type.channels, module.eps)
+    for ours, shared in zip(norm.state_dict(keep_vars=True).items(), module.state_dict().values(), strict=True):
+        name, target = ours
+        target.copy_(shared if name == "num_batches_tracked" else shared.repeat_interleave(field_size))
+    return typed(norm, module.in_type, module.in_type)
 
 
-def _fourier_elu(module: Any, group: PointGroup) -> nn.Module:
-    in_type, _ = _our_types(module)
-    representation = in_type.runs[0][0]
-    if not isinstance(representation, Harmonics):
-        raise ExportError(f"FourierELU on {representation.name} fields is not supported")
-    elu = FourierELU(representation, samples=module.A.shape[0])
-    difference = float((elu.to_samples - module.A).abs().max())
-    if elu.to_samples.shape != module.A.shape or difference > ROUNDING:
-        raise ExportError(f"its samples are not equally spaced angles (they differ by {difference:.1e})")
-    return _retyped(module, elu)
-
-
-def _as_escnn_exports(module: Any, group: PointGroup) -> nn.Module:
-    training = module.training
-    plain = module.export()  # which puts the module itself into eval mode
-    module.train(training)
-    return _retyped(module, plain)
-
-
-def _retyped(module: Any, plain: nn.Module) -> nn.Module:
-    return typed(plain, *_our_types(module))
-
-
-def _our_types(module: Any) -> tuple[FieldType, FieldType]:
-    from equivariance.layers.escnn import field_type_of
-
-    return field_type_of(module.in_type), field_type_of(module.out_type)
+_CONVS = (nn.Conv2d, nn.ConvTranspose2d)
+_OURS: dict[type, Callable[[Any], nn.Module]] = {GroupConv2d: _group_conv, FieldNorm2d: _field_norm}
+_PASSING = {("equivariance.layers.escnn", "Enter"), ("equivariance.layers.escnn", "Leave")}

@@ -7,12 +7,12 @@ of an output that is a vector the denominator leaves out what all its numbers ha
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from equivariance.following.dims import Dims, UnclearError, acted
+from equivariance.following.dims import CHANNELS, Dims, UnclearError, acted, type_of
 from equivariance.following.recording import plain_tensor, side_of
 from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
 from equivariance.groups.fields import FieldType, scalars
@@ -23,7 +23,9 @@ from equivariance.measurement.outputs import output_error
 from equivariance.relative import relative_error
 from equivariance.theory.program import outputs_of
 
+_CLEAR = 1e-4
 Errors = dict[str, float | None]  # by element's name; None where nothing can be compared
+Name = TypeVar("Name")
 _ALIKE = 1e-7  # relative: outputs that differ less for other pictures do not depend on the picture
 
 
@@ -31,12 +33,14 @@ _ALIKE = 1e-7  # relative: outputs that differ less for other pictures do not de
 class How:
     """How an output is compared: "maps" (turned back in space) or "invariant", with the type of its channels.
 
-    fields: None are scalars. dims: where theory knows what each dimension means, that is what counts.
+    fields: None are scalars. dims: where theory knows what each dimension means, that is what counts. others: how it
+    may be compared as well where theory does not know it; the way that fits best under all elements counts.
     """
 
     kind: str
     fields: FieldType | None = None
     dims: Dims | None = None
+    others: tuple["How", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,30 @@ class Seen:
     kinds: dict[str, str]
     insensitive: bool
 
+    def with_more(self, other: "Seen") -> "Seen":
+        """What was measured on these pictures and on others."""
+        return Seen(
+            _joined(self.outputs, other.outputs),
+            _joined(self.layers, other.layers),
+            {**other.kinds, **self.kinds},
+            self.insensitive and other.insensitive,
+        )
+
     def largest(self, element: str) -> float | None:
         """The largest error of any output; None where none could be compared."""
-        errors = [errors[element] for errors in self.outputs.values() if errors.get(element) is not None]
-        return largest_of(error for error in errors if error is not None)
+        return largest_of([errors.get(element) for errors in self.outputs.values()])
+
+
+def _joined(one: Mapping[str, Errors], other: Mapping[str, Errors]) -> dict[str, Errors]:
+    """The larger of two errors each."""
+    names = {name: {*one.get(name, {}), *other.get(name, {})} for name in {*one, *other}}
+    return {
+        name: {
+            element: largest_of([one.get(name, {}).get(element), other.get(name, {}).get(element)])
+            for element in sorted(elements)
+        }
+        for name, elements in names.items()
+    }
 
 
 def measure_any(
@@ -69,7 +93,7 @@ def measure_any(
     how_of: (path, shape) of an output → how it is compared. layers: what the dimensions of layers' outputs mean, by
     call, where that is known.
     """
-    outputs: dict[str, Errors] = {}
+    outputs: dict[tuple[str, int], Errors] = {}
     of_layers: dict[str, Errors] = {}
     kinds: dict[str, str] = {}
     upright: list[dict[str, Tensor]] = []
@@ -81,15 +105,31 @@ def measure_any(
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
                 kinds[path] = how.kind
-                _keep(outputs, path, element, _output_error(value, moved.get(path), element, how))
+                for at, each in enumerate((how, *how.others)):
+                    _keep(outputs, (path, at), element, _output_error(value, moved.get(path), element, each))
             for call, value in calls.items():
                 if call in moved_calls:
                     how = How("maps", dims=layers[call])
                     _keep(of_layers, call, element, _error(value, moved_calls[call], element, how))
-    return Seen(outputs, of_layers, kinds, _is_insensitive(upright))
+    return Seen(_best(outputs), of_layers, kinds, _is_insensitive(upright))
 
 
-def _keep(found: dict[str, Errors], name: str, element: Element, error: float | None) -> None:
+def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
+    """Of the ways to read an output, the one that fits the most elements, and of these the one of the least error."""
+    best: dict[str, Errors] = {}
+    for (name, _), errors in found.items():
+        if name not in best or _worst_of(errors) < _worst_of(best[name]):
+            best[name] = errors
+    return best
+
+
+def _worst_of(errors: Errors) -> tuple[int, float]:
+    """(of how many elements the error is clearly none of rounding, the largest error)."""
+    known = [error if error == error else float("inf") for error in errors.values() if error is not None]
+    return sum(error > _CLEAR for error in known), max(known, default=float("inf"))
+
+
+def _keep(found: dict[Name, Errors], name: Name, element: Element, error: float | None) -> None:
     errors = found.setdefault(name, {})
     errors[element.name] = largest_of(each for each in (errors.get(element.name), error) if each is not None)
 
@@ -169,16 +209,21 @@ def _as_numbers(value: Tensor) -> Tensor:
 
 
 def _expected(reference: Tensor, element: Element, how: How) -> Tensor | None:
-    if how.dims is not None:
+    fields = how.fields
+    if how.dims is not None and element.moves_pixels:
         try:
             return acted(reference, how.dims, element)
         except (UnclearError, RuntimeError, ValueError):
+            return None
+    if how.dims is not None:
+        fields = type_of(tuple(atom for dim in how.dims[1:] for atom in dim if atom.kind == CHANNELS))
+        if fields is None:
             return None
     if reference.dim() < (3 if how.kind == "maps" else 2):
         return reference
     space = reference.shape[-2:] if how.kind == "maps" else ()
     flat = reference.reshape(len(reference), -1, *space)
-    fields = how.fields or scalars(flat.shape[1])
+    fields = fields or scalars(flat.shape[1])
     if fields.channels != flat.shape[1] or not fields.has_action(element):
         return None
     moved = transform_fields(flat, fields, element)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import SizeError
+from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, kernel_parts, transformed_kernel
 from equivariance.groups.point_groups import Element, PointGroup
 from equivariance.groups.transforms import elements_to_measure
@@ -25,6 +26,7 @@ from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, Ax
 from equivariance.theory.tracing import Call, Trace, blank_copy, trace
 
 NO_ACTION = "no action"
+PROBE_TOLERANCE = 1e-5  # of modules that run as they are, in float32
 WEIGHT_TOLERANCE = 1e-9  # relative; kernels are compared in float64, after projection they agree to 1e-15
 KEPT_TRACES = 64  # recordings kept for each network
 SMALLEST_EXACT_PX = 8  # smaller exact sides are true but of no use
@@ -205,7 +207,8 @@ def _layer_errors(
 ) -> dict[str, float]:
     acting = [element for element in elements if in_type.has_action(element) and out_type.has_action(element)]
     errors = {element.name: _weight_error(layer, element, in_type, out_type) for element in acting}
-    return {name: error for name, error in errors.items() if not error <= WEIGHT_TOLERANCE}  # NaN included
+    tolerance = PROBE_TOLERANCE if getattr(layer, "runs_as_it_is", False) else WEIGHT_TOLERANCE
+    return {name: error for name, error in errors.items() if not error <= tolerance}  # NaN included
 
 
 def _generators(elements: tuple[Element, ...]) -> tuple[Element, ...]:
@@ -226,9 +229,29 @@ def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_ty
         moved = out_type.act(in_type.act(weight, element, dim=1), element, dim=0)
         weight_error = float(relative_error(moved, weight))
         return largest_of((weight_error, _bias_error(layer, element, out_type))) or 0.0
+    if getattr(layer, "runs_as_it_is", False):
+        return min(_moved_error(layer, element, in_type, out_type, *how) for how in _PROBES)
     probe = _probe(layer, in_type)
     output = layer.forward(probe)
     return float(relative_error(layer.forward(in_type.act(probe, element)), out_type.act(output, element)))
+
+
+def _moved_error(
+    layer: nn.Module, element: Element, in_type: FieldType, out_type: FieldType, side: int, moves: bool
+) -> float:
+    """Of a module that runs as it is, of which nothing is known: on moved maps, or on maps with moved channels."""
+    probe = _probe(layer, in_type, side)
+    if moves:
+        there, expected = (transform_fields(probe, in_type, element), layer.forward(probe))
+        return float(relative_error(layer.forward(there), transform_fields(expected, out_type, element)))
+    return float(
+        relative_error(layer.forward(in_type.act(probe, element)), out_type.act(layer.forward(probe), element))
+    )
+
+
+# (side, whether pixels are moved too): a function of each pixel commutes with channels alone, one of windows where they
+# fit; what breaks by its windows alone passes one of them, and following its operations tells the rest.
+_PROBES = ((8, False), (8, True), (9, True))
 
 
 def _kernel_error(kernel: Tensor, element: Element, in_type: FieldType, out_type: FieldType) -> float:
@@ -256,10 +279,10 @@ def _dense_kernel(conv: nn.Conv2d) -> Tensor:
     return dense
 
 
-def _probe(layer: nn.Module, in_type: FieldType) -> Tensor:
-    side = 8
+def _probe(layer: nn.Module, in_type: FieldType, side: int = 8) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    dtype = next((p.dtype for p in (*layer.parameters(), *layer.buffers()) if p.is_floating_point()), torch.float64)
+    floating = (tensor.dtype for tensor in (*layer.parameters(), *layer.buffers()) if tensor.is_floating_point())
+    dtype = next(floating, torch.float32 if getattr(layer, "runs_as_it_is", False) else torch.float64)
     return torch.randn(2, in_type.channels, side, side, generator=generator, dtype=torch.float64).to(dtype)
 
 

@@ -99,7 +99,7 @@ class Proof:
     elements: of the whole network. outputs: path → element → status. together: parts that do not commute by
     themselves though the network does, so that they undo each other. by_weights: whether weights or numbers that depend
     on the place break it at every size. loosest: the largest difference of weights that was taken for rounding.
-    unpooled: why channels that the group changes are no answer; empty if none are.
+    unpooled: why an output is no answer, or not the one that is asked for, though all before it commutes; else empty.
     """
 
     height_px: int
@@ -207,7 +207,13 @@ class Program:
         recording = self.recording(height_px, width_px)
         turned = recording
         if height_px != width_px and any(element.swaps_axes for element in elements):
-            turned = self.recording(width_px, height_px)
+            try:
+                turned = self.recording(width_px, height_px)
+            except SizeError as error:
+                raise SizeError(
+                    f"{error} That is the quarter turn of a picture of {height_px}×{width_px}: pass a square size, or "
+                    'a group without quarter turns, as group="D2".'
+                ) from None
         return _Judge(
             self, recording, self._followed(recording, turned, elements), height_px, width_px, elements
         ).proof()
@@ -235,8 +241,12 @@ class Program:
         """Of a layer that declares its types: what its weights, or its function of each number, do not commute with."""
         if module_name not in self._module_errors:
             layer = dict(self.network.named_modules())[module_name]
+            in_type, out_type = self.types[module_name]
             try:
-                self._module_errors[module_name] = layer_errors(layer, self.elements)
+                self._module_errors[module_name] = {
+                    **layer_errors(layer, self.elements),
+                    **{element.name: 1.0 for element in self.elements if _is_dropped(element, in_type, out_type)},
+                }
             except (RuntimeError, ValueError, TypeError, IndexError):
                 self._module_errors[module_name] = {element.name: 1.0 for element in self.elements}
         return self._module_errors[module_name]
@@ -291,11 +301,34 @@ class Program:
         reversal = Element(mirrored=True) if axis == 1 else Element(180.0, mirrored=True)
         try:
             recording = self._record(*hw, places=False)
-            followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)
         except (SizeError, NetworkError):
             return False
-        numbers = [ref.number for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)]
-        return bool(numbers) and all(reversal in followed.agrees[number] for number in numbers)
+        if reversal in self.elements:
+            followed = self._followed(recording, recording, (reversal,), own=False)
+            return _Judge(self, recording, followed, *hw, (reversal,)).is_exact()
+        followed = follow(recording, self.group, (reversal,), own=False, stored=self._stored)  # the pixels alone count
+        if recording.doubts:
+            return False
+        outputs = [
+            (ref, followed.values.get(ref.number)) for _, ref in outputs_of(recording.output) if isinstance(ref, Ref)
+        ]
+        return bool(outputs) and all(
+            value is not None
+            and not value.unknown
+            and reversal in followed.agrees[ref.number]
+            and (not value.has_places or value.answers(reversal))
+            for ref, value in outputs
+        )
+
+
+def _is_dropped(element: Element, in_type: FieldType | None, out_type: FieldType | None) -> bool:
+    """Whether a layer takes fields that an element acts on for others that it does not act on: those of a subgroup."""
+    return (
+        in_type is not None
+        and out_type is not None
+        and in_type.has_action(element)
+        and not out_type.has_action(element)
+    )
 
 
 def _modules_of(recording: Recording) -> dict[str, str]:
@@ -360,7 +393,7 @@ class _Judge:
             parts,
             tuple(self._not_followed()),
             together,
-            any(weights.values()) or bool(self._unpooled),
+            any(weights.values()) or bool(self._unpooled) or self._is_uneven(elements),
             self._unpooled,
             {path: self._value(entry) for path, entry in self._outputs.items()},
             self._followed.loosest,
@@ -396,6 +429,15 @@ class _Judge:
     def _weight_errors(self) -> dict[int, dict[str, float]]:
         return {at: errors for at, errors in self._followed.weights.items() if at in self._relevant and errors}
 
+    def _is_uneven(self, elements: Mapping[str, str]) -> bool:
+        """Whether numbers that depend on the place break an element that the network is not proven to commute with."""
+        return any(
+            element.name in errors and elements.get(element.name) != EXACT
+            for at, errors in self._followed.uneven.items()
+            if at in self._relevant
+            for element in self._followed.own.get(at, ())
+        )
+
     def _statuses(self, entry: Any) -> dict[str, str]:
         value = self._value(entry)
         if value is None:
@@ -404,10 +446,14 @@ class _Judge:
         agrees = self._followed.agrees[entry.number]
         weights = self._weight_errors()
         by_weights = {name for errors in weights.values() for name in errors}
+        is_wished_flat = self._program.output == "invariant"  # see `_as_wished`
         statuses = {}
         for element in self._elements:
-            if element.name in by_weights or element not in agrees:
+            if element.name in by_weights or not (element in agrees or (value.has_places and value.answers(element))):
                 statuses[element.name] = BROKEN
+            elif value.has_places and not value.answers(element) and not (is_wished_flat and value.has_maps):
+                statuses[element.name] = BROKEN
+                self._unpooled = self._unpooled or LISTED
             elif value.unknown or self._recording.doubts:
                 statuses[element.name] = UNDECIDED
             else:
@@ -516,6 +562,7 @@ class _Judge:
     ) -> Part:
         relevant = [at for at in numbers if at in self._relevant]
         errors = {name: error for at in relevant for name, error in weights.get(at, {}).items()}
+        uneven = [error for at in relevant for error in self._followed.uneven.get(at, {}).values()]
         statuses = {}
         value = self._followed.values.get(call.output) if call.output is not None else None
         for element in self._elements:
@@ -541,7 +588,7 @@ class _Judge:
             call.in_hw,
             call.out_hw,
             statuses,
-            max(errors.values(), default=0.0),
+            max([*errors.values(), *(uneven if BROKEN in statuses.values() else [])], default=0.0),
             "" if first is None else self._why(first),
             None if first is None else self._recording.operations[first].place,
             self._sampling(relevant),
@@ -558,12 +605,11 @@ class _Judge:
         return value.dims if set(self._elements) <= set(self._followed.agrees.get(call.output, ())) else None
 
     def _cause(self, at: int) -> str:
-        if at not in self._weight_errors():
+        if at in self._weight_errors():
+            return "weights"
+        if at not in self._followed.uneven:
             return "grid"
-        operation = self._recording.operations[at]
-        if at in self._followed.of_places and operation.name in _PRODUCTS:
-            return "flattened"
-        return "places" if at in self._followed.of_places and operation.name not in _KERNELS else "weights"
+        return "flattened" if self._recording.operations[at].name in _PRODUCTS else "places"
 
     def _why(self, at: int) -> str:
         """In words, what an operation does that does not commute; empty for windows, whose numbers say it."""
@@ -603,6 +649,9 @@ class _Judge:
         return best
 
 
+LISTED = "The output lists its places in an order that turns and mirrors change."
+
+
 def worst(statuses: Sequence[str]) -> str:
     """BROKEN before UNDECIDED before EXACT."""
     return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
@@ -610,7 +659,6 @@ def worst(statuses: Sequence[str]) -> str:
 
 _WINDOWS = ("convolution", "max_pool2d_with_indices", "avg_pool2d")
 _PRODUCTS = ("mm", "addmm", "bmm", "baddbmm")
-_KERNELS = ("convolution", *_PRODUCTS)
 
 
 def is_of_type(fields: FieldType, wished: str | FieldType, group: PointGroup) -> bool:

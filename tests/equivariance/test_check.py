@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import equivariance as eq
-from equivariance.groups.fields import scalars
-from equivariance.groups.point_groups import C4
+from equivariance.groups.fields import move_pixels, scalars
+from equivariance.groups.point_groups import C4, D4
 from equivariance.layers.plain import typed
 from tests.equivariance.networks import GroupConv, ready, truth
 
@@ -309,9 +309,13 @@ def test_windows_worked_out_from_the_picture_are_judged_at_each_size() -> None:
 
 
 def test_sizes_that_a_network_cannot_take_are_not_offered() -> None:
-    network = between(lambda n, y: y, head=lambda n, y: n.pool(y).flatten(1), pool=nn.AvgPool2d(14))
+    network = between(lambda n, y: y, head=lambda n, y: n.pool(y).mean((2, 3)), pool=nn.AvgPool2d(14))
 
+    assert truth(network, 28, 28) == "exact"
     assert (eq.check(network, 14).verdict, eq.check(network, 14).exact_sizes_px["height"]) == ("exact", (None, 28))
+    listed = between(lambda n, y: y, head=lambda n, y: n.pool(y).flatten(1), pool=nn.AvgPool2d(14))
+    assert truth(listed, 28, 28) == "broken"  # four places, which turns exchange
+    assert (eq.check(listed, 14).verdict, eq.check(listed, 14).exact_sizes_px["height"]) == ("exact", (None, None))
     fixed = between(lambda n, y: n.norm(y), norm=symmetric_norm())
     assert eq.check(fixed, 16).exact_sizes_px == {"height": (None, None), "width": (None, None)}
     with pytest.raises(eq_errors(), match=r"^The network cannot take 3×15×15: "):
@@ -446,4 +450,23 @@ def test_a_group_without_quarter_turns_says_so_and_is_measured_with_resampling()
     errors = [error for error in report.output_error.values() if error is not None]
     assert f"errors are up to {max(errors):.1e}" in report.sentence
     assert 1e-6 < max(errors) < 0.3
+    assert report.exact_sizes_px == {"height": (None, None), "width": (None, None)}
+
+
+def test_no_sizes_are_offered_beside_a_picture_that_is_not_square_where_channels_are_not_known() -> None:
+    elements = D4.elements
+    kernel = drawn(1, 3, 3)
+
+    class OneOfField(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, len(elements), 3, bias=False).double()
+            self.conv.weight.data = torch.stack([move_pixels(kernel, element) for element in elements])
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x)[:, :1]
+
+    report = eq.check(OneOfField(), (8, 13), group="D4", channels=1)
+
+    assert report.elements["mirror"] == "broken"
     assert report.exact_sizes_px == {"height": (None, None), "width": (None, None)}

@@ -9,8 +9,9 @@ from torch import nn
 
 from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, Harmonics, Regular, Scalar, regular, scalars
-from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, PointGroup
+from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Element, PointGroup
 from equivariance.layers.escnn import escnn_nn, field_type_of, gspaces
+from equivariance.layers.reading import acting_of, group_of
 from models.steerable import (
     MAXIMUM_FREQUENCY,
     SteerableKit,
@@ -126,24 +127,43 @@ def test_regular_fields_of_two_groups_of_eight_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "fields"),
+    ("space", "fields"),
     [
-        (C4, lambda space: space.irrep(1)),
-        (C4, lambda space: space.quotient_repr(2)),
-        (D4, lambda space: space.irrep(1, 0)),  # one channel that mirrors negate
-        (SO2, lambda space: space.irrep(1)),
-        (SO2, lambda space: space.fibergroup.spectral_regular_representation(*[(0,), (2,)], name=None)),
+        (KITS["c4"].space, lambda space: space.irrep(1)),
+        (KITS["c4"].space, lambda space: space.quotient_repr(2)),
+        (KITS["d4"].space, lambda space: space.irrep(1, 0)),  # one channel that mirrors negate
+        (KITS["so2"].space, lambda space: space.irrep(1)),
+        (
+            KITS["so2"].space,
+            lambda space: space.fibergroup.spectral_regular_representation(*[(0,), (2,)], name=None),
+        ),
+        (gspaces.flipRot2dOnR2(-1, maximum_frequency=2), lambda space: space.irrep(1, 1)),
+        (gspaces.flipRot2dOnR2(4, axis=0.3), lambda space: space.regular_repr),
+        (gspaces.flip2dOnR2(axis=0.0), lambda space: space.regular_repr),
+        (KITS["d8"].space.restrict((0, 2))[0], lambda space: KITS["d8"].space.regular_repr.restrict((0, 2))),
     ],
-    ids=["C4 irrep", "C4 quotient", "D4 sign", "SO2 irrep 1", "SO2 with a gap"],
+    ids=[
+        "C4 irrep",
+        "C4 quotient",
+        "D4 sign",
+        "SO2 irrep",
+        "SO2 with a gap",
+        "O2 irrep",
+        "D4 about another axis",
+        "top-bottom",
+        "D8 regular as D2",
+    ],
 )
-def test_other_fields_are_refused_by_name(group: PointGroup, fields: object) -> None:
-    space = KITS[group.name].space
-    representation = fields(space)
-    with pytest.raises(
-        ValueError, match=r"are not supported: use trivial, regular or harmonic fields, the latter of SO\(2\)"
-    ) as refusal:
-        field_type_of(escnn_nn.FieldType(space, [representation]))
-    assert representation.name in str(refusal.value)
+def test_other_fields_are_read_with_the_action_that_escnn_has(space: Any, fields: Any) -> None:
+    theirs = escnn_nn.FieldType(space, 2 * [fields(space)])
+    ours, again = (field_type_of(escnn_nn.FieldType(space, 2 * [fields(space)])) for _ in range(2))
+    maps = torch.randn(1, ours.channels, 4, 4, generator=torch.Generator().manual_seed(0))
+    moving = [pair for pair in acting_of(space).elements if pair[0].moves_pixels]
+    for element, element_there in moving:
+        moved = escnn_nn.GeometricTensor(maps, theirs).transform(element_there).tensor
+        torch.testing.assert_close(transform_fields(maps, ours, element), moved, atol=1e-5, rtol=0)
+    assert len(moving) > 1
+    assert ours == again and hash(ours) == hash(again)
 
 
 @pytest.mark.parametrize(
@@ -172,17 +192,19 @@ def test_group_is_that_of_what_its_elements_do_to_the_plane(space: Any, group: P
 
 
 @pytest.mark.parametrize(
-    "space",
-    [
-        gspaces.flip2dOnR2(axis=0.0),
-        gspaces.flipRot2dOnR2(4, axis=0.3),
-        gspaces.flipRot2dOnR2(-1, axis=0.3),
-        gspaces.no_base_space(gspaces.rot2dOnR2(4).fibergroup),
-    ],
-    ids=str,
+    ("space", "mirror_deg"),
+    [(gspaces.flip2dOnR2(axis=0.0), 180.0), (gspaces.flipRot2dOnR2(4, axis=0.3), 34.3774677)],
+    ids=["top-bottom", "between the pixels"],
 )
-def test_mirrors_about_another_axis_and_other_dimensions_are_refused(space: Any) -> None:
-    with pytest.raises(ValueError, match="are not supported: use turns about the centre of the plane, alone or"):
+def test_mirrors_about_another_axis_are_read(space: Any, mirror_deg: float) -> None:
+    group = group_of(escnn_nn.FieldType(space, [space.trivial_repr]))
+    assert group.mirror_deg == pytest.approx(mirror_deg, abs=1e-6)
+    assert group.mirrors and Element(mirror_deg, mirrored=True) in group and Element(mirrored=True) not in group
+
+
+def test_types_without_a_plane_are_refused() -> None:
+    space = gspaces.no_base_space(gspaces.rot2dOnR2(4).fibergroup)
+    with pytest.raises(ValueError, match="the symmetries C4 are not supported: they do not act on the plane"):
         field_type_of(escnn_nn.FieldType(space, [space.trivial_repr]))
 
 
@@ -191,8 +213,8 @@ def test_o2_is_not_taken_for_so2() -> None:
     assert field_type_of(escnn_nn.FieldType(space, [space.trivial_repr] * 3)) == scalars(3)
     frequencies = space.fibergroup.bl_irreps(1)
     for fields in (space.irrep(1, 1), space.fibergroup.spectral_regular_representation(*frequencies, name=None)):
-        with pytest.raises(ValueError, match=r" of O\(2\) are not supported: use trivial, regular or harmonic fields"):
-            field_type_of(escnn_nn.FieldType(space, [fields]))
+        ours = field_type_of(escnn_nn.FieldType(space, [fields]))
+        assert ours.has_action(Element(mirrored=True)) and ours.has_action(Element(90.0))
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=ids)

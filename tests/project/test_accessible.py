@@ -314,7 +314,7 @@ def test_help_comes_by_keyboard_and_by_tap_and_goes_by_escape(look: Page) -> Non
 
     look.get_by_role("button", name="turn the picture").focus()
     look.keyboard.press("Tab")
-    expect(tip).to_contain_text("Orange is below zero, blue above")
+    expect(tip).to_contain_text("Orange is below zero, blue is above")
     look.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 

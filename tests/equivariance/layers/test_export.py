@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equivariance.groups.fields import Harmonics, average_kernel, regular, scalars
+from equivariance.groups.fields import Harmonics, average_kernel, regular, scalars, tabulated
 from equivariance.groups.point_groups import C4, SO2
 from equivariance.layers import plain
 from equivariance.layers.export import ExportError, export, layers_of, types_of
@@ -301,6 +301,14 @@ def hidden_of(group: str) -> escnn_nn.FieldType:
     return SteerableKit(catalog.GROUPS[group].point_group).hidden(4)
 
 
+def own_relu(field_type: escnn_nn.FieldType) -> nn.Module:
+    class OwnReLU(escnn_nn.ReLU):
+        def forward(self, features: escnn_nn.GeometricTensor) -> escnn_nn.GeometricTensor:
+            return super().forward(features)
+
+    return OwnReLU(field_type)
+
+
 def fourier_elu(sampling: str, samples: int) -> nn.Module:
     kit = SteerableKit(SO2)
     options = {"N": samples} | ({"seed": 0} if sampling == "rand" else {})
@@ -311,16 +319,12 @@ def fourier_elu(sampling: str, samples: int) -> nn.Module:
     ("layer", "reason"),
     [
         (lambda: escnn_nn.NormNonLinearity(hidden_of("so2")), "NormNonLinearity has no plain equivalent"),
-        (lambda: escnn_nn.PointwiseAvgPool2D(hidden_of("c4"), 2), "PointwiseAvgPool2D has no plain equivalent"),
-        (
-            lambda: escnn_nn.SequentialModule(escnn_nn.ReLU(hidden_of("c4"))),
-            "SequentialModule has no plain equivalent",
-        ),
+        (lambda: own_relu(hidden_of("c4")), "OwnReLU has no plain equivalent"),
         (lambda: escnn_nn.NormMaxPool(hidden_of("so2"), 2, dilation=2), "dilation or ceil mode"),
         (lambda: escnn_nn.NormMaxPool(hidden_of("so2"), 2, ceil_mode=True), "dilation or ceil mode"),
         (lambda: fourier_elu("rand", 16), "not equally spaced angles"),
     ],
-    ids=["NormNonLinearity", "PointwiseAvgPool2D", "container", "dilation", "ceil mode", "random samples"],
+    ids=["NormNonLinearity", "a user's own class", "dilation", "ceil mode", "random samples"],
 )
 def test_layer_without_a_plain_equivalent_is_refused_by_name(layer: object, reason: str) -> None:
     network = nn.Sequential()
@@ -329,12 +333,30 @@ def test_layer_without_a_plain_equivalent_is_refused_by_name(layer: object, reas
         export(network, SO2)
 
 
-def test_unsupported_fields_are_refused_by_name() -> None:
+def test_fields_that_are_not_orthogonal_are_refused_by_name() -> None:
     space = SteerableKit(C4).space
-    network = nn.Sequential()
-    network.add_module("relu", escnn_nn.ReLU(escnn_nn.FieldType(space, [space.quotient_repr(2)])))
-    with pytest.raises(ExportError, match=r"^relu: fields of .* are not supported"):
-        export(network, C4)
+    skewed = space.fibergroup.regular_representation
+    matrices = {element: skewed(element) for element in space.fibergroup.elements}
+    stretch = torch.tensor([1.0, 2.0, 1.0, 1.0]).double().diag().numpy()
+    unstretch = torch.tensor([1.0, 0.5, 1.0, 1.0]).double().diag().numpy()
+    matrices = {element: stretch @ matrix @ unstretch for element, matrix in matrices.items()}
+    with pytest.raises(ValueError, match="fields of stretched are not supported: their matrices are not orthogonal"):
+        tabulated("stretched", dict(zip(C4.elements, matrices.values(), strict=True)))
+
+
+def test_quotient_fields_and_sequences_are_served_as_they_are() -> None:
+    space = SteerableKit(C4).space
+    quotients = escnn_nn.FieldType(space, 2 * [space.quotient_repr(2)])
+    body = escnn_nn.SequentialModule(escnn_nn.R2Conv(quotients, quotients, 3), escnn_nn.ReLU(quotients))
+    features = torch.randn(1, quotients.size, 6, 6, generator=generator())
+    with torch.no_grad():
+        expected = body(escnn_nn.GeometricTensor(features, quotients)).tensor
+    served = export(body, C4)
+    assert isinstance(served, nn.Sequential)
+    assert relative(served(features.double()), expected) < ROUNDING
+    in_type, out_type = types_of(served[0])
+    assert in_type is not None and in_type == out_type and in_type.channels == 4
+    assert relative(served[0].weight, average_kernel(served[0].weight, C4, in_type=in_type, out_type=out_type)) < 2e-15
 
 
 @pytest.mark.parametrize("samples", [8, 10, 16])

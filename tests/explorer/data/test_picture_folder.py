@@ -126,7 +126,7 @@ def test_a_changed_picture_is_read_again(cells: Path) -> None:
 
 def test_a_folder_that_is_not_a_data_set_gives_one_sentence(cells: Path, tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nothing")
-    assert "is no folder" in refusal(cells / "long" / "0.png")
+    assert "is not a folder" in refusal(cells / "long" / "0.png")
     assert "has 0 sub-folders" in refusal(cells / "long")
     assert "\\x00" in repr(refusal("/a\0b")) and "cannot be read" in refusal("/a\0b")
     assert "unknown user" in refusal("~nobody-of-that-name/x")
