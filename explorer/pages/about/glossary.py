@@ -52,7 +52,8 @@ TERMS = (
     Term(
         "error",
         "‖Φ(g·x) − ρ(g)Φ(x)‖ / ‖Φ(x)‖: inherited, for all layers up to this one; own, for this layer alone on "
-        "the upright picture's features",
+        "the upright picture's features; of the logits ‖f(g·x) − f(x)‖ / ‖f(x) − mean f(x)‖, so that a constant in all "
+        "of them cannot make it small",
     ),
     Term(
         "exact",
