@@ -82,11 +82,6 @@ def has_space(dims: Iterable[Dim]) -> bool:
     return any(atom.kind != CHANNELS for atom in atoms_of(dims))
 
 
-def is_space(dim: Dim) -> bool:
-    """Whether the dimension is one axis of the maps, and nothing else but ones."""
-    return len([atom for atom in dim if atom.size != 1]) <= 1 and any(atom.kind != CHANNELS for atom in dim)
-
-
 def type_of(dim: Dim) -> FieldType | None:
     """The type of a dimension of channels alone; None where it is not known, or not channels."""
     found: FieldType | None = None
@@ -105,7 +100,7 @@ def type_of(dim: Dim) -> FieldType | None:
                 return None
         else:
             return None
-    return found if found is not None else (scalars(1) if size_of(dim) == 1 else None)
+    return scalars(1) if found is None else found
 
 
 def joined_types(types: Sequence[FieldType]) -> FieldType:

@@ -9,6 +9,7 @@ from equivariance.following.dims import (
     WIDTH,
     Atom,
     UnclearError,
+    acted,
     channels,
     has_space,
     joined_types,
@@ -20,6 +21,7 @@ from equivariance.following.dims import (
     type_of,
     widths_of,
 )
+from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, Interleaved, Regular, move_pixels, regular, scalars
 from equivariance.groups.point_groups import C4, D4, Element
 
@@ -99,3 +101,33 @@ def test_types_one_after_the_other_are_joined() -> None:
 
 def test_channels_alone_hold_no_space() -> None:
     assert has_space(MAPS) and not has_space(MAPS[:2])
+
+
+@pytest.mark.parametrize("element", C4.pixel_exact_elements, ids=lambda element: element.name)
+def test_a_tensor_of_the_network_is_acted_on_in_space_and_on_its_channels(element: Element) -> None:
+    fields = regular(C4, 2)
+    dims = ((channels(1),), (channels(8, fields),), (Atom(HEIGHT, 4),), (Atom(WIDTH, 6),))
+    value = torch.arange(192.0).reshape(1, 8, 4, 6)
+
+    found = acted(value, dims, element)
+
+    assert found is not None and torch.equal(found, transform_fields(value, fields, element))
+
+
+def test_nothing_acts_on_channels_whose_fields_are_not_known_or_do_not_have_the_element() -> None:
+    unknown = ((channels(1),), (Atom(CHANNELS, 8, (8,), None),))
+    turns_alone = ((channels(1),), (channels(8, regular(C4, 2)),))
+
+    assert acted(torch.ones(1, 8), unknown, Element(90.0)) is None
+    assert acted(torch.ones(1, 8), turns_alone, Element(mirrored=True)) is None
+
+
+def test_unlike_numbers_of_heights_and_widths_cannot_be_turned() -> None:
+    with pytest.raises(UnclearError):
+        moved(torch.ones(1, 1, 4), (MAPS[0], MAPS[1], MAPS[2]), Element(90.0))
+    with pytest.raises(UnclearError, match="not treated alike"):
+        turned((MAPS[2], MAPS[2], MAPS[3]))
+
+
+def test_a_dimension_of_one_is_one_scalar() -> None:
+    assert type_of(()) == type_of((Atom(HEIGHT, 1),)) == scalars(1)
