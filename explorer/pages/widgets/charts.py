@@ -12,7 +12,7 @@ from explorer.pages.widgets.chart_view import chart_view
 if TYPE_CHECKING:  # Plotly's figures take long to import, and the first screen needs none
     import plotly.graph_objects as go
 
-SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]"}
+SIGNS = {"exact": ":green[●]", "approximate": ":orange[◐]", "not equivariant": ":red[○]", "undecided": ":gray[◌]"}
 Figure = Mapping[str, object]
 
 
