@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError
+from equivariance.errors import EquivarianceError, GroupError, NetworkError, SizeError, first_line
 from equivariance.following.dims import HEIGHT, WIDTH, Atom, Dim, Dims
 from equivariance.following.dims import channels as channels_of
 from equivariance.following.kinds import TOLERANCES, Kinds
@@ -40,7 +40,6 @@ from equivariance.theory.program import (
     Part,
     Program,
     Proof,
-    first_line,
     is_of_type,
 )
 from equivariance.versions import versions

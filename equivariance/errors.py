@@ -23,3 +23,9 @@ class WeightsError(EquivarianceError):
 
 class GroupError(EquivarianceError):
     """A group name that cannot be read, or a group that the network does not have."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

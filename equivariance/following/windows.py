@@ -34,6 +34,7 @@ from equivariance.following.skeleton import (
     projected,
 )
 from equivariance.groups.fields import FieldType, move_pixels, scalars
+from equivariance.layers.windows import pair
 
 Pair = tuple[int, int]
 
@@ -176,11 +177,6 @@ def dense(kernel: Tensor, groups: int) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------- pools
 
 
-def _pair(value: Any) -> Pair:
-    values = [int(each) for each in value] if isinstance(value, list | tuple) else [int(value)]
-    return values[0], values[-1]
-
-
 @handles("max_pool2d_with_indices", "max_pool2d")
 def _max_pool(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     """log Σ exp over each window in the place of the largest: of all of them in any order, and of windows of windows.
@@ -190,10 +186,10 @@ def _max_pool(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     """
     value: Skeleton = args[0]
     check_maps(value)
-    kernel = _pair(args[1])
-    stride = _pair(args[2]) if len(args) > 2 and args[2] else kernel
-    padding = _pair(args[3]) if len(args) > 3 else (0, 0)
-    dilation = _pair(args[4]) if len(args) > 4 else (1, 1)
+    kernel = pair(args[1])
+    stride = pair(args[2]) if len(args) > 2 and args[2] else kernel
+    padding = pair(args[3]) if len(args) > 3 else (0, 0)
+    dilation = pair(args[4]) if len(args) > 4 else (1, 1)
     ceil_mode = bool(args[5]) if len(args) > 5 else bool(kwargs.get("ceil_mode", False))
     planes = planes_of(value)
     there = torch.isfinite(planes)
@@ -233,14 +229,14 @@ def _avg_pool(context: Context, args: Any, kwargs: Any) -> Skeleton:
 @handles("_adaptive_avg_pool2d")
 def _adaptive_avg(context: Context, args: Any, kwargs: Any) -> Skeleton:
     check_maps(args[0])
-    return from_planes(args[0], functional.adaptive_avg_pool2d(planes_of(args[0]), _pair(args[1])))
+    return from_planes(args[0], functional.adaptive_avg_pool2d(planes_of(args[0]), pair(args[1])))
 
 
 @handles("adaptive_max_pool2d")
 def _adaptive_max(context: Context, args: Any, kwargs: Any) -> list[Skeleton]:
     check_maps(args[0])
     planes = planes_of(args[0])
-    means = functional.adaptive_avg_pool2d(torch.exp(SHARPNESS * (planes - planes.amax())), _pair(args[1]))
+    means = functional.adaptive_avg_pool2d(torch.exp(SHARPNESS * (planes - planes.amax())), pair(args[1]))
     result = from_planes(args[0], torch.log(means) / SHARPNESS + planes.amax())
     result = Skeleton(bent(result.dims), result.tensor)
     return [result, Skeleton(result.dims, result.tensor + 1.0)]

@@ -31,6 +31,7 @@ from equivariance.layers.plain import (
     typed,
 )
 from equivariance.layers.reading import field_type_of, geometric, group_of, is_their_type, package_of
+from equivariance.layers.windows import pair
 from equivariance.relative import relative_error_in_parts
 
 KERNEL_ROUNDING = 1e-6  # largest relative change that averaging a float32 kernel over its group may make
@@ -343,10 +344,6 @@ def _exact_numbers(module: Any, matrix: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------------- pools
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
-
-
 def _max_pool(module: Any) -> nn.Module:
     return nn.MaxPool2d(
         module.kernel_size, module.stride, module.padding, module.dilation, ceil_mode=bool(module.ceil_mode)
@@ -375,17 +372,17 @@ def _blurred_mean(module: Any) -> nn.Module:
 
 def _blurred_max(module: Any) -> nn.Module:
     return BlurredMaxPool2d(
-        _pair(module.kernel_size),
-        _pair(module.stride),
-        _pair(module.padding),
+        pair(module.kernel_size),
+        pair(module.stride),
+        pair(module.padding),
         module.filter,
-        _pair(module._pad),
+        pair(module._pad),
         ceil_mode=bool(module.ceil_mode),
     )
 
 
 def _norm_max_pool(module: Any, group: PointGroup | None) -> nn.Module:
-    if _pair(module.dilation) != (1, 1) or module.ceil_mode:
+    if pair(module.dilation) != (1, 1) or module.ceil_mode:
         raise NoEquivalentError("norm max-pools with dilation or ceil mode are not supported")
     windows = module.kernel_size, module.stride, module.padding
     runs = _runs(module)
@@ -422,7 +419,7 @@ def _fourier_elu(module: Any, group: PointGroup | None) -> nn.Module:
 def _resized(module: Any) -> nn.Module:
     size = module._size
     return Resized(
-        None if size is None else _pair(size),
+        None if size is None else pair(size),
         module._scale_factor,
         module._mode,
         align_corners=module._align_corners,

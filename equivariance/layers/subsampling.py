@@ -25,7 +25,7 @@ from torch.nn import functional
 from equivariance.layers.export import layers_of
 from equivariance.layers.group_conv import GroupConv2d
 from equivariance.layers.plain import FieldMaxPool2d
-from equivariance.layers.windows import AxisWindow
+from equivariance.layers.windows import AxisWindow, pair
 
 Network = TypeVar("Network", bound=nn.Module)
 Windows = tuple[AxisWindow, AxisWindow]  # of height and width
@@ -232,14 +232,14 @@ def _mixed(mixin: type[nn.Module], kind: type[nn.Module]) -> type[nn.Module]:
 
 
 def _conv_windows(conv: Any) -> Windows:
-    kernels, dilations = _pair(conv.kernel_size), _pair(conv.dilation)
+    kernels, dilations = pair(conv.kernel_size), pair(conv.dilation)
     if conv.padding == "same":
         total = [dilation * (kernel - 1) for dilation, kernel in zip(dilations, kernels, strict=True)]
     else:
-        total = [0, 0] if conv.padding == "valid" else [2 * pad for pad in _pair(conv.padding)]
+        total = [0, 0] if conv.padding == "valid" else [2 * pad for pad in pair(conv.padding)]
     height, width = (
         AxisWindow("conv", kernel, stride, dilation, pads // 2, extra_pad=pads % 2)
-        for kernel, stride, dilation, pads in zip(kernels, _pair(conv.stride), dilations, total, strict=True)
+        for kernel, stride, dilation, pads in zip(kernels, pair(conv.stride), dilations, total, strict=True)
     )
     return height, width
 
@@ -248,16 +248,12 @@ def _pool_windows(pool: Any) -> Windows:
     kind = "max"
     if isinstance(pool, nn.AvgPool2d):
         kind = "padded mean" if pool.count_include_pad and pool.divisor_override is None else "mean"
-    dilations = _pair(getattr(pool, "dilation", 1))
+    dilations = pair(getattr(pool, "dilation", 1))
     ceil_mode = bool(getattr(pool, "ceil_mode", False))
-    sides = zip(_pair(pool.kernel_size), _pair(pool.stride), dilations, _pair(pool.padding), strict=True)
+    sides = zip(pair(pool.kernel_size), pair(pool.stride), dilations, pair(pool.padding), strict=True)
     height, width = (AxisWindow(kind, *numbers, ceil_mode) for numbers in sides)
     return height, width
 
 
 def _padding_window(before: int, after: int) -> AxisWindow:
     return AxisWindow("conv", 1, pad=before, extra_pad=after - before)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))

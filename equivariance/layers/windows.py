@@ -1,6 +1,7 @@
 """Windows of convolutions and pools along one axis: sides, padding, and how to centre them. Arithmetic, no tensors."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,9 @@ class AxisWindow:
         if missing % 2 == 0:
             return Centring(averages=False, pad=missing // 2)
         return Centring(averages=True, pad=(missing + 1) // 2 if side > 1 else (missing - 1) // 2)
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """(height, width) of an argument that torch takes as one number for both, or as one each."""
+    values = [int(each) for each in value] if isinstance(value, list | tuple) else [int(value)]
+    return values[0], values[-1]

@@ -13,7 +13,8 @@ from threading import RLock
 import torch
 from torch import Tensor, nn
 
-from equivariance.errors import SizeError
+from equivariance.errors import SizeError, first_line
+from equivariance.following.windows import dense
 from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, kernel_parts, transformed_kernel
 from equivariance.groups.point_groups import Element, PointGroup
@@ -22,7 +23,7 @@ from equivariance.kept import Kept
 from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
 from equivariance.relative import relative_error, relative_error_in_parts
-from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate
+from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate, worst
 from equivariance.theory.tracing import Call, Trace, blank_copy, trace
 
 NO_ACTION = "no action"
@@ -132,7 +133,7 @@ class Structure:
                 raise SizeError(
                     f"The network cannot take {height_px}×{width_px} px: give at least {self.smallest_px} px a side."
                 ) from None
-            raise SizeError(f"The network cannot take {height_px}×{width_px} px: {_first_line(error)}") from None
+            raise SizeError(f"The network cannot take {height_px}×{width_px} px: {first_line(error)}") from None
 
     def grids(self, *, height_px: int, width_px: int) -> dict[str, tuple[AxisState, AxisState]]:
         """For each call whose grid is known, where its samples lie along height and width; for comparing shifts."""
@@ -222,7 +223,7 @@ def _weight_error(layer: nn.Module, element: Element, in_type: FieldType, out_ty
     if isinstance(layer, nn.Conv2d):
         if layer.kernel_size[0] != layer.kernel_size[1] and element.swaps_axes:
             return 1.0  # the transposed kernel has another shape
-        kernel_error = _kernel_error(_dense_kernel(layer), element, in_type, out_type)
+        kernel_error = _kernel_error(dense(layer.weight.detach(), layer.groups), element, in_type, out_type)
         return largest_of((kernel_error, _bias_error(layer, element, out_type))) or 0.0
     if isinstance(layer, nn.Linear):
         weight = layer.weight.detach()
@@ -264,19 +265,6 @@ def _kernel_error(kernel: Tensor, element: Element, in_type: FieldType, out_type
 
 def _bias_error(layer: nn.Conv2d | nn.Linear, element: Element, out_type: FieldType) -> float:
     return 0.0 if layer.bias is None else float(relative_error(out_type.act(layer.bias, element, dim=0), layer.bias))
-
-
-def _dense_kernel(conv: nn.Conv2d) -> Tensor:
-    """(C_out, C_in, k, k) also of a grouped convolution, whose missing connections are zeros."""
-    kernel = conv.weight.detach()
-    if conv.groups == 1:
-        return kernel
-    dense = kernel.new_zeros(conv.out_channels, conv.in_channels, *kernel.shape[2:])
-    outs, ins = conv.out_channels // conv.groups, conv.in_channels // conv.groups
-    for group in range(conv.groups):
-        rows, columns = slice(group * outs, (group + 1) * outs), slice(group * ins, (group + 1) * ins)
-        dense[rows, columns] = kernel[rows]
-    return dense
 
 
 def _probe(layer: nn.Module, in_type: FieldType, side: int = 8) -> Tensor:
@@ -342,7 +330,7 @@ def _grid_status(element: Element, call: Call, axes: Axes, recorded: Trace) -> s
             state = axes[axis][call.out_step].state
             if element.reversed_axes[axis] and (state is None or state.pending[0] != state.pending[1]):
                 statuses.append(UNDECIDED)
-    return _worst(statuses)
+    return worst(statuses)
 
 
 def _axes_status(step: Step) -> str:
@@ -363,7 +351,7 @@ def _network_status(
     layers: tuple[LayerTheory, ...],
 ) -> str:
     weights_break = any(layer.elements[element.name] == BROKEN and layer.weight_error for layer in layers)
-    axes_status = _worst([_axes_status(step) for step in recorded.steps]) if element.swaps_axes else EXACT
+    axes_status = worst([_axes_status(step) for step in recorded.steps]) if element.swaps_axes else EXACT
     if weights_break or axes_status == BROKEN:
         return BROKEN
     if recorded.out_step is None or axes_status == UNDECIDED:
@@ -371,11 +359,7 @@ def _network_status(
     states = [axes[axis][recorded.out_step].state for axis in (0, 1)]
     if None in states:
         return UNDECIDED
-    return _worst([state.status for axis, state in enumerate(states) if state and element.reversed_axes[axis]])
-
-
-def _worst(statuses: list[str]) -> str:
-    return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
+    return worst([state.status for axis, state in enumerate(states) if state and element.reversed_axes[axis]])
 
 
 def _verdict(elements: dict[str, str], *, by_weights: bool) -> str:
@@ -383,7 +367,7 @@ def _verdict(elements: dict[str, str], *, by_weights: bool) -> str:
         return "not equivariant"
     if not elements:
         return UNDECIDED
-    return {EXACT: "exact", BROKEN: "approximate", UNDECIDED: "undecided"}[_worst(list(elements.values()))]
+    return {EXACT: "exact", BROKEN: "approximate", UNDECIDED: "undecided"}[worst(list(elements.values()))]
 
 
 class _Sides:
@@ -419,7 +403,3 @@ def is_exact_side(recorded: Trace, axis: int, side_px: int) -> bool:
 
 def _fits(steps: list[AxisStep]) -> bool:
     return all(step.state is None or step.state.side >= 1 for step in steps)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -4,12 +4,18 @@ A network is a graph of steps on tensors (recorded by `tracing`); `evaluate` fol
 through it. Height and width are independent, so each is evaluated on its own.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from equivariance.layers.windows import AxisWindow
 
 EXACT, BROKEN, UNDECIDED = "exact", "broken", "undecided"
+
+
+def worst(statuses: Collection[str]) -> str:
+    """BROKEN before UNDECIDED before EXACT, which none at all are."""
+    return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivariance.errors import NetworkError, SizeError
+from equivariance.errors import NetworkError, SizeError, first_line
 from equivariance.following.dims import Dims
 from equivariance.following.follow import Followed, Types, Value, follow, refs_in, same
 from equivariance.following.kinds import Looked
@@ -31,9 +31,9 @@ from equivariance.groups.fields import FieldType, Interleaved, Regular
 from equivariance.groups.point_groups import D4, IDENTITY, Element, PointGroup
 from equivariance.kept import Kept
 from equivariance.layers.export import layers_of, types_of
-from equivariance.layers.windows import AxisWindow
+from equivariance.layers.windows import AxisWindow, pair
 from equivariance.theory.exactness import layer_errors
-from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling
+from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, worst
 
 NO_ACTION = "no action"
 SEARCH_PX = 32  # how far from a side the nearest exact sides are looked for
@@ -652,11 +652,6 @@ class _Judge:
 LISTED = "The output lists its places in an order that turns and mirrors change."
 
 
-def worst(statuses: Sequence[str]) -> str:
-    """BROKEN before UNDECIDED before EXACT."""
-    return next((status for status in (BROKEN, UNDECIDED) if status in statuses), EXACT)
-
-
 _WINDOWS = ("convolution", "max_pool2d_with_indices", "avg_pool2d")
 _PRODUCTS = ("mm", "addmm", "bmm", "baddbmm")
 
@@ -703,19 +698,17 @@ def _sampling_of(operation: Operation, shapes: Sequence[tuple[int, ...]]) -> tup
         )
     height, width = (
         AxisSampling(
-            AxisWindow(kind, _at(kernel, axis), _at(stride, axis), _at(dilation, axis), _at(padding, axis), ceil_mode),
+            AxisWindow(
+                kind, pair(kernel)[axis], pair(stride)[axis], pair(dilation)[axis], pair(padding)[axis], ceil_mode
+            ),
             in_hw[axis],
             out_hw[axis],
-            _at(padding, axis),
-            _at(padding, axis),
+            pair(padding)[axis],
+            pair(padding)[axis],
         )
         for axis in (0, 1)
     )
     return height, width
-
-
-def _at(value: Any, axis: int) -> int:
-    return int(value[min(axis, len(value) - 1)]) if isinstance(value, list | tuple | torch.Size) else int(value)
 
 
 def _sides_of(shape: Sequence[int]) -> tuple[int, int]:
@@ -748,9 +741,3 @@ _SENTENCES = {
     **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d"), "its windows do not lie about the centre"),
     **dict.fromkeys(("view", "_unsafe_view", "reshape"), "it reads rows and columns as something else"),
 }
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its kind."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

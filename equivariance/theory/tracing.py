@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from equivariance.following.shapes import output_of
 from equivariance.layers.export import layers_of
 from equivariance.layers.subsampling import declared_windows
-from equivariance.layers.windows import AxisWindow
+from equivariance.layers.windows import AxisWindow, pair
 from equivariance.theory.grids import Step
 
 aten = torch.ops.aten
@@ -266,9 +266,9 @@ def _windows(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[AxisWindow, 
 
     ceil_mode, dilation = False, (1, 1)
     if func is aten.convolution.default and not args[6]:
-        kind, kernel, stride, padding, dilation = "conv", args[1].shape[-2:], args[3], args[4], _pair(args[5])
+        kind, kernel, stride, padding, dilation = "conv", args[1].shape[-2:], args[3], args[4], pair(args[5])
     elif func is aten.max_pool2d_with_indices.default:
-        kind, kernel, dilation = "max", args[1], _pair(argument(4, "dilation", 1))
+        kind, kernel, dilation = "max", args[1], pair(argument(4, "dilation", 1))
         stride, padding, ceil_mode = (
             argument(2, "stride", ()),
             argument(3, "padding", 0),
@@ -284,16 +284,11 @@ def _windows(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[AxisWindow, 
         )
     else:
         return None
-    kernels, strides, paddings = _pair(kernel), _pair(stride or kernel), _pair(padding)
+    kernels, strides, paddings = pair(kernel), pair(stride or kernel), pair(padding)
     height, width = (
         AxisWindow(kind, kernels[axis], strides[axis], dilation[axis], paddings[axis], ceil_mode) for axis in (0, 1)
     )
     return height, width
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    values = [int(each) for each in value] if isinstance(value, list | tuple) else [int(value)]
-    return values[0], values[-1]
 
 
 def _over_space(args: Any) -> bool:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from equivariance.errors import WeightsError
+from equivariance.errors import WeightsError, first_line
 from explorer.serving.weights_header import MAX_BYTES
 
 SUFFIXES = (".pt", ".pth", ".ckpt")
@@ -31,7 +31,7 @@ def safetensors_of(path: Path) -> bytes:
     try:
         return save({name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()})
     except (RuntimeError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise WeightsError(f"The weights in {path.name!r} cannot be kept ({_first_line(error)}): {_ADVICE}.") from None
+        raise WeightsError(f"The weights in {path.name!r} cannot be kept ({first_line(error)}): {_ADVICE}.") from None
 
 
 def _loaded(path: Path) -> Any:
@@ -65,7 +65,3 @@ def _state_dict(loaded: Any, name: str) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"{name!r} holds no tensors by name: {_ADVICE}.")
     return tensors
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
