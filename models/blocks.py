@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import nn
 
-from equivariance.groups.fields import FieldType, regular, scalars
+from equivariance.groups.fields import FieldType, Harmonics, regular, scalars
 from equivariance.groups.point_groups import PointGroup
 from equivariance.layers.group_conv import FieldNorm2d, GroupConv2d
-from equivariance.layers.plain import GroupMaxPool, SpatialMean, typed
+from equivariance.layers.plain import FieldLength, GroupMaxPool, SpatialMean, typed
+from models.catalog import MAXIMUM_FIRST, MEAN_FIRST, NO_POOLING
 
 
 class Kit(ABC):
@@ -63,18 +64,37 @@ class Kit(ABC):
         """Back to a tensor."""
         return nn.Identity()
 
-    def head(self, field_type: Any, classes: int, *, group_pooling: bool) -> nn.Module:
-        """Pool the group (unless switched off), average over space, classify: (B, C, H, W) → (B, classes)."""
+    def dropout(self, field_type: Any, rate: float) -> nn.Module:
+        """Dropout of single numbers, as the authors of the paper have it: while it trains it breaks the symmetry."""
+        return typed(nn.Dropout(rate), self.field_type(field_type), self.field_type(field_type))
+
+    def head(self, field_type: Any, classes: int, *, order: str) -> nn.Module:
+        """Pool space and the group in an order of `models.catalog.HEADS`, then classify: (B, C, H, W) → (B, classes).
+
+        For an exactly equivariant network both orders give invariant logits; for others they differ in how much of the
+        group's error is left in them.
+        """
         pooled = self.field_type(field_type)
+        pools_group = order != NO_POOLING and not pooled.is_scalar
         head = nn.Sequential()
-        if group_pooling and not pooled.is_scalar:
+        if pools_group and order == MAXIMUM_FIRST:
             head.add_module("group_pool", self.group_pool(field_type))
             pooled = scalars(pooled.fields)
         head.add_module("leave", self.leave())
         head.add_module("spatial_mean", typed(SpatialMean(), pooled, pooled))
+        if pools_group and order == MEAN_FIRST:
+            head.add_module("group_pool", typed(_vector_pool(pooled), pooled, scalars(pooled.fields)))
+            pooled = scalars(pooled.fields)
         logits = scalars(classes) if pooled.is_scalar else None  # without group pooling no element acts on the logits
         head.add_module("classifier", typed(nn.Linear(pooled.channels, classes), pooled, logits))
         return head
+
+
+def _vector_pool(field_type: FieldType) -> nn.Module:
+    """Pooling of the group in vectors, (B, C) → (B, fields): the length of harmonics, else the largest value."""
+    ((representation, _),) = field_type.runs
+    pool = FieldLength if isinstance(representation, Harmonics) else GroupMaxPool
+    return pool(representation.size)
 
 
 class PlainKit(Kit):

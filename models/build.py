@@ -1,7 +1,7 @@
 """Builds the networks of the catalog: for training, or as the plain torch layers that are served."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
@@ -29,40 +29,14 @@ _CHANGES: dict[str, Callable[..., nn.Module]] = {
 _BUILDING = Lock()
 
 
-def _cnn(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
-    return Cnn(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
-
-
-def _knight(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
-    return Knight(kit, planes=planes[0], classes=classes, group_pooling=group_pooling)
-
-
-def _resnet(blocks_per_stage: int, *, large_stem: bool) -> Callable[[Kit, tuple[int, ...], int, bool], nn.Module]:
-    def build(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
-        return ResNet(
-            kit,
-            planes=planes,
-            blocks_per_stage=blocks_per_stage,
-            large_stem=large_stem,
-            classes=classes,
-            group_pooling=group_pooling,
-        )
-
-    return build
-
-
-def _wide_resnet(kit: Kit, planes: tuple[int, ...], classes: int, group_pooling: bool) -> nn.Module:
-    return WideResNet(kit, planes=planes, classes=classes, group_pooling=group_pooling)
-
-
-# By family: (kit, planes of the plain network, classes, whether the group is pooled before the classifier) → network.
-_BUILDERS: dict[str, Callable[[Kit, tuple[int, ...], int, bool], nn.Module]] = {
-    "cnn": _cnn,
-    "knight": _knight,
-    "resnet18": _resnet(2, large_stem=False),
-    "resnet44": _resnet(7, large_stem=False),
-    "resnet18-large": _resnet(2, large_stem=True),
-    "wide-resnet-10-4": _wide_resnet,
+# By family: (kit, planes of the plain network, classes, how the head pools) → network.
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "cnn": Cnn,
+    "knight": Knight,
+    "resnet18": partial(ResNet, blocks_per_stage=2, large_stem=False),
+    "resnet44": partial(ResNet, blocks_per_stage=7, large_stem=False),
+    "resnet18-large": partial(ResNet, blocks_per_stage=2, large_stem=True),
+    "wide-resnet-10-4": WideResNet,
 }
 
 
@@ -117,8 +91,9 @@ def parameters(network: NetworkSpec) -> int:
 
 def _assemble(network: NetworkSpec, kit: Kit) -> nn.Module:
     family = FAMILIES[network.family]
+    options = {"dropout": network.dropout} if network.dropout else {}
     classes = network.classes or family.classes
-    return _BUILDERS[network.family](kit, network.planes, classes, network.group_pooling)
+    return _BUILDERS[network.family](kit, planes=network.planes, classes=classes, head=network.pooling, **options)
 
 
 def _kit(group: Group) -> Kit:

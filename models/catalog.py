@@ -9,6 +9,13 @@ from equivariance.groups.point_groups import C4, C8, D4, D8, SO2, Z2, PointGroup
 SUBSAMPLING_WORDS = {"published": "", "symmetric": "mended", "antialiased": "antialiased"}
 SUBSAMPLINGS = tuple(SUBSAMPLING_WORDS)
 LARGER_KERNELS = "larger kernels"  # one more, to be compared with these
+# How the head pools space and the group before the classifier, and the words for it beside the name of a network.
+MEAN_FIRST, MAXIMUM_FIRST, NO_POOLING = "mean-first", "maximum-first", "no-pooling"
+HEADS = {
+    MEAN_FIRST: "mean over space, then maximum over the group",
+    MAXIMUM_FIRST: "maximum over the group, then mean over space",
+    NO_POOLING: "no pooling of the group",
+}
 MINIMUM_PLANES = 6  # of the networks that tests use: two to four fields; a single one is often zero everywhere
 
 
@@ -24,12 +31,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Family:
-    """An architecture; `planes` are the widths of its stages in the plain network."""
+    """An architecture; `planes` are the widths of its stages in the plain network, `head` one of HEADS."""
 
     name: str
     title: str
     planes: tuple[int, ...]
     classes: int
+    head: str = MAXIMUM_FIRST
 
 
 GROUPS: dict[str, Group] = {
@@ -50,8 +58,8 @@ GROUPS: dict[str, Group] = {
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("cnn", "CNN (paper, MNIST)", (20,), 10),
-        Family("knight", "Knight (one layer)", (2,), 2),
+        Family("cnn", "CNN (paper, MNIST)", (20,), 10, MEAN_FIRST),
+        Family("knight", "Knight (one layer)", (2,), 2, MEAN_FIRST),
         Family("resnet18", "ResNet-18", (32, 64, 128, 256), 10),
         Family("resnet44", "ResNet-44", (16, 32, 64), 10),
         Family("resnet18-large", "ResNet-18, 7×7 stem", (32, 64, 128, 256), 10),
@@ -62,15 +70,18 @@ FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What to build: a group, a family, and their options.
+    """What to build: a group, a family, and their options; `spec` makes one from names.
 
+    head: one of HEADS; empty for that of the family (`own_head`), and only so.
+    dropout: the rate after four layers of the `cnn`; others have none.
     `subsampling` is one of SUBSAMPLINGS, or LARGER_KERNELS, for the layers called `only` (empty: all); see
     `equivariance.layers.subsampling`.
     """
 
     group: str
     family: str
-    group_pooling: bool = True
+    head: str = ""
+    dropout: float = 0.0
     minimum_width: bool = False
     classes: int | None = None
     subsampling: str = "published"
@@ -85,6 +96,16 @@ class NetworkSpec:
     def point_group(self) -> PointGroup:
         """The group that the network is built to commute with."""
         return GROUPS[self.group].point_group
+
+    @property
+    def pooling(self) -> str:
+        """How its head pools, one of HEADS."""
+        return self.head or FAMILIES[self.family].head
+
+    @property
+    def pools_group(self) -> bool:
+        """Whether the group is pooled before the classifier, so that logits can be invariant."""
+        return self.pooling != NO_POOLING
 
     @property
     def as_published(self) -> "NetworkSpec":
@@ -106,4 +127,10 @@ def spec(name: str, **options: Any) -> NetworkSpec:
     if name not in NAMES:
         raise KeyError(name)
     group, _, family = name.partition("-")
-    return NetworkSpec(group, family, **options)
+    return NetworkSpec(group, family, **{**options, "head": own_head(name, options.get("head", ""))})
+
+
+def own_head(name: str, head: str) -> str:
+    """`head`, or empty where the network called `name` has it anyway; a plain network has no group to pool."""
+    group, _, family = name.partition("-")
+    return "" if group == "z2" or head == FAMILIES[family].head else head

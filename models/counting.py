@@ -28,6 +28,9 @@ class _Around(Kit):
     def enter(self, picture: Any) -> nn.Module:
         return self._kit.enter(picture)
 
+    def dropout(self, field_type: Any, rate: float) -> nn.Module:
+        return nn.Identity()
+
     def leave(self) -> nn.Module:
         return self._kit.leave()
 

@@ -18,7 +18,7 @@ class ResNet(nn.Module):
         blocks_per_stage: int,
         large_stem: bool,
         classes: int,
-        group_pooling: bool,
+        head: str,
     ) -> None:
         super().__init__()
         picture, field_type = kit.picture(3), kit.hidden(planes[0])
@@ -33,7 +33,7 @@ class ResNet(nn.Module):
                 stage.add_module(f"block{block}", BasicBlock(kit, field_type, out_type, stride=stride))
                 field_type = out_type
             self.add_module(f"stage{number}", stage)
-        self.head = kit.head(field_type, classes, group_pooling=group_pooling)
+        self.head = kit.head(field_type, classes, order=head)
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, 3, H, W) → logits (B, classes)."""

@@ -76,6 +76,10 @@ class SteerableKit(Kit):
     def field_type(self, field_type: escnn_nn.FieldType) -> FieldType:
         return field_type_of(field_type)
 
+    def dropout(self, field_type: escnn_nn.FieldType, rate: float) -> nn.Module:
+        dropout = escnn_nn.FieldDropout if self.group == SO2 else escnn_nn.PointwiseDropout
+        return dropout(field_type, rate)
+
     def enter(self, picture: escnn_nn.FieldType) -> nn.Module:
         return Enter(picture)
 

@@ -10,7 +10,7 @@ from models.blocks import Kit
 class WideResNet(nn.Module):
     """A 3×3 stem, stages of pre-activation blocks (the second and third halve the side), a last norm, a classifier."""
 
-    def __init__(self, kit: Kit, *, planes: tuple[int, ...], classes: int, group_pooling: bool) -> None:
+    def __init__(self, kit: Kit, *, planes: tuple[int, ...], classes: int, head: str) -> None:
         super().__init__()
         picture, stem_type = kit.picture(3), kit.hidden(planes[0])
         stage_types = [kit.hidden(width) for width in planes[1:]]
@@ -21,7 +21,7 @@ class WideResNet(nn.Module):
         self.stage3 = WideBlock(kit, stage_types[1], stage_types[2], stride=2)
         self.norm = kit.norm(stage_types[2])
         self.activation = kit.activation(stage_types[2])
-        self.head = kit.head(stage_types[2], classes, group_pooling=group_pooling)
+        self.head = kit.head(stage_types[2], classes, order=head)
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, 3, H, W) → logits (B, classes)."""

@@ -16,7 +16,7 @@ from explorer.runs.store import Store, open_store
 from explorer.serving.engine import DTYPES, network_spec
 from explorer.serving.weights import Weights, classes_of, weights_from
 from explorer.settings import Settings
-from models.catalog import FAMILIES, SUBSAMPLINGS, NetworkSpec
+from models.catalog import FAMILIES, HEADS, NO_POOLING, SUBSAMPLINGS, NetworkSpec
 
 _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?", re.ASCII)
 
@@ -24,8 +24,22 @@ _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?",
 def add_network(command: argparse.ArgumentParser) -> None:
     """A network as it is measured."""
     add_named_network(command)
-    command.add_argument("--no-group-pooling", action="store_true", help="do not pool the group before the classifier")
+    add_head(command)
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
+
+
+def add_head(command: argparse.ArgumentParser) -> None:
+    """How the head pools; also as version 0.1 called it."""
+    command.add_argument(
+        "--head",
+        choices=tuple(HEADS),
+        default="",
+        help="whether the head pools space or the group first (default: mean-first for cnn and knight, as in the "
+        "paper, else maximum-first), or the group not at all",
+    )
+    command.add_argument(
+        "--no-group-pooling", dest="head", action="store_const", const=NO_POOLING, help=f"--head {NO_POOLING}"
+    )
 
 
 def add_named_network(command: argparse.ArgumentParser) -> None:
@@ -56,7 +70,7 @@ def add_picture(command: argparse.ArgumentParser, *, default: str = GALLERY[0].n
 def _network(options: argparse.Namespace) -> NetworkSpec:
     return network_spec(
         options.network,
-        group_pooling=not options.no_group_pooling,
+        head=options.head,
         minimum_width=options.minimum_width,
         subsampling="symmetric" if options.symmetric_subsampling else options.subsampling,
         only=tuple(options.only.split(",")) if options.only else (),

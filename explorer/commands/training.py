@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from explorer.commands.options import start_given
+from explorer.commands.options import add_head, start_given
 from explorer.commands.terminal import INTERRUPTED, all_finite, print_json, print_table, seed
 from explorer.data.known import FOLDER
 from explorer.errors import RunError
@@ -89,12 +89,8 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         const="symmetric",
         help="--subsampling symmetric",
     )
-    command.add_argument(
-        "--no-group-pooling",
-        dest="group_pooling",
-        action="store_false",
-        help="do not pool the group before the classifier",
-    )
+    add_head(command)
+    number("--dropout", "RATE", "after four layers of a cnn", float)
     command.add_argument("--minimum-width", action="store_true", help="the narrowest version, which the tests use")
     text("--data", "DATA", "mnist-12k, mnist, fashion-mnist, cifar10, or folder:PATH with a sub-folder for each class")
     number("--train-pictures", "N", "the first N alone; 0: all")

@@ -28,12 +28,16 @@ _POINTS = 12  # of a learning curve, the last epoch among them
 
 @dataclass(frozen=True)
 class Session:
-    """Where runs of a file come from. `date` is a day: 2025-01-31; `versions` by package."""
+    """Where runs of a file come from. `date` is a day: 2025-01-31; `versions` by package.
+
+    precision: in which networks were trained, float32 or bfloat16; empty where it was not kept.
+    """
 
     command: str
     date: str
     hardware: str
     versions: dict[str, str]
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class SeedRun:
     """One run: its last epoch, the one before training, and its curve (epoch, upright and unseen accuracy, 0..1).
 
     recipe: as trained, `start` left out. session: number of its session in the file.
+    agreement, errors (by layer), filters (by layer; mean filters): at the points of the curve.
     """
 
     seed: int
@@ -49,6 +54,9 @@ class SeedRun:
     final: Epoch
     curve: tuple[tuple[int, float, float], ...]
     session: int = 0
+    agreement: tuple[float, ...] = ()
+    errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    filters: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,22 +97,36 @@ def results_path(experiment: str, budget: str = "full") -> Path:
 
 
 def session_of(
-    command: str, *, date: str, hardware: str, versions: Mapping[str, str] = MappingProxyType({})
+    command: str,
+    *,
+    date: str,
+    hardware: str,
+    versions: Mapping[str, str] = MappingProxyType({}),
+    precision: str = "",
 ) -> Session:
     """A session with the versions that computed; without any, with those that are installed here."""
     packages = {name: _version(name) for name in ("torch", "numpy")}
     here = {"explorer": __version__, "python": platform.python_version(), **packages}
-    return Session(command, date, hardware, dict(versions) or here)
+    return Session(command, date, hardware, dict(versions) or here, precision)
 
 
 def seed_run(seed: int, recipe: Mapping[str, Any], epochs: Sequence[Epoch]) -> SeedRun:
-    """What is kept of a finished run with these epochs: no errors of layers but the logits'."""
-    kept = [_kept(epoch) for epoch in epochs]
-    step = max(1, -(-len(kept) // _POINTS))
-    curve = [(each.epoch, each.accuracy["identity"], round(each.unseen_accuracy, _DIGITS)) for each in kept]
-    points = curve[::-1][::step][::-1]
-    first = kept[0] if kept[0].epoch == 0 and recipe.get("start") else None
-    return SeedRun(seed, comparable(recipe), first, kept[-1], tuple(points))
+    """What is kept of a finished run with these epochs."""
+    points = epochs[::-1][:: max(1, -(-len(epochs) // _POINTS))][::-1]
+    curve = (
+        (each.epoch, round(each.accuracy["identity"], _DIGITS), round(each.unseen_accuracy, _DIGITS)) for each in points
+    )
+    first = _kept(epochs[0]) if epochs[0].epoch == 0 and recipe.get("start") else None
+    return SeedRun(
+        seed,
+        comparable(recipe),
+        first,
+        _kept(epochs[-1]),
+        tuple(curve),
+        agreement=tuple(round(each.agreement, _DIGITS) for each in points),
+        errors={name: tuple(_short(each.errors[name]) for each in points) for name in points[-1].errors},
+        filters={name: tuple(each.filters[name] for each in points) for name in points[-1].filters},
+    )
 
 
 def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,10 +235,15 @@ def _kept(epoch: Epoch) -> Epoch:
         accuracy=figures,
         angles=None if epoch.angles is None else tuple(round(value, _DIGITS) for value in epoch.angles),
         agreement=round(epoch.agreement, _DIGITS),
-        errors={name: float(f"{error:.3g}") for name, error in epoch.errors.items() if name == "logits"},
+        errors={name: _short(error) for name, error in epoch.errors.items() if name == "logits"},
+        filters={},
         pictures_per_s=round(epoch.pictures_per_s, 1),
         elapsed_s=round(epoch.elapsed_s, 2),
     )
+
+
+def _short(error: float) -> float:
+    return float(f"{error:.3g}")
 
 
 def _run_of(document: Mapping[str, Any]) -> SeedRun:
@@ -228,6 +255,9 @@ def _run_of(document: Mapping[str, Any]) -> SeedRun:
         epoch_of(document["final"]),
         tuple((epoch, upright, unseen) for epoch, upright, unseen in document["curve"]),
         document["session"],
+        tuple(document.get("agreement", ())),
+        {name: tuple(errors) for name, errors in document.get("errors", {}).items()},
+        {name: tuple(filters) for name, filters in document.get("filters", {}).items()},
     )
 
 

@@ -167,6 +167,7 @@ class Grid:
             date=ended.date().isoformat(),
             hardware=(run.facts and run.facts.hardware) or hardware(run.device),
             versions=versions_in(run.facts.software if run.facts else ""),
+            precision=run.facts.precision if run.facts else "",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from explorer.pictures.images import Fit
 from explorer.reproduction.authors import AuthorsCase, authors_case
 from explorer.training.recipe import Recipe
+from models.catalog import MAXIMUM_FIRST, NO_POOLING
 
 TESTS = 5  # of a run on its test pictures, the last epoch among them: there are more of them than for training
 
@@ -24,11 +25,6 @@ class GridBudget:
     weight_decay: float = 0.0
     precision: str = "float32"
     with_angles: bool = True  # tested at 36 of them after the last epoch
-
-    @property
-    def tuning_epochs(self) -> int:
-        """Of fine-tuning: a tenth."""
-        return max(1, self.epochs // 10)
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class Case:
     def authors(self) -> AuthorsCase | None:
         """What the authors measured for it, if they did."""
         recipe = self.recipe
-        if recipe.how != "resize" or recipe.subsampling != "published" or self.base or recipe.data == "cifar10":
+        is_theirs = recipe.how == "resize" and recipe.subsampling == "published" and not recipe.head
+        if not is_theirs or self.base or recipe.data == "cifar10":
             return None
         return authors_case(recipe.network, recipe.size_px, recipe.rotation)
 
@@ -106,12 +103,19 @@ _NETWORKS = (
 )
 _PARITY: tuple[tuple[str, Fit, int, str], ...] = (
     ("resized-30", "resize", 30, "Resized to 30 px: exact"),
-    ("cut-27", "crop", 27, "Cut to 27 px: approximate"),
     ("padded-29", "crop", 29, "Padded to 29 px: approximate"),
-    ("padded-30", "crop", 30, "Padded to 30 px: exact"),
     ("padded-32", "crop", 32, "Padded to 32 px: exact"),
 )
 SIDES_PX = (27, 29)  # of the approximate networks
+MENDED_PX = 29
+_HEADS = ((MAXIMUM_FIRST, "maximum first"), (NO_POOLING, "no pooling"))
+# Of fine-tuning: updates of the weights, and the digits and epochs that make as many at a batch of 64.
+TUNING_STEPS = {50: (3200, 1), 157: (0, 1), 500: (8000, 4)}
+_TUNINGS: tuple[tuple[str, str, str, str], ...] = (  # key, title, case to start from, subsampling
+    ("mended-29", "Mended, 29 px", "upright/approximate-29", "symmetric"),
+    ("as-it-was-29", "As it was, 29 px", "upright/approximate-29", "published"),
+    ("blurred-28", "Blurred, 28 px", "upright/exact-28", "antialiased"),
+)
 
 
 def mnist_studies(budget: GridBudget) -> tuple[Study, ...]:
@@ -127,7 +131,7 @@ def mnist_studies(budget: GridBudget) -> tuple[Study, ...]:
         )
         for name, (rotation, title) in {"upright": ("none", "Trained upright"), **ROTATIONS}.items()
     ]
-    return (*compared, _mended(budget), _parity(budget), _tuned(budget))
+    return (*compared, _mended(budget), _parity(budget), _heads(budget), _tuned(budget))
 
 
 def _mended(budget: GridBudget) -> Study:
@@ -136,7 +140,20 @@ def _mended(budget: GridBudget) -> Study:
         "Trained upright with symmetric subsampling",
         tuple(
             _digits(budget, f"mended/{side}", f"Mended, {side} px", "p4-cnn", side, subsampling="symmetric")
-            for side in SIDES_PX
+            for side in (MENDED_PX,)
+        ),
+    )
+
+
+def _heads(budget: GridBudget) -> Study:
+    """The other two heads; those of `upright` have the authors'."""
+    return Study(
+        "heads",
+        "Which pooling comes first?",
+        tuple(
+            _digits(budget, f"heads/{head}-{side}", f"{text.capitalize()}, {side} px", "p4-cnn", side, head=head)
+            for head, text in _HEADS
+            for side in (28, 29)
         ),
     )
 
@@ -155,16 +172,18 @@ def _tuned(budget: GridBudget) -> Study:
         "Mended after training, then fine-tuned",
         tuple(
             _digits(
-                replace(budget, epochs=budget.tuning_epochs),
-                f"tuned/{side}",
-                f"Mended and fine-tuned, {side} px",
+                replace(budget, epochs=epochs, train_pictures=pictures, batch_size=64, with_angles=False),
+                f"tuned/{key}-{steps}",
+                f"{title}, {steps} steps",
                 "p4-cnn",
-                side,
-                base=f"upright/approximate-{side}",
-                subsampling="symmetric",
+                int(key[-2:]),
+                base=base,
+                subsampling=subsampling,
                 learning_rate=0.001,
+                schedule="constant",
             )
-            for side in SIDES_PX
+            for key, title, base, subsampling in _TUNINGS
+            for steps, (pictures, epochs) in TUNING_STEPS.items()
         ),
     )
 

@@ -27,7 +27,8 @@ class Facts:
     test_pictures: int
     notes: tuple[str, ...]
     software: str  # versions: "Python 3.12.1, torch 2.13.0"
-    hardware: str = ""  # device, processor, cores; empty of runs of earlier versions
+    hardware: str = ""  # device, processor, cores; empty of runs of earlier versions, like the next
+    precision: str = ""  # in which the network was trained: float32 or bfloat16
 
 
 @dataclass(frozen=True)

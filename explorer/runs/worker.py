@@ -32,7 +32,7 @@ from explorer.runs.store import Store, open_store
 from explorer.serving.engine import Engine
 from explorer.serving.weights import classes_of, save_weights
 from explorer.settings import Settings, settings_from
-from explorer.training.fit import Stopped, check_fit, fit
+from explorer.training.fit import Stopped, check_fit, fit, is_mixed
 from explorer.training.metrics import Epoch
 from explorer.training.recipe import Recipe
 
@@ -88,7 +88,7 @@ def _train(store: Store, run: str, worker: str, settings: Settings, duty: Duty) 
     start = None if checkpoint.exists() else start_of(store.get(run), store)  # a checkpoint has weights of its own
     engine = Engine(settings)
     check_room(recipe, dataset, engine)
-    facts = _facts(dataset, engine.device_name())
+    facts = _facts(recipe, dataset, engine)
     persistently(lambda: store.describe(run, device=engine.device_name(), facts=facts, worker=worker))
     store.say(run, _opening(recipe, facts, engine.device_name(), goes_on=checkpoint.exists()))
     if start is not None and classes_of(start) not in (None, len(dataset.classes)):
@@ -132,7 +132,7 @@ def _data(store: Store, run: str, recipe: Recipe, settings: Settings, duty: Duty
     return head(dataset, recipe.train_pictures, recipe.test_pictures)
 
 
-def _facts(dataset: Dataset, device: str) -> Facts:
+def _facts(recipe: Recipe, dataset: Dataset, engine: Engine) -> Facts:
     return Facts(
         data_sha256=dataset.sha256,
         classes=dataset.classes,
@@ -140,7 +140,8 @@ def _facts(dataset: Dataset, device: str) -> Facts:
         test_pictures=len(dataset.test.labels),
         notes=dataset.notes,
         software=software(),
-        hardware=hardware(device),
+        hardware=hardware(engine.device_name()),
+        precision="bfloat16" if is_mixed(recipe, engine.device) else "float32",
     )
 
 

@@ -186,7 +186,7 @@ class Training:
 def check(attempt: Attempt) -> None:
     """Raise an EquivarianceError, in one sentence, for what cannot be trained."""
     network, side_px, steps = attempt.network, attempt.size_px, attempt.steps
-    if not network.group_pooling:
+    if not network.pools_group:
         raise NetworkError("Training to break needs invariant logits: leave group pooling on.")
     if network.subsampling != "published" and GROUPS[network.group].filters == "steerable":
         raise NetworkError(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from explorer.errors import RunError
 from explorer.serving.weights import weights_of
-from explorer.training.recipe import Recipe
+from explorer.training.recipe import Recipe, recipe_of
 from explorer.whole_files import whole_file
 
 _VERSION = "1"
@@ -72,7 +72,7 @@ def read_checkpoint(
     Raises RunError for a file that is damaged or of another recipe, changing nothing.
     """
     said, tensors = _read(path)
-    if json.loads(said["recipe"]) != recipe.document():
+    if recipe_of(json.loads(said["recipe"])) != recipe:
         raise RunError("The checkpoint belongs to another recipe: start a new run.")
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():

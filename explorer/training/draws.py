@@ -37,14 +37,19 @@ class Draws:
 
 def draw(recipe: Recipe, *, pictures: int, epoch: int) -> Draws:
     """The draws of an epoch, counted from 0, over `pictures` pictures."""
-    seed = hashlib.sha256(f"{recipe.seed} {epoch}".encode()).digest()[:8]
-    generator = torch.Generator().manual_seed(int.from_bytes(seed, "little") >> 1)
+    generator = torch.Generator().manual_seed(seed_of(recipe.seed, epoch))
     order = torch.randperm(pictures, generator=generator)
     flips = recipe.mirrors or recipe.augmentation == "crop-flip"
     mirrored = (torch.rand(pictures, generator=generator) < 0.5) & flips
     border_px = border_of(recipe)
     cut_px = torch.randint(0, 2 * border_px + 1, (pictures, 2), generator=generator)
     return Draws(order, _angles(recipe, pictures, generator), mirrored, cut_px)
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed of 63 bits for these numbers in this order."""
+    digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def border_of(recipe: Recipe) -> int:

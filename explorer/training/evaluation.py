@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from equivariance.groups.acting import transform_picture
 from equivariance.groups.transforms import Transform, elements_to_measure, parse
 from equivariance.largest import largest_of
+from equivariance.measurement.mean_filters import mean_filters
 from equivariance.measurement.measure import measure
 from explorer.data.datasets import Split, brought
 from explorer.serving.weights import Weights, copy_weights, weights_of
@@ -36,6 +39,8 @@ class Evaluation:
     angles: tuple[float, ...] | None
     agreement: float
     errors: dict[str, float]
+    filters: dict[str, list[list[list[float]]]]
+    right: dict[str, NDArray[np.bool_]]
 
 
 def served(network: nn.Module, spec: NetworkSpec, device: torch.device) -> nn.Module:
@@ -63,7 +68,9 @@ def evaluate(
         names += [name for name in map(_angle_name, ANGLES_DEG) if name not in names]
     transforms = {name: parse(name) for name in names}
     device = _device(network)
-    hits = {name: torch.zeros((), dtype=torch.int64, device=device) for name in names}
+    right: dict[str, list[Tensor]] = {
+        name: [] for name in names
+    }  # read at the end, so that nothing waits for the device
     agreeing = torch.zeros((), dtype=torch.int64, device=device)
     loss = 0.0
     for pictures, labels in _batches(network, split, recipe):
@@ -72,18 +79,21 @@ def evaluate(
             check()
             logits = _logits(network, pictures, transform)
             answers[name] = logits.argmax(1)
-            hits[name] += (answers[name] == labels).sum()  # read at the end, so that nothing waits for the device
+            right[name].append(answers[name] == labels)
             if name == "identity":
                 loss += float(functional.cross_entropy(logits.cpu().double(), labels.cpu(), reduction="sum"))
         agreeing += torch.stack([answers[name] == answers["identity"] for name in TURNS]).all(0).sum()
     count = len(split.labels)
-    accuracy = {name: int(hit) / count for name, hit in hits.items()}
+    found = {name: torch.cat(each).cpu().numpy() for name, each in right.items()}
+    accuracy = {name: int(each.sum()) / count for name, each in found.items()}
     return Evaluation(
         loss / count,
         {name: accuracy[name] for name in TESTED},
         tuple(accuracy[_angle_name(angle)] for angle in ANGLES_DEG) if with_angles else None,
         int(agreeing) / count,
         layer_errors(network, spec, split, recipe, check=check),
+        {name: _rounded(filters) for name, filters in mean_filters(network).items()},
+        found,
     )
 
 
@@ -120,6 +130,11 @@ def _batches(network: nn.Module, split: Split, recipe: Recipe) -> Iterator[tuple
 def _logits(network: nn.Module, pictures: Tensor, transform: Transform) -> Tensor:
     moved = transform_picture(pictures, transform)
     return network(moved.contiguous(memory_format=torch.channels_last))
+
+
+def _rounded(filters: Tensor) -> list[list[list[float]]]:
+    """To digits that are enough to draw and to compare."""
+    return [[[float(f"{value:.4g}") for value in row] for row in each] for each in filters.cpu().tolist()]
 
 
 def _angle_name(angle_deg: int) -> str:

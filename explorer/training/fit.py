@@ -22,9 +22,9 @@ from explorer.data.datasets import Dataset, brought
 from explorer.errors import RecipeError
 from explorer.serving.weights import Weights, classes_of, copy_weights, weights_of, with_classifier_of
 from explorer.training.checkpoint import Place, read_checkpoint, write_checkpoint
-from explorer.training.draws import Draws, changed, draw
+from explorer.training.draws import Draws, changed, draw, seed_of
 from explorer.training.evaluation import Evaluation, evaluate, served
-from explorer.training.metrics import Epoch, Progress
+from explorer.training.metrics import Epoch, Progress, packed
 from explorer.training.pace import Pace
 from explorer.training.recipe import Recipe
 from models.build import build, subsampled
@@ -188,8 +188,7 @@ class _Run:
         pictures = brought(self.pictures[which], size_px=self.recipe.size_px, how=self.recipe.how)
         pictures = changed(pictures, draws, self.recipe)
         labels = self.labels[which]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_mixed(self.recipe, self.device)):
-            logits = self.network(pictures)
+        logits = self._forward(pictures)
         loss = functional.cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad()
         loss.backward()
@@ -199,6 +198,15 @@ class _Run:
         with torch.no_grad():
             hits = (logits.argmax(1) == labels).sum()
             self.sums += torch.stack([loss.detach() * len(labels), hits])
+
+    def _forward(self, pictures: Tensor) -> Tensor:
+        """Logits (B, classes); what is dropped depends on the recipe and the batch alone."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_mixed(self.recipe, self.device)):
+            if not self.recipe.dropout:
+                return self.network(pictures)
+            with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+                torch.manual_seed(seed_of(self.recipe.seed, self.place.epoch, self.place.batch))
+                return self.network(pictures)
 
     def _report(self, on_epoch: Callable[[Epoch, nn.Module], None]) -> None:
         """Evaluate the network and tell its figures."""
@@ -217,6 +225,8 @@ class _Run:
             angles=found.angles,
             agreement=found.agreement,
             errors=found.errors,
+            filters=found.filters,
+            right=packed(found.right) if epoch == self.recipe.epochs else "",
             pictures_per_s=self.pace.pictures_per_s,
             elapsed_s=self.pace.elapsed_s(),
         )
@@ -321,7 +331,8 @@ def is_mixed(recipe: Recipe, device: torch.device) -> bool:
         return False
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from explorer.data.known import DATA, FOLDER
 from explorer.errors import RecipeError
 from explorer.pictures.images import Fit
-from models.catalog import NAMES, SUBSAMPLINGS, NetworkSpec, spec
+from models.catalog import HEADS, MAXIMUM_FIRST, NAMES, NO_POOLING, SUBSAMPLINGS, NetworkSpec, own_head, spec
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("onecycle", "step", "constant")
@@ -53,12 +53,13 @@ class Recipe:
 
     data: one of DATA, or `folder:PATH` with a folder of pictures for each class.
     size_px, how: the pictures are brought to this side by `how`, see `bring.brought`; resizing resamples them.
+    head, dropout: as of NetworkSpec.
     train_pictures, test_pictures: the first so many; 0 takes all.
     rotation, mirrors: drawn for each training picture anew, after it was brought to size.
     augmentation: of training pictures; `crop`: padded by an eighth of the side, then cut at random; `crop-flip`: also
         mirrored left-right at random.
     schedule: `onecycle` (Smith 2018), `learning_rate` its peak; `step`, halved after each fifth of the run; `constant`.
-    precision: `mixed` computes in bfloat16 where the device has units for it (newer GPUs, CPUs with AMX); weights stay
+    precision: `mixed` computes in bfloat16 where the device has units for it (newer GPUs and CPUs); weights stay
         float32, and so does everything that is evaluated.
     deterministic: the same weights, bit for bit, at every run and after every interruption.
     test_every: epochs between tests; the untrained network and the last epoch are always tested.
@@ -70,7 +71,8 @@ class Recipe:
     size_px: int = 28
     how: Fit = "resize"
     subsampling: str = "published"
-    group_pooling: bool = True
+    head: str = ""
+    dropout: float = 0.0
     minimum_width: bool = False
     data: str = "mnist-12k"
     train_pictures: int = 0
@@ -95,7 +97,8 @@ class Recipe:
         """The network with one logit for each class."""
         network = spec(
             self.network,
-            group_pooling=self.group_pooling,
+            head=self.head,
+            dropout=self.dropout,
             minimum_width=self.minimum_width,
             subsampling=self.subsampling,
         )
@@ -127,8 +130,10 @@ class Recipe:
             raise RecipeError(f"There is no data set {self.data!r}: use one of {', '.join(DATA)}, or folder:PATH.")
         if self.start and not _START.fullmatch(self.start):
             raise RecipeError(f"A run cannot start from {self.start!r}: use run:ID, shipped:NAME or a weights file.")
+        if self.dropout and not self.network.endswith("-cnn"):
+            raise RecipeError(f"{self.network} has no place for dropout: leave it at 0, or choose a cnn.")
         Rotation.parse(self.rotation)
-        return self
+        return replace(self, head=own_head(self.network, self.head))
 
     def document(self) -> dict[str, Any]:
         """The recipe as JSON takes it."""
@@ -136,7 +141,12 @@ class Recipe:
 
 
 def recipe_of(document: Mapping[str, Any]) -> Recipe:
-    """The recipe written as `document`; raises RecipeError for fields that are unknown or not accepted."""
+    """The recipe written as `document`; raises RecipeError for fields that are unknown or not accepted.
+
+    One of version 0.1 says `group_pooling`, and took the maximum over the group first.
+    """
+    if "group_pooling" in document:
+        document = _with_head(document)
     known = {each.name: each for each in fields(Recipe)}
     for name, value in document.items():
         if name not in known:
@@ -146,6 +156,15 @@ def recipe_of(document: Mapping[str, Any]) -> Recipe:
         if isinstance(known[name].default, str) and not isinstance(value, str):
             raise RecipeError(f"{_words(name)} is {value!r}: give a text.")
     return Recipe(**document).checked()
+
+
+def _with_head(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of version 0.1 as it is written now; what is not accepted stays, and is told."""
+    others = {name: value for name, value in document.items() if name != "group_pooling"}
+    if not isinstance(pooled := document["group_pooling"], bool):
+        return {**others, "head": pooled}
+    head = MAXIMUM_FIRST if pooled else NO_POOLING
+    return {**others, "head": own_head(str(document.get("network", Recipe.network)), head)}
 
 
 def _fixed(angle_deg: float) -> str:
@@ -161,6 +180,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "network": NAMES,
     "how": get_args(Fit),
     "subsampling": SUBSAMPLINGS,
+    "head": ("", *HEADS),
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augmentation": AUGMENTATIONS,
@@ -172,10 +192,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "test_pictures": (0, 10_000_000),
     "epochs": (1, 10_000),
     "batch_size": (2, 65_536),  # batch norm needs two
+    "dropout": (0.0, 0.9),
     "learning_rate": (1e-9, 100.0),
     "weight_decay": (0.0, 10.0),
     "test_every": (1, 10_000),
     "angles_every": (0, 10_000),
     "seed": (0, 2**31 - 1),
 }
-_FRACTIONS = {"learning_rate", "weight_decay"}
+_FRACTIONS = {"dropout", "learning_rate", "weight_decay"}
