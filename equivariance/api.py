@@ -532,6 +532,7 @@ def _odd(sides: tuple[int, int], subject: _Subject, dtype: torch.dtype) -> list[
         -few,
         summed / summed.abs().max(),
         noise[5] / 9,
+        *torch.rand((5, *shape), generator=generator, dtype=torch.float64),
     ]
     return [each.to(dtype) for each in pictures]
 

@@ -58,7 +58,7 @@ def _largest(context: Context, args: Any, kwargs: Any) -> Any:
         count = 1 if name == "logsumexp" else math.prod(tensor.shape[at] for at in places)  # else small numbers drown
         return (torch.logsumexp(sign * tensor, places) - math.log(max(count, 1))) / sign
 
-    result = _reduced(context, args, kwargs, reduce, only_permuted=True)
+    result = _reduced(context, args, kwargs, reduce, only_permuted=True, is_linear=False)
     return [result, *[None] * (len(context.operation.outputs) - 1)]  # where the largest was is not followed
 
 
@@ -77,7 +77,7 @@ def _length(context: Context, args: Any, kwargs: Any) -> Skeleton:
     rest = (args[0], args[2] if len(args) > 2 else None, *args[3:4])
     if float(order) != 2.0:
         return _reduced(context, rest, kwargs, set_of, only_permuted=True)
-    return _reduced(context, rest, kwargs, _euclidean, only_permuted=False)
+    return _reduced(context, rest, kwargs, _euclidean, only_permuted=False, is_linear=False)
 
 
 def _euclidean(tensor: Tensor, places: list[int]) -> Tensor:
@@ -91,8 +91,19 @@ def set_of(tensor: Tensor, places: list[int]) -> Tensor:
 
 
 def _reduced(
-    context: Context, args: Any, kwargs: Any, reduce: Callable[[Tensor, list[int]], Tensor], *, only_permuted: bool
+    context: Context,
+    args: Any,
+    kwargs: Any,
+    reduce: Callable[[Tensor, list[int]], Tensor],
+    *,
+    only_permuted: bool,
+    is_linear: bool = True,
 ) -> Skeleton:
+    """What is left of some dimensions.
+
+    One channel stands for all of a field, and the largest of one number, or its length, is the number itself: where
+    `reduce` is not linear, what it gives over channels is made so by a generic function.
+    """
     value: Skeleton = args[0]
     rank = len(value.dims)
     wanted = kwargs.get("dim", args[1] if len(args) > 1 and not isinstance(args[1], bool) else None)
@@ -102,6 +113,8 @@ def _reduced(
     tensor = reduce(_told_apart(context, value, places), places)
     for at in places:
         _check_fields(context, value.dims[at], only_permuted=only_permuted)
+    if not is_linear and any(_is_of_many_channels(value.dims[at]) for at in places):
+        tensor = generic(tensor, 0.15, 0.3)
     dims: list[Dim] = []
     for at, dim in enumerate(value.dims):
         if at not in places:
@@ -109,6 +122,10 @@ def _reduced(
         elif keeps:
             dims.append(tuple(Atom(atom.kind, 1) for atom in dim if atom.kind != CHANNELS)[:1] or (channels(1),))
     return Skeleton(tuple(dims), tensor.reshape(widths_of(tuple(dims))))
+
+
+def _is_of_many_channels(dim: Dim) -> bool:
+    return any(atom.kind == CHANNELS and atom.size != 1 for atom in dim)
 
 
 def _told_apart(context: Context, value: Skeleton, places: Sequence[int]) -> Tensor:

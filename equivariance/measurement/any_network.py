@@ -47,20 +47,38 @@ class How:
 class Seen:
     """What was measured on some pictures: the largest error by element, of each output and of each layer.
 
-    insensitive: whether the outputs are the same for all pictures, so that nothing can be learnt from them.
+    readings: by output and way to compare it, where there are several. insensitive: whether the outputs are the same
+    for all pictures, so that nothing can be learnt from them.
     """
 
-    outputs: dict[str, Errors]
+    readings: dict[tuple[str, How], Errors]
     layers: dict[str, Errors]
-    kinds: dict[str, str]
     insensitive: bool
+
+    @property
+    def outputs(self) -> dict[str, Errors]:
+        """By output, the errors of the way to compare it that fits best."""
+        return {path: self.readings[path, how] for path, how in self._best.items()}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """By output, how it is compared so: "maps" or "invariant"."""
+        return {path: how.kind for path, how in self._best.items()}
+
+    @property
+    def _best(self) -> dict[str, How]:
+        """Of the ways to compare an output, the one that fits the most elements; of these, that of the least error."""
+        best: dict[str, How] = {}
+        for (path, how), errors in self.readings.items():
+            if path not in best or _worst_of(errors) < _worst_of(self.readings[path, best[path]]):
+                best[path] = how
+        return best
 
     def with_more(self, other: "Seen") -> "Seen":
         """What was measured on these pictures and on others."""
         return Seen(
-            _joined(self.outputs, other.outputs),
+            _joined(self.readings, other.readings),
             _joined(self.layers, other.layers),
-            {**other.kinds, **self.kinds},
             self.insensitive and other.insensitive,
         )
 
@@ -69,7 +87,7 @@ class Seen:
         return largest_of([errors.get(element) for errors in self.outputs.values()])
 
 
-def _joined(one: Mapping[str, Errors], other: Mapping[str, Errors]) -> dict[str, Errors]:
+def _joined(one: Mapping[Name, Errors], other: Mapping[Name, Errors]) -> dict[Name, Errors]:
     """The larger of two errors each."""
     names = {name: {*one.get(name, {}), *other.get(name, {})} for name in {*one, *other}}
     return {
@@ -93,9 +111,8 @@ def measure_any(
     how_of: (path, shape) of an output → how it is compared. layers: what the dimensions of layers' outputs mean, by
     call, where that is known.
     """
-    outputs: dict[tuple[str, int], Errors] = {}
+    readings: dict[tuple[str, How], Errors] = {}
     of_layers: dict[str, Errors] = {}
-    kinds: dict[str, str] = {}
     upright: list[dict[str, Tensor]] = []
     for picture in pictures:
         reference, calls = _run(network, picture, layers)
@@ -104,23 +121,13 @@ def measure_any(
             moved, moved_calls = _run(network, transform_picture(picture, element), layers)
             for path, value in reference.items():
                 how = how_of(path, tuple(value.shape))
-                kinds[path] = how.kind
-                for at, each in enumerate((how, *how.others)):
-                    _keep(outputs, (path, at), element, _output_error(value, moved.get(path), element, each))
+                for each in (how, *how.others):
+                    _keep(readings, (path, each), element, _output_error(value, moved.get(path), element, each))
             for call, value in calls.items():
                 if call in moved_calls:
                     how = How("maps", dims=layers[call])
                     _keep(of_layers, call, element, _error(value, moved_calls[call], element, how))
-    return Seen(_best(outputs), of_layers, kinds, _is_insensitive(upright))
-
-
-def _best(found: Mapping[tuple[str, int], Errors]) -> dict[str, Errors]:
-    """Of the ways to read an output, the one that fits the most elements, and of these the one of the least error."""
-    best: dict[str, Errors] = {}
-    for (name, _), errors in found.items():
-        if name not in best or _worst_of(errors) < _worst_of(best[name]):
-            best[name] = errors
-    return best
+    return Seen(readings, of_layers, _is_insensitive(upright))
 
 
 def _worst_of(errors: Errors) -> tuple[int, float]:

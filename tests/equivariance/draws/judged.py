@@ -3,7 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -41,8 +41,6 @@ def judged(seed: int) -> Judged:
     """The network of a seed: checked, and its word compared with the truth of two draws of its weights."""
     drawn = draw(seed)
     found = Judged(seed, drawn.used)
-    truths = _truths(seed, drawn)
-    found.dead = truths[0].dead
     before = _state(drawn.network)
     try:
         report = eq.check(drawn.network, drawn.hw, group=drawn.group, channels=drawn.channels)
@@ -56,6 +54,9 @@ def judged(seed: int) -> Judged:
         return found
     if _state(drawn.network) != before:
         found.faults.append("the network was changed")
+    drawn = replace(drawn, kinds=_as_compared(drawn, report))
+    truths = _truths(seed, drawn)
+    found.dead = truths[0].dead
     found.verdict = report.verdict
     found.not_followed = tuple(entry["operation"] for entry in report.not_followed)
     found.faults += _false_words(drawn, report, truths)
@@ -64,6 +65,15 @@ def judged(seed: int) -> Judged:
     found.faults += _false_sizes(drawn, report, seed)
     found.answer = _answer(report)
     return found
+
+
+def _as_compared(drawn: Draw, report: Report) -> dict[str, tuple[str, str]]:
+    """What the outputs are, as the report says that it has compared them where theory could not tell."""
+    kinds = dict(drawn.kinds)
+    for path, output in report.outputs.items():
+        if output["compared as"] == "invariant" and UNDECIDED in output["theory"].values():
+            kinds[path] = ("invariant", "")
+    return kinds
 
 
 def _answer(report: Report) -> str:
@@ -150,7 +160,11 @@ def _false_sizes(drawn: Draw, report: Report, seed: int) -> list[str]:
                 faults.append(f"{hw} is offered, and the network cannot take it: {error}")
                 continue
             names = list(report.elements) if height == width else _reversals(drawn.group, axis)
-            faults += [f"{hw} is offered, and {name} is broken there" for name in names if truth.is_broken(name)]
+            faults += [
+                f"{hw} is offered, and {name} is broken there"
+                for name in names
+                if truth.is_broken(name) and not truth.dead
+            ]
     return faults
 
 

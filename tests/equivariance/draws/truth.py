@@ -99,7 +99,7 @@ def truth_of(
                     worst = _larger(worst, error)
             broken_on[name] += not worst <= CLEAR
     first = upright[0]
-    dead = any(_is_no_number(value) for value in first.values()) or all(
+    dead = any(_is_no_number(value) for each in upright for value in each.values()) or all(
         _difference(other[path], value) <= ROUNDING for other in upright[1:] for path, value in first.items()
     )
     best = [

@@ -170,6 +170,27 @@ def test_the_largest_of_log_softmax_is_not_taken_for_the_log_of_its_sum() -> Non
     assert Program(network, D4, channels=1).proof(*SIDES).elements["rot90"] == "broken"
 
 
+@pytest.mark.parametrize(
+    "over_channels",
+    [
+        lambda x: x.amax(1),
+        lambda x: x.max(1).values,
+        lambda x: x.logsumexp(1),
+        lambda x: x.norm(dim=1),
+        lambda x: x.square().sum(1).sqrt(),
+        lambda x: functional.normalize(x, dim=1).sum(1),
+        lambda x: x.softmax(1).square().sum(1),
+        lambda x: x.var(1),
+    ],
+)
+def test_what_mixes_channels_is_not_taken_for_a_linear_map_of_one(over_channels: Function) -> None:
+    """A picture added to its mirror image keeps its mean under quarter turns, and nothing else of it."""
+    found = theory_of(lambda x: over_channels(x + x.flip(-1)).mean((1, 2)))
+    linear = theory_of(lambda x: (x + x.flip(-1)).sum(1).mean((1, 2)))
+
+    assert (found["rot90"], linear["rot90"]) == ("broken", "exact")
+
+
 def test_the_largest_of_small_numbers_is_not_taken_for_their_mean() -> None:
     """A softmax over many places adds up to 1, so that the mean of all is the same for every picture."""
     network = Apply(lambda x: x.flatten(2).softmax(-1).unflatten(2, x.shape[-2:]).amax(-1).mean(-1))
