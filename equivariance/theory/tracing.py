@@ -131,6 +131,7 @@ class _Recorder(TorchDispatchMode):
         self.largest_numbers = self.working_numbers = self.kernel_numbers = 0
         self._kept: list[Tensor] = [picture]  # so that ids stay unique while recording
         self._step_of: dict[int, int] = {id(picture): 0}
+        self._vectors: set[int] = set()  # steps that have given one pixel without its place: (B, C)
         self._open: list[_OpenCall] = []
         self._names = CallNames()
 
@@ -182,12 +183,19 @@ class _Recorder(TorchDispatchMode):
         if inputs:
             values = output if isinstance(output, tuple | list) else (output,)
             step = self._step(func, args, kwargs or {}, values[0], inputs)
+            is_flat = isinstance(values[0], Tensor) and values[0].dim() == 2
+            if step.kind != "unknown" and (is_flat or self._are_vectors(step.inputs)):
+                self._vectors.add(len(self.steps))
             self.steps.append(step)
             for value in values:
                 if isinstance(value, Tensor):
                     self._step_of[id(value)] = len(self.steps) - 1
                     self._kept.append(value)
         return output
+
+    def _are_vectors(self, steps: tuple[int, ...]) -> bool:
+        """Whether these steps have given no more than one pixel each: nothing that is done to them has a place."""
+        return self._vectors.issuperset(steps)
 
     def _note_memory(self, func: Any, args: Any, output: Any) -> None:
         inputs, columns = args, 0
@@ -201,6 +209,8 @@ class _Recorder(TorchDispatchMode):
     def _step(self, func: Any, args: Any, kwargs: dict[str, Any], output: Any, inputs: list[Tensor]) -> Step:
         numbers = tuple(self._step_of[id(value)] for value in inputs)
         call = self._open[-1].name if self._open else ""
+        if self._are_vectors(numbers):
+            return Step("together", numbers, call)
         windows = _windows(func, args, kwargs)
         if windows is not None and output.dim() == 4:
             return Step("window", numbers[:1], self._note_window(func, inputs[0], output), windows)
@@ -301,7 +311,7 @@ def _pixel_by_pixel(func: Any, args: Any, inputs: list[Tensor], output: Any) -> 
     if not isinstance(output, Tensor):
         return False
     if output.dim() == 2 and all(value.dim() == 2 or value.shape[-2:] == (1, 1) for value in inputs):
-        return True  # flattening one pixel, and whatever follows
+        return True  # flattening one pixel
     if func not in _VIEWS and func not in _CHANNEL_MIXING and torch.Tag.pointwise not in func.tags:
         return False
     if _reduces_space(func, args):

@@ -11,7 +11,7 @@ from equivariance.groups.transforms import Transform, parse
 from explorer.commands.terminal import seed
 from explorer.commands.torch_files import is_torch_file, safetensors_of
 from explorer.pictures.images import GALLERY, Picture, load_file, load_gallery
-from explorer.runs.starts import check_network, keep_start, start_named, weights_named
+from explorer.runs.starts import check_network, keep_start, recipe_in, start_named, weights_named
 from explorer.runs.store import Store, open_store
 from explorer.serving.engine import DTYPES, network_spec
 from explorer.serving.weights import Weights, classes_of, weights_from
@@ -125,6 +125,9 @@ def network_of(options: argparse.Namespace, settings: Settings) -> tuple[Network
         return network, None
     weights = _weights(options.weights, settings)
     check_network(weights, network.name)
+    recipe = recipe_in(weights)
+    if recipe is not None and not options.head:
+        network = replace(network, head=recipe.head)
     classes = classes_of(weights)
     usual = classes is None or classes == FAMILIES[network.family].classes
     return (network if usual else replace(network, classes=classes)), weights

@@ -11,7 +11,7 @@ from explorer.runs.store import Run, Store
 from explorer.serving.shipped import shipped_bytes
 from explorer.serving.weights import Weights, read_weights, weights_from
 from explorer.serving.weights_header import json_in, read_bytes
-from explorer.training.recipe import FILE, RUN, SHIPPED
+from explorer.training.recipe import FILE, RUN, SHIPPED, Recipe, recipe_said
 from explorer.whole_files import write_whole
 
 _KEPT_S = 86_400.0  # a file that was given and is not used yet
@@ -91,6 +91,11 @@ def check_network(weights: Weights, network: str) -> None:
     said = recipe.get("network", network) if isinstance(recipe, dict) else network  # else: a file from elsewhere
     if said != network:
         raise WeightsError(f"These weights belong to {said} and do not fit {network}: give --network {said}.")
+
+
+def recipe_in(weights: Weights) -> Recipe | None:
+    """What the weights say that they were trained by, see `recipe_said`."""
+    return recipe_said(json_in(weights.metadata.get("recipe", "")))
 
 
 def run_weights(run: str, store: Store) -> Weights:

@@ -158,6 +158,14 @@ def recipe_of(document: Mapping[str, Any]) -> Recipe:
     return Recipe(**document).checked()
 
 
+def recipe_said(document: Any) -> Recipe | None:
+    """The recipe that a file of weights says it was made by; None where it says nothing, or not in our words."""
+    try:
+        return recipe_of(document) if isinstance(document, dict) else None
+    except (TypeError, RecipeError):
+        return None
+
+
 def _with_head(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document of version 0.1 as it is written now; what is not accepted stays, and is told."""
     others = {name: value for name, value in document.items() if name != "group_pooling"}

@@ -23,8 +23,8 @@ CHEAP = ("z2", "p4", "p4m")
 COMPARABLE = 0.2  # of the largest: how much smaller a comparable number of parameters may be
 
 
-def minimum(name: str, *, group_pooling: bool = True) -> catalog.NetworkSpec:
-    return spec(name, minimum_width=True, group_pooling=group_pooling)
+def minimum(name: str, *, head: str = "") -> catalog.NetworkSpec:
+    return spec(name, minimum_width=True, head=head)
 
 
 def weights(network: nn.Module) -> torch.Tensor:
@@ -168,7 +168,7 @@ def test_network_is_built_in_training_mode_with_gradients(name: str) -> None:
     ("name", "planes"), [("p4-cnn", 40), ("p4m-cnn", 56), ("c4-knight", 4), ("so2-knight", 7), ("d8-knight", 16)]
 )
 def test_without_group_pooling_the_classifier_takes_every_channel(name: str, planes: int) -> None:
-    pooled, whole = (dict(layers_of(serve(spec(name, group_pooling=group_pooling)))) for group_pooling in (True, False))
+    pooled, whole = (dict(layers_of(serve(spec(name, head=head)))) for head in ("", "no-pooling"))
 
     in_type, out_type = types_of(whole["head.classifier"])
     assert whole["head.classifier"].in_features == in_type.channels == planes
@@ -182,7 +182,7 @@ def test_without_group_pooling_the_classifier_takes_every_channel(name: str, pla
 
 
 def test_plain_network_has_no_group_to_pool() -> None:
-    first, second = (serve(spec("z2-cnn", group_pooling=group_pooling)) for group_pooling in (True, False))
+    first, second = (serve(spec("z2-cnn", head=head)) for head in ("", "no-pooling"))
     assert [name for name, _ in layers_of(first)] == [name for name, _ in layers_of(second)]
     assert types_of(second.head.classifier)[1] is not None
 

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from explorer.data.known import KNOWN
 from explorer.pages.session.addresses import COMPARE, ONE
 from explorer.pages.train.fields import data_controls, further_controls, training_controls
-from explorer.pages.widgets.controls import fit_control, linked, network_controls, size_control
+from explorer.pages.widgets.controls import fit_control, head_control, linked, network_controls, size_control
 from explorer.pictures.images import Fit
 from explorer.serving.shipped import shipped
 from explorer.training.recipe import SHIPPED, Recipe
@@ -87,7 +87,7 @@ class _NetworkFields(TypedDict, total=False):
     size_px: int
     how: Fit
     subsampling: str
-    group_pooling: bool
+    head: str
 
 
 def _compared() -> list[_NetworkFields]:
@@ -115,7 +115,7 @@ def _compared() -> list[_NetworkFields]:
 
 
 def _chosen() -> list[_NetworkFields]:
-    network = network_controls()
+    network = head_control(network_controls())
     size_px = size_control()
     how = _fit_control()
     return [
@@ -124,7 +124,7 @@ def _chosen() -> list[_NetworkFields]:
             "subsampling": network.subsampling,
             "size_px": size_px,
             "how": how,
-            "group_pooling": _pooling_control(),
+            "head": network.head,
         }
     ]
 
@@ -142,16 +142,6 @@ def _fit_control() -> Fit:
     elif how == "pad":
         st.caption("Only pictures larger than the size are resampled; smaller ones get black around them.")
     return how
-
-
-def _pooling_control() -> bool:
-    return st.toggle(
-        "Pool the group",
-        value=True,
-        help="Takes the largest value over the group before the classifier. Without this the answers differ between "
-        "turns, even for an exactly equivariant network.",
-        **linked("pool"),
-    )
 
 
 @dataclass(frozen=True)

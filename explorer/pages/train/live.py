@@ -118,7 +118,7 @@ def _check_network(recipe: Recipe, given: Weights | None) -> None:
 
 def _timing(recipe: Recipe, tell: Callable[[], object]) -> Timing:
     key = (
-        *(recipe.network, recipe.size_px // 2, recipe.subsampling, recipe.group_pooling, recipe.minimum_width),
+        *(recipe.network, recipe.size_px // 2, recipe.subsampling, recipe.head, recipe.minimum_width),
         *(recipe.batch_size, recipe.optimizer, recipe.precision),
     )
     return _timings.get(key, lambda: _tried(recipe, tell))

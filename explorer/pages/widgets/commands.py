@@ -16,7 +16,7 @@ def options(
     parts += [f"--dtype {dtype}"] if dtype != "float32" else []
     parts += [f"--subsampling {network.subsampling}"] if network.subsampling != "published" else []
     parts += [f"--only {','.join(network.only)}"] if network.only else []
-    return parts + (["--no-group-pooling"] if not network.group_pooling else [])
+    return parts + ([f"--head {network.head}"] if network.head else [])
 
 
 def weights_options(seed: int, trained: Trained | None) -> list[str]:

@@ -9,12 +9,13 @@ from explorer.errors import PictureError
 from explorer.pages.session.shared import plain, settings
 from explorer.pages.widgets.trained import default
 from explorer.pictures.images import GALLERY, Fit, Picture, decode, load_gallery
-from models.catalog import FAMILIES, GROUPS, SUBSAMPLINGS, NetworkSpec, spec
+from models.catalog import FAMILIES, GROUPS, HEADS, NO_POOLING, SUBSAMPLINGS, NetworkSpec, own_head, spec
 
 GROUP_TITLES = ("Z2", "C4", "D4", "C8", "D8", "SO(2)")
 FITS: tuple[Fit, ...] = ("resize", "crop", "pad")
 MAX_UPLOADS = 50
 DEFAULT_SIZE_PX = 32
+USUAL = "usual"  # the head of the family
 
 
 class Linked(TypedDict):
@@ -137,6 +138,25 @@ def _filters_control(title: str) -> str:
         **(linked("filters") if len(kinds) > 1 else only_told),
     )
     return str(chosen)
+
+
+def head_control(network: NetworkSpec) -> NetworkSpec:
+    """The network with the head that is chosen; a plain one has no group to pool."""
+    if st.query_params.get("pool") == "false" and "head" not in st.query_params:  # a link of version 0.1
+        st.session_state.setdefault("head", NO_POOLING)
+    chosen = st.selectbox(
+        "Head",
+        (USUAL, *HEADS),
+        help="What is pooled before the classifier, in which order. Mean first: the mean over space, then the largest "
+        "value over the group, as in the paper's CNN. Maximum first: the other way round, as in its ResNets. Both are "
+        "invariant in an exact network, and differ in others. No pooling: the logits are not invariant even in an "
+        "exact network.",
+        **linked("head"),
+    )
+    network = replace(network, head="" if chosen == USUAL else own_head(network.name, str(chosen)))
+    if network.group != "z2":
+        st.caption(f"This head: {HEADS[network.pooling]}.")
+    return network
 
 
 def size_control() -> int:

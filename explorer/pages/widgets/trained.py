@@ -16,20 +16,20 @@ import streamlit as st
 
 from equivariance.errors import EquivarianceError, WeightsError
 from explorer.data.known import KNOWN
-from explorer.errors import RecipeError, SettingError, StoreError
+from explorer.errors import SettingError, StoreError
 from explorer.pages.session import owner
 from explorer.pages.session.shared import settings, this_page
 from explorer.serving.shipped import FOLDER, find_shipped, shipped, shipped_bytes
 from explorer.serving.weights_header import Header, header_of, read_bytes
 from explorer.training.metrics import TURNS
-from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_of
-from models.catalog import FAMILIES, GROUPS, NetworkSpec
+from explorer.training.recipe import RUN, SHIPPED, Recipe, recipe_said
+from models.catalog import FAMILIES, GROUPS, HEADS, NetworkSpec, own_head
 
 Value = TypeVar("Value", bound=str | int)
 
 RANDOM, FILE = "random", "file"
 PARAMETER = "weights"  # of links
-NETWORK = ("family", "group", "filters", "pool", "learner")  # controls that decide whether weights fit
+NETWORK = ("family", "group", "filters", "learner")  # controls that decide whether weights fit
 FOLLOWING = (*NETWORK, "subsampling", "size", "fit", "picture", "sampling", "subject")  # and those that follow weights
 UPLOAD = "weights_upload"  # (name, bytes), in the session
 _CHOSEN = "weights_chosen"  # not the control's own: on the first run of another page that has no value yet
@@ -67,11 +67,13 @@ class Trained:
         return self.source if isinstance(self.source, bytes) else read_bytes(self.source)
 
     def network(self, chosen: NetworkSpec) -> NetworkSpec:
-        """`chosen` with the width and the number of classes of these weights."""
+        """`chosen` with the width, the head and the number of classes of these weights."""
         count = len(self.header.classes)
         classes = None if count in (0, FAMILIES[chosen.family].classes) else count
-        narrow = self.recipe is not None and self.recipe.minimum_width
-        return replace(chosen, classes=classes, minimum_width=narrow)
+        if self.recipe is None:
+            return replace(chosen, classes=classes, minimum_width=False)
+        head = own_head(chosen.name, self.recipe.head)
+        return replace(chosen, classes=classes, minimum_width=self.recipe.minimum_width, head=head)
 
     def checked(self, chosen: NetworkSpec) -> "Trained":
         """The same weights, with the problem that they have with the chosen network, if any."""
@@ -80,9 +82,6 @@ class Trained:
             return self
         if recipe.network != chosen.name:
             return replace(self, problem=f"These weights belong to {recipe.network} and do not fit {chosen.name}.")
-        if recipe.group_pooling != chosen.group_pooling and chosen.group != "z2":
-            pooled = "pooled" if recipe.group_pooling else "not pooled"
-            return replace(self, problem=f"These weights belong to a {recipe.network} whose group is {pooled}.")
         return self
 
 
@@ -165,7 +164,6 @@ def _values(trained: Trained | None) -> dict[str, str | int]:
         "size": min(recipe.size_px, settings().max_size_px),
         "oblong": False,
         "fit": _fit_of(recipe),
-        "pool": recipe.group_pooling,
         "learner": recipe.network,
         "sampling": recipe.subsampling,
     }
@@ -237,15 +235,13 @@ def _shipped(key: str) -> Trained:
 
 def _described(key: str, title: str, header: Header, source: Path | bytes) -> Trained:
     """With what the header says of the recipe; nothing where it says nothing, or what another version wrote."""
-    document = header.said("recipe")
-    try:
-        recipe = recipe_of(document) if isinstance(document, dict) else None
-    except (TypeError, RecipeError):
-        recipe = None
+    recipe = recipe_said(header.said("recipe"))
     if recipe is None:
         note = "The file does not say which network the weights belong to: choose it above."
         return Trained(key, title, note, header, source=source)
-    note = f"A {recipe.network}, trained on {recipe.data} at {recipe.size_px} px."
+    network = recipe.network_spec(2)
+    head = f" Its head: {HEADS[network.pooling]}." if network.group != "z2" else ""
+    note = f"A {recipe.network}, trained on {recipe.data} at {recipe.size_px} px.{head}"
     picture = _DIGIT if recipe.data.startswith(_DIGITS) else None
     return Trained(key, title, note, header, recipe, picture, source=source)
 

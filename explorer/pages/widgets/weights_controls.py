@@ -1,13 +1,11 @@
 """The control of the weights that all pages with a network share: random, trained, of a run, or from a file."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from equivariance.errors import WeightsError
 from explorer.pages.session import owner
 from explorer.pages.session.shared import plain
-from explorer.pages.widgets.controls import linked
+from explorer.pages.widgets.controls import head_control, linked
 from explorer.pages.widgets.trained import (
     FILE,
     NETWORK,
@@ -19,7 +17,6 @@ from explorer.pages.widgets.trained import (
     choose,
     chosen,
     chosen_key,
-    default,
     has_runs,
     tell_address,
     titles,
@@ -43,15 +40,9 @@ def more_controls(network: NetworkSpec, trained: Trained | None) -> tuple[Networ
             help="float64 pushes the rounding level from 1e-6 down to 1e-15.",
             **linked("dtype"),
         )
-        pooling = st.toggle(
-            "Pool the group",
-            value=default("pool", True),
-            help="Takes the largest value over the group before the classifier. Without this the logits are not "
-            "invariant, even for an exactly equivariant network.",
-            **linked("pool"),
-        )
+        if trained is None or trained.recipe is None:  # else the head is that of the weights
+            network = head_control(network)
         seed = seed_control(trained)
-    network = replace(network, group_pooling=bool(pooling))
     return (*fitted(network, trained), seed, str(dtype))
 
 

@@ -51,8 +51,8 @@ def randomize_norms_and_biases(network: nn.Module, *, seed: int = 0) -> nn.Modul
     return network
 
 
-def minimum(name: str, *, group_pooling: bool = True) -> catalog.NetworkSpec:
-    return catalog.spec(name, minimum_width=True, group_pooling=group_pooling)
+def minimum(name: str, *, head: str = "") -> catalog.NetworkSpec:
+    return catalog.spec(name, minimum_width=True, head=head)
 
 
 @cache
@@ -113,7 +113,7 @@ def test_norm_with_two_fields_exchanged_would_show(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["z2-cnn", "p4-resnet18", "d4-cnn", "so2-cnn"])
 def test_served_network_without_group_pooling_equals_the_original(name: str) -> None:
-    original = randomize_norms_and_biases(build(minimum(name, group_pooling=False)))
+    original = randomize_norms_and_biases(build(minimum(name, head="no-pooling")))
     served = export(original, minimum(name).point_group)
     picture = torch.rand(2, 3, SIDE, SIDE, generator=generator(1))
     with torch.no_grad():

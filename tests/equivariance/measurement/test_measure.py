@@ -69,9 +69,9 @@ def picture(height_px: int, width_px: int, *, seed: int = 0, dtype: torch.dtype 
 
 
 def serve(
-    name: str, *, group_pooling: bool = True, minimum_width: bool = True, subsampling: str = "published"
+    name: str, *, head: str = "", minimum_width: bool = True, subsampling: str = "published"
 ) -> tuple[nn.Module, Structure]:
-    network = catalog.spec(name, minimum_width=minimum_width, group_pooling=group_pooling, subsampling=subsampling)
+    network = catalog.spec(name, minimum_width=minimum_width, head=head, subsampling=subsampling)
     served = build.serve(network)
     return served, Structure(served, network.point_group)
 
@@ -363,7 +363,7 @@ def test_plain_network_is_far_from_equivariant() -> None:
 
 
 def test_logits_without_group_pooling_are_not_compared() -> None:
-    served, structure = serve("p4-cnn", group_pooling=False)
+    served, structure = serve("p4-cnn", head="no-pooling")
     measured = measure(served, picture(12, 12), structure.elements)
     assert measured.output_error == {"rot90": None, "rot180": None, "rot270": None}
     assert measured.logits["rot90"] != pytest.approx(measured.logits["identity"], abs=1e-3)

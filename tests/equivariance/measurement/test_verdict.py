@@ -31,9 +31,9 @@ def inspect() -> Inspect:
     engine = Engine(Settings(device="cpu"))
 
     def inspect(
-        name: str, height_px: int, width_px: int | None = None, *, group_pooling: bool = True, dtype: str = "float64"
+        name: str, height_px: int, width_px: int | None = None, *, head: str = "", dtype: str = "float64"
     ) -> Inspection:
-        network = spec(name, group_pooling=group_pooling, minimum_width=True)
+        network = spec(name, head=head, minimum_width=True)
         picture = random_picture(height_px, width_px or height_px)
         return engine.inspect(Request(network, 0, picture, dtype=dtype))
 
@@ -171,7 +171,7 @@ def test_mirrors_are_named_for_a_group_with_mirrors(inspect: Inspect) -> None:
 
 def test_logits_of_a_group_that_is_not_pooled_are_said_not_to_be_invariant(inspect: Inspect) -> None:
     remark = "The logits are not invariant: the group is not pooled."
-    unpooled = inspect("p4-cnn", 28, group_pooling=False)
+    unpooled = inspect("p4-cnn", 28, head="no-pooling")
 
     assert unpooled.verdict.kind == "exact" and unpooled.verdict.reason.endswith(remark)
     assert set(unpooled.measurement.output_error.values()) == {None}

@@ -578,10 +578,10 @@ def test_grouped_kernels_are_compared_as_if_dense(groups: int) -> None:
 
 
 def test_logits_are_invariant_only_with_group_pooling() -> None:
-    for group_pooling in (True, False):
-        network = catalog.spec("p4-cnn", group_pooling=group_pooling, minimum_width=True)
+    for head in catalog.HEADS:
+        network = catalog.spec("p4-cnn", head=head, minimum_width=True)
         prediction = predict(Structure(serve(network), network.point_group), height_px=28, width_px=28)
-        assert prediction.invariant_logits == group_pooling
+        assert prediction.invariant_logits == (head != catalog.NO_POOLING)
         assert prediction.verdict == "exact"
 
 
@@ -599,6 +599,6 @@ def rows(prediction: object) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def test_layer_without_an_action_says_so() -> None:
-    network = catalog.spec("p4-cnn", group_pooling=False, minimum_width=True)
+    network = catalog.spec("p4-cnn", head="no-pooling", minimum_width=True)
     prediction = predict(Structure(serve(network), C4), height_px=28, width_px=28)
     assert dict(rows(prediction))["head.classifier"] == dict.fromkeys(ALL_EXACT, "no action")

@@ -65,7 +65,7 @@ def test_layers_without_action_are_gaps(broken: Inspection) -> None:
 
 
 def test_transform_without_any_action_has_no_line(engine: Engine) -> None:
-    unpooled = spec("p4-cnn", minimum_width=True, group_pooling=False)
+    unpooled = spec("p4-cnn", minimum_width=True, head="no-pooling")
     names = [line.name for line in drawn(inspected(engine, unpooled, 28)).data]
     assert names == ["⟲ 90°", "⟲ 180°", "⟲ 270°"]
 

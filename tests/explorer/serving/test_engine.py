@@ -663,8 +663,8 @@ def test_unknown_network_names_the_nearest(name: str, near: str) -> None:
 
 
 def test_known_network_carries_its_options() -> None:
-    network = network_spec("d4-resnet44", group_pooling=False, minimum_width=True)
-    assert network == NetworkSpec("d4", "resnet44", group_pooling=False, minimum_width=True)
+    network = network_spec("d4-resnet44", head="no-pooling", minimum_width=True)
+    assert network == NetworkSpec("d4", "resnet44", head="no-pooling", minimum_width=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers

@@ -248,7 +248,7 @@ def test_a_plain_network_is_predicted_not_equivariant(engine: Engine) -> None:
         (lambda: attempt(rate=math.nan), "learning rate of nan is not accepted"),
         (lambda: attempt(element="mirror"), "give one of rot90, rot180, rot270"),
         (lambda: attempt(element="rot45"), "give one of rot90, rot180, rot270"),
-        (lambda: attempt(group_pooling=False), "leave group pooling on"),
+        (lambda: attempt(head="no-pooling"), "leave group pooling on"),
         (lambda: attempt("c4-knight", subsampling="symmetric"), "choose a p4 or p4m network"),
         (lambda: Attempt(network_spec("p4-knight"), torch.full((3, 32, 32), 0.5)), "does not change under rot90"),
         (lambda: Attempt(network_spec("p4-knight"), torch.rand(3, 32, 33)), "give a square size"),

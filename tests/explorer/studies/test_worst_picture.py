@@ -108,7 +108,7 @@ def test_the_shared_network_is_left_as_it_was(engine: Engine) -> None:
 
 
 def test_layers_without_an_action_are_left_out(engine: Engine) -> None:
-    unpooled = engine.served(network_spec("p4-cnn", minimum_width=True, group_pooling=False), 0)
+    unpooled = engine.served(network_spec("p4-cnn", minimum_width=True, head="no-pooling"), 0)
 
     layers = layers_to_push(unpooled, QUARTER_TURN)
     assert "pool" in layers
