@@ -54,7 +54,15 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
         default="quick",
         help="quick: for two cores, 12 epochs on mnist-12k (cifar10: 4 on 10,000 pictures); full: the authors' own",
     )
-    command.add_argument("--wait", action="store_true", help="wait until everything is done, with a progress bar")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--wait", action="store_true", help="wait until everything is done, with a progress bar")
+    how.add_argument(
+        "--merge",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="train nothing: take up the runs of another results file of the same budget; may be repeated",
+    )
     command.add_argument("--only", metavar="NAMES", help="only these studies or cases: upright,parity/padded-29")
     command.add_argument("--epochs", type=_count, metavar="N", help="number of epochs, instead of the budget's")
     command.add_argument("--train-pictures", type=_count, metavar="N", help="train on only the first N pictures")
@@ -68,6 +76,8 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
 
 def reproduce(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command; its exit status."""
+    if options.merge:
+        return _merge(options)
     if options.experiment == "knight":
         return _knight(options, settings)
     if options.experiment == "sizes":
@@ -86,8 +96,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     experiment, budget = options.experiment, _budget(options)
     everything = STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
-    is_reduced = any(getattr(options, name) for name in _CHANGES)
-    path = _path(options, "try" if is_reduced else budget.name)
+    path = _path(options, "try" if _is_reduced(options) else budget.name)
     _have(budget.data, settings)
     results = read_results(path, experiment) or Results(experiment, budget.name)
     store = open_store(settings)
@@ -107,15 +116,55 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     except KeyboardInterrupt:
         print("\nThe runs continue; the same command waits for them and collects finished ones.", file=sys.stderr)
         return INTERRUPTED
-    rows = list(tables.rows_of(grid.results, studies))
-    if options.json:
-        print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
-    else:
-        print(tables.text(rows, seeds=options.seeds))
-        print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
+    _show(options, grid.results, studies, path, seeds=options.seeds, failures=failures)
     for failure in failures:
         print(f"explorer: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    """Add the runs of other files to the results; nothing is written where one of the files is refused."""
+    from explorer.reproduction.merging import merged, read_other
+
+    experiment = options.experiment
+    if experiment not in STUDIES:
+        raise RecipeError(f"The results of {experiment} cannot be merged: give {' or '.join(STUDIES)}.")
+    budget = _budget(options)
+    everything = STUDIES[experiment](budget)
+    studies = _chosen(everything, options.only)
+    path = _path(options, "try" if _is_reduced(options) else budget.name)
+    results = read_results(path, experiment) or Results(experiment, budget.name)
+    cases = [case for study in everything for case in study.cases]
+    wanted = {case.key for study in studies for case in study.cases}
+    said = []
+    for source in options.merge:
+        other = read_other(source, experiment)
+        found = merged(results, other, cases, only=wanted, source=source.name)
+        results = found.results
+        said.append(f"{source}: {found.added} runs added, {found.known} were there.")
+    write_results(results, path)
+    print("\n".join(said), file=sys.stderr)
+    _show(options, results, studies, path, seeds=max((len(runs) for runs in results.cases.values()), default=0))
+    return 0
+
+
+def _show(
+    options: argparse.Namespace,
+    results: Results,
+    studies: tuple[Study, ...],
+    path: Path,
+    *,
+    seeds: int,
+    failures: tuple[str, ...] = (),
+) -> None:
+    """Print ours beside the authors'."""
+    rows = list(tables.rows_of(results, studies))
+    if options.json:
+        document = {"experiment": options.experiment, "failures": failures, "rows": tables.document(rows)}
+        print(json.dumps(document, indent=1))
+    else:
+        print(tables.text(rows, seeds=seeds))
+        print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
 
 
 def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:
@@ -152,6 +201,11 @@ def _have(data: str, settings: Settings) -> None:
     if bytes_to_fetch(data, folder=settings.data_path):
         with _bar(100, "%") as show:
             load(data, folder=settings.data_path, progress=lambda fraction, _: show(100 * fraction))
+
+
+def _is_reduced(options: argparse.Namespace) -> bool:
+    """Whether options change the budget."""
+    return any(getattr(options, name) for name in _CHANGES)
 
 
 def _budget(options: argparse.Namespace) -> GridBudget:

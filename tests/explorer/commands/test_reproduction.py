@@ -12,11 +12,12 @@ import pytest
 from explorer.commands.main import main
 from explorer.errors import DataError
 from explorer.reproduction import results as module
-from explorer.reproduction.results import read_results, write_results
+from explorer.reproduction.results import Results, Session, read_results, seed_run, write_results
 from explorer.reproduction.studies import BUDGETS, mnist_studies
 from explorer.reproduction.tables import rows_of, signed, text
 from explorer.runs.store import open_store
 from explorer.settings import Settings
+from explorer.training.metrics import TESTED, Epoch
 from tests.explorer.reproduction.test_claims import PAPER, results
 from tests.support import ROOT
 
@@ -271,3 +272,55 @@ def test_a_small_grid_is_run_by_workers(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(found.percents("tuned/29", "unseen", first=True)) == 1
     assert len(found.angles("upright/approximate-29")[0]) == 36
     assert "Mended and fine-tuned, 29 px" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------------- runs of other files
+
+
+def test_runs_of_another_file_are_taken_up_and_nothing_is_queued(call: Call, tmp_path: Path) -> None:
+    write_results(full_results(EXACT, 0, 2), tmp_path / "card.json")
+    write_results(full_results(EXACT, 0, 1), tmp_path / "another.json")
+
+    files = (str(tmp_path / "card.json"), "--merge", str(tmp_path / "another.json"))
+    status, out, err = call("mnist", "--budget", "full", "--only", "upright", "--merge", *files)
+
+    assert status == 0 and "ours (3)" in out.replace(" of 3", "")
+    assert err == f"{files[0]}: 2 runs added, 0 were there.\n{files[2]}: 1 runs added, 1 were there.\n"
+    read = read_results(tmp_path / "results" / "mnist.json", "mnist")
+    assert read is not None and list(read.cases[EXACT]) == [0, 1, 2]
+    assert not (tmp_path / "runs").exists()  # no store
+
+
+def test_a_file_that_is_refused_changes_nothing(call: Call, tmp_path: Path) -> None:
+    write_results(full_results(EXACT, 0), tmp_path / "card.json")
+    other = full_results(EXACT, 1)
+    other.cases[EXACT][1].recipe["weight_decay"] = 0.5
+    write_results(other, tmp_path / "other.json")
+
+    for more in ("other.json", "none.json"):
+        files = ("--merge", str(tmp_path / "card.json"), "--merge", str(tmp_path / more))
+        status, out, err = call("mnist", "--budget", "full", *files)
+
+        assert (status, out) == (2, "") and err.startswith("explorer: ") and err.count("\n") == 1
+        assert not (tmp_path / "results" / "mnist.json").exists()
+
+
+def test_merging_belongs_to_the_grids_and_waits_for_nothing(call: Call, tmp_path: Path) -> None:
+    file = str(tmp_path / "card.json")
+
+    assert "cannot be merged: give mnist or cifar10" in call("knight", "--merge", file)[2]
+    assert "not allowed with" in call("mnist", "--wait", "--merge", file)[2]
+
+
+EXACT = "upright/exact-28"
+
+
+def full_results(key: str, *seeds: int) -> Results:
+    """Finished runs of a case of the full budget."""
+    (case,) = (each for study in mnist_studies(BUDGETS["mnist"]["full"]) for each in study.cases if each.key == key)
+    found = Results("mnist", "full")
+    for seed in seeds:
+        final = Epoch(50, 1, 0.1, 0.9, 0.2, dict.fromkeys(TESTED, 0.5), (0.5,) * 36, 0.8, {"logits": 0.1}, 9.0, 1.0)
+        run = seed_run(seed, case.seeded(seed).document(), [final])
+        found = found.with_run(key, run, Session("on a card", "2025-01-31", "a card", {"torch": "2"}))
+    return found
