@@ -15,6 +15,8 @@ import torch
 import equivariance as eq
 from benchmarks.gpu.cases import CASES, Budget, Case, recipe_of
 
+_NOT_KEPT: dict[str, Any] = {"agreement": [], "errors": {}, "filters": {}}  # along the curve
+
 
 class Results:
     """A results file of `reproduce mnist`: what is there stays there. Raises SystemExit for runs of other recipes."""
@@ -38,7 +40,7 @@ class Results:
         if session not in sessions:
             sessions.append(session)
         there = {run["seed"]: run for run in cases.get(case.key, ())}
-        there |= {seed: {**run, "session": sessions.index(session)} for seed, run in runs.items()}
+        there |= {seed: {**run, "session": sessions.index(session), **_NOT_KEPT} for seed, run in runs.items()}
         cases[case.key] = [there[seed] for seed in sorted(there)]
         self.document["seeds"] = sorted({run["seed"] for runs in cases.values() for run in runs})
         part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
@@ -92,6 +94,7 @@ def session_of(arguments: Sequence[str], device: torch.device) -> dict[str, Any]
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "hardware": f"{device_name(device)}, {os.cpu_count()} cores",
         "versions": {**versions, "torch": torch.__version__, "numpy": np.__version__},
+        "precision": "float32",
     }
 
 

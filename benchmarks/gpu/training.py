@@ -114,6 +114,8 @@ def train(training: Training, *, test_way: str = "grouped", curve: bool = False)
             "errors": {"logits": float(f"{figures.errors[run]:.3g}")},
             "pictures_per_s": round(shown / training_s, 1),
             "elapsed_s": round((time.perf_counter() - begun) / copies, 2),
+            "filters": {},
+            "right": "",
         }
         if all(math.isfinite(value) for value in (final["train_loss"], final["test_loss"], final["errors"]["logits"])):
             recipe = recipe_of(training.case, budget, seed)

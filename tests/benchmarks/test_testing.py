@@ -59,7 +59,7 @@ def test_right_answers_are_counted_for_each_network() -> None:
     alone.network.eval()
     with torch.no_grad():
         answers = [
-            alone.logits(torch.rot90(data.test_pictures, quarters, (2, 3)).expand(-1, 3, -1, -1)).argmax(1)
+            alone.network(torch.rot90(data.test_pictures, quarters, (2, 3)).expand(-1, 3, -1, -1)).argmax(1)
             for quarters in range(4)
         ]
     labels = answers[0].clone()

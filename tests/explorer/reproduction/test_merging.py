@@ -14,7 +14,7 @@ from explorer.training.metrics import ANGLES_DEG, TESTED, Epoch
 
 CASES = {case.key: case for study in mnist_studies(BUDGETS["mnist"]["full"]) for case in study.cases}
 HERE, THERE, LATER = (Session(f"command {name}", "2025-01-31", "cores", {"torch": "2"}) for name in "abc")
-EXACT, PLAIN, TUNED = "upright/exact-28", "upright/plain-28", "tuned/29"
+EXACT, PLAIN, TUNED = "upright/exact-28", "upright/plain-28", "tuned/mended-29-157"
 
 
 def run(key: str, seed: int, share: float = 0.5, **changes: Any) -> SeedRun:
