@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equivariance.theory.tracing import Trace, blank_copy, trace
+from equivariance.following.blank import blank_copy
+from equivariance.theory.tracing import Trace, trace
 
 SIDE_PX = 16  # and as many channels, so that sides alone do not give away what was reduced
 

@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equivariance.following.recording import Constant, Recording, Ref, blank_copy, record, scattered
+from equivariance.following.blank import blank_copy
+from equivariance.following.computed import scattered
+from equivariance.following.record import record
+from equivariance.following.recording import Constant, Recording, Ref
 from tests.equivariance.draws import moves
 from tests.equivariance.draws.tools import Apply
 
