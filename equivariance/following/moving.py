@@ -62,6 +62,8 @@ def _roll(context: Context, args: Any, kwargs: Any) -> Skeleton:
     value: Skeleton = args[0]
     shifts = args[1] if isinstance(args[1], list | tuple) else [args[1]]
     places = args[2] if len(args) > 2 else []
+    if not places:
+        raise UnclearError("a roll over all dimensions at once")
     tensor, dims = value.tensor, list(value.dims)
     for shift, dim in zip(shifts, places, strict=True):
         at = place_of(dim, len(dims))
@@ -72,8 +74,6 @@ def _roll(context: Context, args: Any, kwargs: Any) -> Skeleton:
             raise UnclearError("channels from different places are rolled")
         else:
             dims[at] = (unknown_channels(size_of(dims[at])),)
-    if not places:
-        raise UnclearError("a roll over all dimensions at once")
     return Skeleton(tuple(dims), tensor)
 
 

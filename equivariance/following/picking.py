@@ -65,7 +65,7 @@ def picked_of(value: Skeleton, at: int, picked: range) -> Skeleton:
     new_parts = tuple(kept.count(source) for source in sources)
     index = torch.tensor(sources, dtype=torch.int64)
     atom = next((atom for atom in dim if atom.size != 1), None)
-    fields = None if atom is None else _picked_type(atom.fields, picked)
+    fields = None if atom is None else picked_type(atom.fields, picked)
     new = Atom(CHANNELS, len(picked), new_parts, fields)
     return Skeleton((*value.dims[:at], (new,), *value.dims[at + 1 :]), value.tensor.index_select(at, index))
 
@@ -79,7 +79,7 @@ def as_one(dim: Dim) -> Dim:
     return (Atom(CHANNELS, size_of(dim), (size_of(dim),), type_of(dim)),)
 
 
-def _picked_type(fields: FieldType | None, picked: range) -> FieldType | None:
+def picked_type(fields: FieldType | None, picked: range) -> FieldType | None:
     """The type of some of the channels, where they are whole fields one after the other."""
     if fields is None:
         return None
