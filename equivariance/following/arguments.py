@@ -48,7 +48,7 @@ def flat(values: Any) -> Iterator[Any]:
 def plain_tensor(value: Any) -> Any:
     """The tensor of a typed one such as escnn's GeometricTensor; anything else as it is."""
     inner = getattr(value, "tensor", None)
-    return inner if isinstance(inner, Tensor) and hasattr(value, "type") and not isinstance(value, Tensor) else value
+    return inner if isinstance(inner, Tensor) and hasattr(value, "type") else value
 
 
 def first_tensor(values: Any) -> Tensor | None:

@@ -33,7 +33,7 @@ class CodeLine:
 
 def place_now() -> CodeLine | None:
     """The innermost line outside torch and this library."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_HIDDEN):

@@ -162,7 +162,7 @@ class Recorder(TorchDispatchMode):
             ]
         source = self._viewed(func, args)
         for at, (tensor, entry) in enumerate(zip(tensors, made, strict=True)):
-            if tensor is None or entry is None or (id(tensor) in self._known and any(tensor is arg for arg in args)):
+            if tensor is None or entry is None or id(tensor) in self._known:
                 continue
             known = _Known(entry, source.root if source else _Root(entry))
             if source is not None:
