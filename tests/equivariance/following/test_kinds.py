@@ -7,7 +7,7 @@ import torch
 
 from equivariance.following.kinds import Kinds, Looked, closed, permutes
 from equivariance.groups.fields import FieldType, Harmonics, Interleaved, Regular, regular, scalars
-from equivariance.groups.point_groups import C4, D4, SO2, Z2, Element
+from equivariance.groups.point_groups import C4, D4, SO2, Z2, Element, group_called
 from tests.equivariance.draws.own_group import expanded, lifted, symmetric
 
 
@@ -158,6 +158,8 @@ def test_the_layouts_of_channels_come_likeliest_first() -> None:
     assert kinds().layouts(8, regular(C4, 2)) == kinds().layouts(8, scalars(8)) == kinds().layouts(8, regular(C4, 3))
     assert kinds().layouts(4) == [regular(C4, 1), scalars(4)]
     assert kinds().layouts(6) == [scalars(6)]
+    half = group_called("C2")
+    assert Kinds(half, ()).layouts(2) == [regular(half, 1), scalars(2)]
     assert Kinds(Z2, ()).layouts(4) == Kinds(SO2, ()).layouts(4) == [scalars(4)]
 
 

@@ -103,6 +103,11 @@ def test_resizes_have_a_factor_for_each_side(mode: str) -> None:
     assert (resize.kind, resize.factors, resize.sides) == ("resize", (1.5, 0.5), None)
 
 
+@pytest.mark.parametrize("shape", [(1, SIDE_PX, 256), (1, SIDE_PX, 8, 32), (SIDE_PX, 256), (-1,)])
+def test_a_view_that_lays_pixels_out_otherwise_is_not_known(shape: tuple[int, ...]) -> None:
+    assert kinds(lambda maps: maps.reshape(shape)) == ["unknown"]
+
+
 def test_adaptive_pools_have_sides() -> None:
     (resize,) = traced(lambda maps: nn.functional.adaptive_avg_pool2d(maps, (5, 3))).steps[1:]
     assert (resize.kind, resize.sides, resize.factors) == ("resize", (5, 3), None)
