@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from equivariance.following.dims import CHANNELS, HEIGHT, WIDTH, Atom, Dim, UnclearError, channels, type_of
 from equivariance.following.picking import as_one, picked_of
 from equivariance.following.skeleton import Skeleton
 from equivariance.groups.fields import FieldType, Interleaved, Regular, regular, scalars
 from equivariance.groups.point_groups import C4
+from equivariance.theory.program import Program
+from tests.equivariance.draws.tools import Apply
 from tests.equivariance.following.whole import Function, must_give_what_torch_gives, must_mean_what_moves
 
 PLACES = torch.tensor([3, 0, 0])
@@ -115,3 +119,32 @@ def test_fields_that_lie_element_after_element_are_cut_to_nothing_known() -> Non
     fields = FieldType(((Interleaved(Regular(C4), 3), 1),))
     assert picked_type(fields, range(3)) is None
     assert picked_type(fields, range(12)) == fields
+
+
+def looked_up(maps: Tensor) -> Tensor:
+    """The largest of each window, looked up where it was found."""
+    largest, places = functional.max_pool2d(maps, 2, return_indices=True)
+    return maps.flatten(2).gather(2, places.flatten(2)).unflatten(2, largest.shape[-2:])
+
+
+UNKNOWN_FIELDS = "the fields of its channels are not known"
+BY_PICTURE = "entries picked by what depends on the picture"
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (looked_up, UNKNOWN_FIELDS),
+        (lambda x: x.gather(1, x.argmax(1, keepdim=True)), BY_PICTURE),
+        (lambda x: x.gather(3, x.round().long() % 2), BY_PICTURE),
+        (lambda x: x.gather(1, functional.max_pool2d(x, 1, return_indices=True)[1] % 2), "the indices of a max-pool"),
+        (lambda x: x.gather(1, functional.max_pool2d(x, 1, return_indices=True)[1]), BY_PICTURE),
+    ],
+)
+def test_only_what_the_largest_of_a_window_was_picked_from_is_looked_up(function: Function, why: str) -> None:
+    (missing,) = Program(Apply(function), C4, channels=2).proof(8, 8).not_followed
+    assert why in missing.why
+
+
+def test_what_is_looked_up_breaks_where_its_windows_do() -> None:
+    assert Program(Apply(looked_up), C4, channels=2).proof(9, 9).verdict == "approximate"

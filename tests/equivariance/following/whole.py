@@ -23,10 +23,13 @@ MIRRORS = (Element(mirrored=True), Element(180.0), Element(180.0, mirrored=True)
 PICTURE = torch.randn(1, 4, 4, 6, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 
 
-def skeleton_of(function: Function, picture: Tensor = PICTURE) -> Skeleton:
-    """What the handlers make of `function`, with a channel of the skeleton for each of the picture (1, C, H, W)."""
+def skeleton_of(function: Function, picture: Tensor = PICTURE, *, on_data: bool = False) -> Skeleton:
+    """What the handlers make of `function`, with a channel of the skeleton for each of the picture (1, C, H, W).
+
+    on_data: recorded with numbers, where torch dispatches other operations than for shapes alone.
+    """
     network = Apply(function)
-    recording = record(network, blank_copy(network), picture)
+    recording = record(network, None if on_data else blank_copy(network), picture)
     context = Context(Kinds(C4, ()), recording.shapes, 0)
     context.world = Element()
     _, count, height, width = picture.shape
