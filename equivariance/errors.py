@@ -25,6 +25,11 @@ class GroupError(EquivarianceError):
     """A group name that cannot be read, or a group that the network does not have."""
 
 
+def kind_of(value: object) -> str:
+    """What was passed in the place of something else, by its class: `of type int`, `the class Conv2d`."""
+    return f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what an error says, or its kind."""
     lines = str(error).strip().splitlines()

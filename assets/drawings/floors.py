@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "equivariance",
         "the library, installable by itself; public names in api.py and report.py",
-        ("groups", "layers", "following", "theory", "measurement"),
+        ("groups", "layers", "following", "theory", "measurement", "checking"),
     ),
 )
 

@@ -216,8 +216,6 @@ def reshaped(dims: Dims, shape: Sequence[int]) -> Dims:
         result.append(tuple(taken))
     if any(atom.size != 1 for atom in atoms):
         raise UnclearError("a reshape")
-    if atoms and result:
-        result[-1] = (*result[-1], *reversed(atoms))
     return tuple(map(_joined, result))
 
 
@@ -256,7 +254,7 @@ def split_type(fields: FieldType | None, outer: int, inner: int) -> tuple[FieldT
         return scalars(outer), scalars(inner)
     if len(fields.runs) == 1:
         representation, count = fields.runs[0]
-        if inner % representation.size == 0 and count % outer == 0:
+        if inner % representation.size == 0:
             return scalars(outer), FieldType(((representation, count // outer),))
         if isinstance(representation, Interleaved) and count == 1 and outer == representation.inner.size:
             return FieldType(((representation.inner, 1),)), scalars(inner)

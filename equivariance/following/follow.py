@@ -15,9 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from equivariance.following import contractions, moving, ordered, pixelwise, reductions, windows
+from equivariance.following.arguments import refs_in
 from equivariance.following.dims import (
     CHANNELS,
     HEIGHT,
@@ -35,82 +34,17 @@ from equivariance.following.dims import (
     type_of,
     widths_of,
 )
+from equivariance.following.handling import handler_of
 from equivariance.following.kinds import Kinds, Looked
 from equivariance.following.recording import Called, Operation, Recording, Ref
-from equivariance.following.skeleton import HANDLERS, PART_OF_FIELD, Context, Handler, Skeleton
-from equivariance.groups.fields import FieldType, move_pixels
+from equivariance.following.skeleton import PART_OF_FIELD, Context, Skeleton
+from equivariance.following.values import Value, moved_or_none, same
+from equivariance.following.writing import written
+from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import IDENTITY, Element, PointGroup
 
-HANDLING = (contractions, moving, ordered, pixelwise, reductions, windows)  # the modules whose handlers are registered
-AGREES = 1e-8  # relative; a step's rounding is 1e-15 or so, a displaced grid changes the first digit
-SMALL_AGREES = 1e-6
 Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output
 _REFUSALS = (Exception,)  # whatever an operation of anyone's network meets here: it is not followed, and named
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor of the skeleton in each world, what its dimensions mean, and why its transform is not known, if so."""
-
-    dims: Dims
-    worlds: Mapping[Element, Skeleton]
-    lost: str = ""
-
-    @property
-    def unknown(self) -> str:
-        """Why it is not known how the channels transform; empty where it is."""
-        if self.lost:
-            return self.lost
-        if any(type_of(dim) is None for dim in self.dims if not has_space([dim])):
-            return "the fields of its channels are not known"
-        mixed = [atom for dim in self.dims if has_space([dim]) for atom in dim if atom.kind == CHANNELS]
-        return "the fields of its channels are not known" if any(atom.fields is None for atom in mixed) else ""
-
-    @property
-    def has_maps(self) -> bool:
-        """Whether its last two dimensions are the axes of maps, in either order, and no other holds places."""
-        if len(self.dims) < 3 or any(atom.size != 1 for atom in atoms_of(self.dims[:-2]) if atom.kind != CHANNELS):
-            return False
-        axes = [[atom.kind for atom in dim if atom.size != 1] for dim in self.dims[-2:]]
-        if max(map(len, axes)) > 1 or [CHANNELS] in axes or axes[0] == axes[1]:
-            return False
-        return len(self.dims) > 3 or min(map(len, axes)) == 1
-
-    @property
-    def has_places(self) -> bool:
-        """Whether it holds places at all, in whatever order."""
-        return any(atom.kind != CHANNELS and atom.size != 1 for dim in self.dims for atom in dim)
-
-    def answers(self, element: Element) -> bool:
-        """Whether, as an output, it is moved with the picture if it is maps, and stays the same if it is not."""
-        expected = self.worlds[IDENTITY].tensor
-        return same(self.worlds[element].tensor, move_pixels(expected, element) if self.has_maps else expected)
-
-    @property
-    def fields(self) -> FieldType | None:
-        """The type of its channels, of the dimension that has most of them; None where it is not known."""
-        dims = [dim for dim in self.dims if not has_space([dim])]
-        largest = max(dims, key=size_of, default=None)
-        return None if largest is None or self.lost else type_of(largest)
-
-    @property
-    def type_of_channels(self) -> FieldType | None:
-        """The type of all channels together, but for the pictures of a batch; None where it is not known."""
-        atoms = tuple(atom for dim in self.dims[1:] for atom in dim if atom.kind == CHANNELS)
-        return None if self.lost else type_of(atoms)
-
-    @property
-    def dims_of_maps(self) -> Dims:
-        """What its dimensions mean to a reader who takes the last two for height and width."""
-        lead = tuple(tuple(atom for atom in dim if atom.kind == CHANNELS) for dim in self.dims[:-2])
-        height, width = map(size_of, self.dims[-2:])
-        return (*lead, (Atom(HEIGHT, height),), (Atom(WIDTH, width),))
-
-    @property
-    def is_scalar(self) -> bool:
-        """Whether elements change no channel."""
-        atoms = [atom for dim in self.dims for atom in dim if atom.kind == CHANNELS and atom.size != 1]
-        return all(atom.fields is not None and atom.fields.is_scalar for atom in atoms)
 
 
 @dataclass
@@ -284,8 +218,8 @@ class _Follower:
         self._context.shapes = (self._turned if world.swaps_axes else self._recording).shapes
         args, kwargs = self._argument(operation.args, world, itself), self._argument(operation.kwargs, world, itself)
         if operation.func is None:
-            return [moving.written(self._context, *args)]
-        result = _handler_of(operation)(self._context, args, kwargs)
+            return [written(self._context, *args)]
+        result = handler_of(operation)(self._context, args, kwargs)
         results = result if isinstance(result, list) else [result]
         for each in results:
             if each is not None and tuple(each.tensor.shape) != widths_of(each.dims):
@@ -398,82 +332,6 @@ def _channel_place(dims: Dims, fields: FieldType | None) -> int | None:
         return None
     fitting = [at for at, dim in enumerate(dims) if not has_space([dim]) and size_of(dim) == fields.channels]
     return 1 if 1 in fitting else fitting[-1] if fitting else None
-
-
-def _handler_of(operation: Operation) -> Handler:
-    handler = TAUGHT.get(operation.func) or HANDLERS.get(operation.name)
-    if handler is None and torch.Tag.pointwise in operation.func.tags:
-        handler = pixelwise.pointwise
-    if handler is None:
-        raise UnclearError("theory does not know this operation")
-    return handler
-
-
-# ---------------------------------------------------------------------------------------------------------------- teach
-
-TAUGHT: dict[Any, Handler] = {}
-
-
-def handle(operation: Any) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Teach theory an operation of your own (an `OpOverload`): decorate what it does to maps (N, 1, H, W), float64.
-
-    The function gets the operation's arguments with one channel, and must do to the pixels what the operation does; its
-    output's channels are of a type that is not known unless the layer around it declares one.
-
-        @equivariance.theory.handle(torch.ops.mine.sharpen.default)
-        def sharpen(maps):
-            return maps + 0.5 * (maps - blurred(maps))
-    """
-
-    def register(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def handler(context: Context, args: Any, kwargs: Any) -> Skeleton:
-            value: Skeleton = args[0]
-            windows.check_maps(value)
-            maps = function(windows.planes_of(value), *args[1:], **kwargs)
-            result = windows.from_planes(value, maps)
-            return Skeleton(pixelwise.bent(result.dims), result.tensor)
-
-        TAUGHT[operation] = handler
-        return function
-
-    return register
-
-
-# -------------------------------------------------------------------------------------------------------------- helpers
-
-
-def refs_in(values: Any) -> list[Ref]:
-    """All references, however deep."""
-    if isinstance(values, Ref):
-        return [values]
-    if isinstance(values, dict):
-        values = list(values.values())
-    if isinstance(values, list | tuple):
-        return [ref for value in values for ref in refs_in(value)]
-    return []
-
-
-def moved_or_none(value: Skeleton, element: Element) -> Tensor | None:
-    """The moved tensor; None where its dimensions cannot be moved."""
-    try:
-        return moved(value.tensor, value.dims, element)
-    except UnclearError:
-        return None
-
-
-def same(value: Tensor, expected: Tensor | None) -> bool:
-    """Whether two tensors agree but for rounding; infinities must be in the same places."""
-    if expected is None or value.shape != expected.shape:
-        return False
-    finite = torch.isfinite(expected)
-    if not torch.equal(finite, torch.isfinite(value)):
-        return False
-    value, expected = value[finite], expected[finite]
-    if not expected.numel():
-        return True
-    if float((torch.tanh(value) - torch.tanh(expected)).abs().max()) > SMALL_AGREES:
-        return False  # small numbers beside a few that are large, as −10⁹ in masks is
-    return float((value - expected).abs().max()) <= AGREES * max(float(expected.abs().max()), 1e-6)
 
 
 _POOLS = ("max_pool2d_with_indices", "adaptive_max_pool2d")

@@ -20,7 +20,7 @@ from equivariance.following.dims import (
     widths_of,
 )
 from equivariance.following.kinds import permutes
-from equivariance.following.moving import picked_of
+from equivariance.following.picking import picked_of
 from equivariance.following.pixelwise import bent
 from equivariance.following.recording import Constant
 from equivariance.following.reductions import among_channels, set_of

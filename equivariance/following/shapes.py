@@ -75,3 +75,10 @@ _POINTWISE = {
     aten.pow.Tensor_Scalar,
 }
 _REDUCTIONS = {aten.mean.dim, aten.sum.dim_IntList, aten.amax.default}
+
+
+def side_of(value: Any) -> tuple[int, int]:
+    """(H, W) of maps (B, C, H, W) or (B, C, |G|, H, W); (1, 1) of anything else."""
+    if isinstance(value, Tensor) and value.dim() in (4, 5):
+        return int(value.shape[-2]), int(value.shape[-1])
+    return 1, 1

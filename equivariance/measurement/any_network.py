@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from equivariance.following.arguments import plain_tensor
 from equivariance.following.dims import CHANNELS, Dims, UnclearError, acted, type_of
-from equivariance.following.recording import plain_tensor, side_of
+from equivariance.following.outputs import outputs_of
+from equivariance.following.shapes import side_of
 from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
 from equivariance.groups.fields import FieldType, scalars
 from equivariance.groups.point_groups import Element
@@ -21,7 +23,6 @@ from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of
 from equivariance.measurement.outputs import output_error
 from equivariance.relative import relative_error
-from equivariance.theory.program import outputs_of
 
 _CLEAR = 1e-4
 Errors = dict[str, float | None]  # by element's name; None where nothing can be compared

@@ -13,8 +13,7 @@ Resampled angles are compared inside the disc, on a picture masked to it; shifts
 
 import copy
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,16 +22,20 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from equivariance.errors import TransformError
+from equivariance.following.calls import CallNames
+from equivariance.following.shapes import side_of
 from equivariance.groups.acting import disc_mask, transform_fields, transform_picture
 from equivariance.groups.fields import FieldType
 from equivariance.groups.point_groups import Element
 from equivariance.groups.transforms import Shift, Transform
 from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
+from equivariance.measurement.facts import PictureFacts, facts_of
+from equivariance.measurement.interior import interior_of
 from equivariance.measurement.outputs import output_error
+from equivariance.measurement.passes import Pass, elements_of, passes_of
 from equivariance.relative import relative_error
 from equivariance.theory.grids import AxisState
-from equivariance.theory.tracing import CallNames, side_of
 
 Grids = Mapping[str, tuple[AxisState, AxisState]]
 
@@ -69,40 +72,6 @@ class LayerMaps:
     name: str
     field_type: FieldType | None
     transforms: dict[str, TransformedMaps]
-
-
-@dataclass(frozen=True)
-class PictureFacts:
-    """What of a picture limits what it can show.
-
-    contrast: the root of the mean square of its pixels without the mean of each channel, 0..1. changes: by element,
-    ‖g·x − x‖₂ / ‖x − mean(x)‖₂, infinite where the sides change places.
-    """
-
-    is_black: bool
-    contrast: float
-    changes: dict[str, float]
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether each channel has one value alone."""
-        return self.contrast == 0.0
-
-
-def facts_of(picture: Tensor, elements: Sequence[Element]) -> PictureFacts:
-    """The facts of a picture (C, H, W) under those of `elements` that move pixels to pixels."""
-    pixels = picture.double()
-    is_constant = bool((pixels == pixels[:, :1, :1]).all())
-    centred = pixels - pixels.mean((-2, -1), keepdim=True)
-    length = 0.0 if is_constant else float(torch.linalg.vector_norm(centred))
-    changes = {}
-    for element in elements:
-        if element.moves_pixels:
-            moved = transform_picture(pixels, element)
-            same_sides = moved.shape == pixels.shape
-            change = float(torch.linalg.vector_norm(moved - pixels)) if same_sides else math.inf
-            changes[element.name] = change / length if length and change else change
-    return PictureFacts(bool((pixels == 0).all()), length / max(pixels.numel(), 1) ** 0.5, changes)
 
 
 @dataclass(frozen=True)
@@ -144,7 +113,7 @@ def measure(
     """
     if any(isinstance(transform, Shift) for transform in transforms) and grids is None:
         raise TransformError("Shifts need the grids of the network: pass grids=structure.grids(…).")
-    passes = list(_passes(picture, transforms, transforms_per_pass or max(len(transforms), 1)))
+    passes = list(passes_of(picture, transforms, transforms_per_pass or max(len(transforms), 1)))
     own_copy = _private_copy(network)
     steps = itertools.count()
     total = len(passes) * len(list(layers_of(own_copy)))  # of a layer that is called twice, less than all
@@ -159,7 +128,7 @@ def measure(
                 recorder.run(each)
         return replace(
             recorder.result([transform.name for transform in transforms]),
-            picture=facts_of(picture.cpu(), _elements(transforms)),
+            picture=facts_of(picture.cpu(), elements_of(transforms)),
         )
     finally:
         recorder.release()
@@ -179,43 +148,6 @@ def _private_copy(network: nn.Module) -> nn.Module:
     """The same tensors in modules of our own, so that hooks of other threads never meet."""
     tensors = [*network.parameters(), *network.buffers()]
     return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """One run of the network: on `reference` (None: the maps kept from the first pass serve) and on its transforms.
-
-    `own` are the elements whose own errors are measured on the way, from the reference alone.
-    """
-
-    reference: Tensor | None
-    transforms: list[Transform]
-    own: list[Element]
-
-
-def _passes(picture: Tensor, transforms: Sequence[Transform], per_pass: int) -> Iterator[_Pass]:
-    """The passes that `transforms` need, at most `per_pass` transforms each.
-
-    Transforms that swap the axes of a non-square picture cannot share a batch with it; resampled ones are compared
-    with a picture of their own, masked to the disc.
-    """
-    square = picture.shape[-1] == picture.shape[-2]
-    exact = [t for t in transforms if t.moves_pixels and (square or not t.swaps_axes)]
-    swapped = [t for t in transforms if t.moves_pixels and not square and t.swaps_axes]
-    resampled = [t for t in transforms if not t.moves_pixels]
-    masked = picture * disc_mask(*picture.shape[-2:], device=picture.device)
-    for start in range(0, max(len(exact), 1), per_pass):
-        batch = exact[start : start + per_pass]
-        yield _Pass(picture, batch, _elements([*batch, *swapped] if start == 0 else batch))
-    for start in range(0, len(swapped), per_pass):
-        yield _Pass(None, swapped[start : start + per_pass], [])
-    for start in range(0, len(resampled), per_pass):
-        batch = resampled[start : start + per_pass]
-        yield _Pass(masked, batch, _elements(batch))
-
-
-def _elements(transforms: Sequence[Transform]) -> list[Element]:
-    return [transform for transform in transforms if isinstance(transform, Element)]
 
 
 class _Recorder:
@@ -244,7 +176,7 @@ class _Recorder:
             self._handles.append(layer.register_forward_hook(self._hook(name or "network")))
             self._out_type = types_of(layer)[1]
 
-    def run(self, this: _Pass) -> None:
+    def run(self, this: Pass) -> None:
         """One pass: its pictures through the network, its errors noted by the hooks."""
         self._pass, self._names = this, CallNames()
         self._keep = this.reference is not None and self._picture.shape[-1] != self._picture.shape[-2]
@@ -276,7 +208,7 @@ class _Recorder:
             in_type, out_type = types_of(module)
             expected = {
                 element: transform_fields(reference, out_type, element)  # type: ignore[arg-type]  # see _acts
-                for element in dict.fromkeys((*_elements(this.transforms), *this.own))
+                for element in dict.fromkeys((*elements_of(this.transforms), *this.own))
                 if _acts(out_type, element)
             }
             upright = _plain(reference) if self._maps_of == call else None  # one copy for all transforms of the pass
@@ -295,7 +227,7 @@ class _Recorder:
         return hook
 
     def _shift_error(self, call: str, shift: Shift, reference: Tensor, output: Tensor) -> Tensor | None:
-        interior = _interior(shift, self._grids.get(call), output)
+        interior = interior_of(shift, self._grids.get(call), output)
         if interior is None:
             return None
         here, there = interior
@@ -330,7 +262,7 @@ class _Recorder:
     ) -> TransformedMaps:
         realigned = None
         if isinstance(transform, Shift):
-            interior = _interior(transform, self._grids.get(call), output)
+            interior = interior_of(transform, self._grids.get(call), output)
             if interior is not None:
                 here, there = interior
                 realigned = reference.clone()
@@ -387,31 +319,6 @@ def _mask(transform: Transform, maps: Tensor) -> Tensor | None:
     if transform.moves_pixels or maps.dim() != 4:
         return None
     return disc_mask(*maps.shape[-2:], device=maps.device)
-
-
-def _interior(
-    shift: Shift, grid: tuple[AxisState, AxisState] | None, output: Tensor
-) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Where the shifted and the upright maps show the same pixels: rows and columns of each; None where nowhere."""
-    if grid is None or output.dim() != 4:
-        return None
-    here, there = [], []
-    for state, shift_px in zip(grid, (shift.down_px, shift.right_px), strict=True):
-        if shift_px % state.stride:
-            return None
-        steps = int(shift_px / state.stride)
-        low, high = max(shift_px, 0), state.picture_side + min(shift_px, 0)
-        first = state.start - state.pending[0] * state.stride
-        inside = [
-            j
-            for j in range(max(steps, 0), state.side + min(steps, 0))
-            if low <= first + j * state.stride and first + j * state.stride + state.extent <= high
-        ]
-        if not inside:
-            return None
-        here.append(slice(inside[0], inside[-1] + 1))
-        there.append(slice(inside[0] - steps, inside[-1] + 1 - steps))
-    return (here[0], here[1]), (there[0], there[1])
 
 
 def _plain(maps: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from equivariance.groups.transforms import label_of
-from equivariance.measurement.measure import Measurement, PictureFacts
+from equivariance.measurement.facts import PictureFacts
+from equivariance.measurement.measure import Measurement
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 
 NEARLY = 0.02  # a picture that differs from its own transform by less shows little of a break

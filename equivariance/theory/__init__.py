@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from equivariance.following.follow import handle
+    from equivariance.following.handling import handle
 
 __all__ = ["handle"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """`handle`, imported when it is asked for: it needs torch, and grids do not."""
     if name != "handle":
         raise AttributeError(f"module 'equivariance.theory' has no attribute {name!r}")
-    from equivariance.following.follow import handle
+    from equivariance.following.handling import handle
 
     return handle

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.errors import SizeError, first_line
+from equivariance.following.blank import blank_copy
 from equivariance.following.windows import dense
 from equivariance.groups.acting import transform_fields
 from equivariance.groups.fields import FieldType, kernel_parts, transformed_kernel
@@ -24,7 +25,7 @@ from equivariance.largest import largest_of
 from equivariance.layers.export import layers_of, types_of
 from equivariance.relative import relative_error, relative_error_in_parts
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED, AxisSampling, AxisState, AxisStep, Step, evaluate, worst
-from equivariance.theory.tracing import Call, Trace, blank_copy, trace
+from equivariance.theory.tracing import Call, Trace, trace
 
 NO_ACTION = "no action"
 PROBE_TOLERANCE = 1e-5  # of modules that run as they are, in float32

@@ -4,7 +4,6 @@ The network runs once on torch's meta device (shapes without data) under a dispa
 and functional calls are all seen, whatever the code of the network looks like.
 """
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,26 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from equivariance.following.shapes import output_of
+from equivariance.following.arguments import flat
+from equivariance.following.calls import CallNames
+from equivariance.following.shapes import output_of, side_of
 from equivariance.layers.export import layers_of
 from equivariance.layers.subsampling import declared_windows
 from equivariance.layers.windows import AxisWindow, pair
 from equivariance.theory.grids import Step
 
 aten = torch.ops.aten
-
-
-class CallNames:
-    """Names for calls of modules: the module's name, with the number of the call from the second call on."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-
-    def next(self, module_name: str) -> str:
-        """`relu`, then `relu#2`, …"""
-        self._counts[module_name] = self._counts.get(module_name, 0) + 1
-        count = self._counts[module_name]
-        return module_name if count == 1 else f"{module_name}#{count}"
 
 
 @dataclass(frozen=True)
@@ -71,14 +59,8 @@ class Trace:
     kernel_numbers: int
 
 
-def blank_copy(network: nn.Module) -> nn.Module:
-    """A copy of `network` on the meta device: its structure without its weights, and without copying them."""
-    tensors = [*network.parameters(), *network.buffers()]
-    return copy.deepcopy(network, {id(tensor): tensor.to("meta") for tensor in tensors}).eval()
-
-
 def trace(blank: nn.Module, *, height_px: int, width_px: int, channels: int = 3) -> Trace:
-    """The calls of `blank` (see `blank_copy`) for a picture of height × width; torch's own errors pass through."""
+    """The calls of `blank` (see `following.blank`) for a picture of height × width; torch's own errors pass through."""
     assert not torch.is_inference_mode_enabled(), "a recording sees other operations in it"
     dtype = next((p.dtype for p in blank.parameters() if p.is_floating_point()), torch.float32)
     picture = torch.zeros(1, channels, height_px, width_px, device="meta", dtype=dtype)
@@ -179,7 +161,7 @@ class _Recorder(TorchDispatchMode):
         self._note_memory(func, args, output)
         if self._open and self._open[-1].in_step is not None:
             return output
-        inputs = [value for value in _flat(args) if self.step_of(value) is not None]
+        inputs = [value for value in flat(args) if self.step_of(value) is not None]
         if inputs:
             values = output if isinstance(output, tuple | list) else (output,)
             step = self._step(func, args, kwargs or {}, values[0], inputs)
@@ -202,7 +184,7 @@ class _Recorder(TorchDispatchMode):
         if func is aten.convolution.default:
             inputs, columns = args[:1], _columns(args[0], args[1], output)
             self.kernel_numbers = max(self.kernel_numbers, args[1].numel())
-        numbers = [value.numel() for value in _flat((*inputs, output)) if isinstance(value, Tensor)]
+        numbers = [value.numel() for value in flat((*inputs, output)) if isinstance(value, Tensor)]
         self.largest_numbers = max(self.largest_numbers, max(numbers, default=0))
         self.working_numbers = max(self.working_numbers, sum(numbers) + columns)
 
@@ -245,27 +227,12 @@ class _Recorder(TorchDispatchMode):
         return call.name
 
 
-def side_of(value: Any) -> tuple[int, int]:
-    """(H, W) of maps (B, C, H, W); (1, 1) of anything else."""
-    if isinstance(value, Tensor) and value.dim() == 4:
-        return int(value.shape[-2]), int(value.shape[-1])
-    return 1, 1
-
-
 def _columns(features: Tensor, weight: Tensor, output: Tensor) -> int:
     """Numbers that a float64 convolution copies its windows into: torch has nothing faster for it on a CPU."""
     taps = weight.shape[-2] * weight.shape[-1]
     if features.dtype != torch.float64 or features.dim() != 4 or taps == 1:
         return 0
     return features.shape[1] * taps * output.shape[-2] * output.shape[-1]
-
-
-def _flat(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, list | tuple):
-            yield from _flat(value)
-        else:
-            yield value
 
 
 def _windows(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[AxisWindow, AxisWindow] | None:
@@ -323,7 +290,7 @@ def _pixel_by_pixel(func: Any, args: Any, inputs: list[Tensor], output: Any) -> 
 def _is_placed(func: Any, args: Any, inputs: list[Tensor]) -> bool:
     """Whether a tensor takes part that does not come from the picture and differs from pixel to pixel."""
     known = {id(value) for value in inputs}
-    constants = [value for value in _flat(args) if isinstance(value, Tensor) and id(value) not in known]
+    constants = [value for value in flat(args) if isinstance(value, Tensor) and id(value) not in known]
     return func not in _CHANNEL_MIXING and any(max(value.shape[-2:], default=1) > 1 for value in constants)
 
 
@@ -333,7 +300,7 @@ def _reduces_space(func: Any, args: Any) -> bool:
         return False
     dims = args[_DIMS_AT[func]] if len(args) > _DIMS_AT[func] else None
     count = args[0].dim()
-    return dims is None or dims == [] or any(dim % count >= count - 2 for dim in _flat((dims,)))
+    return dims is None or dims == [] or any(dim % count >= count - 2 for dim in flat((dims,)))
 
 
 # Resizes that map centre on centre: their windows are their own mirror images.

@@ -21,6 +21,9 @@ FLOORS = (
     "equivariance.following",
     "equivariance.theory",
     "equivariance.measurement",
+    "equivariance.report",
+    "equivariance.versions",
+    "equivariance.checking",
     "equivariance",
     "models",
     "explorer",  # its version

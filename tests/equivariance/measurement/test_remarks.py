@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from equivariance.groups.point_groups import D4, Element
-from equivariance.measurement.measure import PictureFacts, facts_of
+from equivariance.measurement.facts import PictureFacts, facts_of
 from equivariance.measurement.remarks import remarks as remarks_of
 from explorer.serving.engine import Engine, Request
 from explorer.settings import Settings

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import equivariance as eq
-from equivariance.following.follow import TAUGHT
+from equivariance.following.handling import TAUGHT
 from equivariance.theory import handle
 from tests.equivariance.networks import ready, truth
 

@@ -1,0 +1,1 @@
+"""One question about one network: what it is asked of, what is compared, and what is answered."""
