@@ -5,7 +5,7 @@ from typing import Any
 
 from equivariance.checking.decision import Decision
 from equivariance.groups.point_groups import C4, PointGroup
-from equivariance.measurement.any_network import Seen
+from equivariance.measurement.any_network import How, Seen
 from equivariance.theory.grids import EXACT
 from equivariance.theory.proof import Part, Proof
 
@@ -38,7 +38,12 @@ def part_of(status: str = EXACT, **more: Any) -> Part:
 def seen_of(error: float | dict[str, float | None] | None, *, insensitive: bool = False, **layers: Any) -> Seen:
     """One error for all turns, or one each; layers: their errors, by element."""
     errors = error if isinstance(error, dict) else dict.fromkeys(TURNS, error)
-    return Seen({"output": errors}, layers, {"output": "maps"}, insensitive)
+    return Seen({("output", How("maps")): errors}, layers, insensitive)
+
+
+def seen_of_outputs(**outputs: dict[str, float | None]) -> Seen:
+    """The errors of several outputs, by element."""
+    return Seen({(path, How("maps")): errors for path, errors in outputs.items()}, {}, insensitive=False)
 
 
 def decision_of(

@@ -8,10 +8,9 @@ import pytest
 
 from equivariance.checking.decision import notes_of
 from equivariance.groups.point_groups import C4, group_called
-from equivariance.measurement.any_network import Seen
 from equivariance.measurement.rounding import ROUNDING_LEVEL
 from equivariance.theory.grids import BROKEN, EXACT, UNDECIDED
-from tests.equivariance.checking.made import TURNS, decision_of, part_of, proof_of, seen_of
+from tests.equivariance.checking.made import TURNS, decision_of, part_of, proof_of, seen_of, seen_of_outputs
 
 ROUNDING = ROUNDING_LEVEL["float64"]
 FAR = 0.3
@@ -131,7 +130,7 @@ def test_the_evidence_is_what_decided(theory: str | dict[str, str], error: float
 
 
 def test_a_group_without_quarter_turns_is_undecided_by_what_was_measured() -> None:
-    seen = Seen({"output": {"b": 0.2, "a": None}, "other": {"b": 0.1, "c": 0.4}}, {}, {}, False)
+    seen = seen_of_outputs(output={"b": 0.2, "a": None}, other={"b": 0.1, "c": 0.4})
     decision = decision_of(proof_of({}), seen, group=group_called("C3"))
     assert (decision.verdict, decision.elements, decision.measured_elements) == ("undecided", {}, ("a", "b", "c"))
     assert (decision.resampled, decision.found, decision.evidence) == (0.4, None, "measurement alone")
@@ -140,7 +139,7 @@ def test_a_group_without_quarter_turns_is_undecided_by_what_was_measured() -> No
 
 
 def test_the_largest_error_is_that_of_all_outputs_and_elements() -> None:
-    seen = Seen({"one": {"rot90": 0.1}, "two": {"rot90": None, "rot180": 0.3}}, {}, {}, False)
+    seen = seen_of_outputs(one={"rot90": 0.1}, two={"rot90": None, "rot180": 0.3})
     decision = decision_of(proof_of(UNDECIDED), seen)
     assert decision.found == 0.3
 

@@ -115,12 +115,13 @@ def test_pictures_for_turns_that_resample_are_smooth(sides: tuple[int, int]) -> 
 
 def test_odd_pictures_are_of_many_kinds() -> None:
     pictures = odd_pictures((16, 20), subject(2), torch.float32)
-    assert len(pictures) == 8 and all(each.shape == (2, 16, 20) and each.dtype == torch.float32 for each in pictures)
+    assert len(pictures) == 13 and all(each.shape == (2, 16, 20) and each.dtype == torch.float32 for each in pictures)
     assert all(torch.isfinite(each).all() for each in pictures)
     means, deviations = [float(each.mean()) for each in pictures], [float(each.std()) for each in pictures]
     assert means[2] == pytest.approx(-2, abs=0.3) and means[3] == pytest.approx(2, abs=0.3)
     assert deviations[0] == pytest.approx(1, abs=0.2) and deviations[1] == pytest.approx(5, abs=1)
     assert deviations[7] == pytest.approx(1 / 9, abs=0.03)
+    assert all(0 <= float(each.min()) < float(each.max()) <= 1 for each in pictures[8:])
     few = pictures[4]
     assert set(few.unique().tolist()) == {0.0, 1.0} and 0 < int(few.sum()) < 20 and torch.equal(pictures[5], -few)
     assert float(pictures[6].abs().max()) == pytest.approx(1)
