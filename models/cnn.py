@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from equivariance.groups.fields import scalars
 from equivariance.layers.plain import Grey, typed
 from models.blocks import Kit
-from models.catalog import MAXIMUM_FIRST
+from models.catalog import MEAN_FIRST
 
 
 class Cnn(nn.Module):
@@ -41,7 +41,7 @@ class Cnn(nn.Module):
 class Knight(nn.Module):
     """One convolution (3×3, stride 2, padding 1, one field) on a grey picture; 14 parameters for p4 and 2 classes.
 
-    The authors' has no activation. With the maximum first it is that of version 0.1, which had one.
+    The authors' has no activation. With another head it is that of version 0.1, which had one.
     """
 
     def __init__(self, kit: Kit, *, planes: tuple[int, ...], classes: int, head: str) -> None:
@@ -50,7 +50,7 @@ class Knight(nn.Module):
         self.grey = typed(Grey(), scalars(3), scalars(1))
         self.enter = kit.enter(picture)
         self.conv = kit.conv(picture, hidden, 3, stride=2, padding=1, bias=True)
-        self.activation = kit.activation(hidden) if head == MAXIMUM_FIRST else nn.Identity()
+        self.activation = nn.Identity() if head == MEAN_FIRST else kit.activation(hidden)
         self.head = kit.head(hidden, classes, order=head)
 
     def forward(self, picture: Tensor) -> Tensor:

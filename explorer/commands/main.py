@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RATE",
         help="Adam's learning rate (default 0.03; 0.001 for deep networks)",
     )
-    breaking.set_defaults(run=_break, head="")
+    breaking.set_defaults(run=_break)
 
     worst = commands.add_parser("worst", help="change a picture until the equivariance error is as large as possible")
     add_network(worst)

@@ -24,7 +24,6 @@ _SIZE = re.compile(r"(?P<height>0*[1-9]\d{0,8})(?:x(?P<width>0*[1-9]\d{0,8}))?",
 def add_network(command: argparse.ArgumentParser) -> None:
     """A network as it is measured."""
     add_named_network(command)
-    add_head(command)
     command.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="precision (default float32)")
 
 
@@ -58,6 +57,7 @@ def add_named_network(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--only", metavar="LAYERS", help="change the subsampling of these layers only: a,b")
     command.add_argument("--minimum-width", action="store_true", help="the narrowest version, which the tests use")
+    add_head(command)
 
 
 def add_picture(command: argparse.ArgumentParser, *, default: str = GALLERY[0].name) -> None:

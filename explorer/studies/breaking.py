@@ -43,6 +43,7 @@ MOST_PIXELS_OF_DEEP = 2_000_000
 SHOWN_FILTERS = 8
 _CLASSES = 2
 _SAME_ANSWER = 1e-6  # answers that differ by rounding tell nothing apart, on whichever side of ½ they fall
+_SAME_MEAN = 1e-5  # relative: means that differ less are alike
 _FIRST_SCALE = 0.1  # of the classifier's random weights, so that the loss starts near ln 2
 
 
@@ -144,11 +145,11 @@ class Training:
         self._adam = torch.optim.Adam(
             self._network.parameters(), lr=default_learning_rate(attempt.network) if rate is None else rate
         )
-        self._pooled = torch.empty(0)
+        self._maps = torch.empty(0)  # (2, C, h, w): what the head takes the mean of
         self._network.head.leave.register_forward_hook(self._keep)
 
     def _keep(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        self._pooled = output.detach()
+        self._maps = output.detach()
 
     def __iter__(self) -> Iterator[TrainedStep]:
         """Train. `insight` may be asked between two results."""
@@ -175,12 +176,28 @@ class Training:
     @torch.no_grad()
     def insight(self) -> Insight:
         """What the network of the latest result sees."""
-        classifier = self._network.head.classifier
-        weight = classifier.weight[1] - classifier.weight[0]
-        evidence = torch.einsum("c,bchw->bhw", weight, self._pooled) + (classifier.bias[1] - classifier.bias[0])
+        evidence = self._evidence()
         returned = transform_picture(evidence[1], self.attempt.element.inverse)
         kernels = _first_kernel(self._network)[:SHOWN_FILTERS].mean(1)
         return Insight(self._pair, torch.stack([evidence[0], returned]), kernels.clone())
+
+    def _evidence(self) -> Tensor:
+        """(2, h, w): how much each place speaks for the second answer; its mean is the difference of the logits.
+
+        What follows the mean over space is the largest value or the length of each field, if anything, and a linear
+        layer: F(λm) = λF(m) but for the bias, so that F(m) = ∇F(m)·m (Euler), and each place has its share ∇F(m)·f(p).
+        """
+        head = self._network.head
+        names = [name for name, _ in head.named_children()]
+        after = head[names.index("spatial_mean") + 1 :]
+        means = self._maps.mean((2, 3))
+        step = means.abs().max() * _SAME_MEAN  # elements that are the largest but for rounding share alike
+        means = ((means / step).round() * step).requires_grad_()
+        with torch.enable_grad():
+            logits = after(means)
+            (shares,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), means)
+        bias = head.classifier.bias[1] - head.classifier.bias[0]
+        return torch.einsum("bc,bchw->bhw", shares, self._maps) + bias
 
 
 def check(attempt: Attempt) -> None:

@@ -16,7 +16,12 @@ def options(
     parts += [f"--dtype {dtype}"] if dtype != "float32" else []
     parts += [f"--subsampling {network.subsampling}"] if network.subsampling != "published" else []
     parts += [f"--only {','.join(network.only)}"] if network.only else []
-    return parts + ([f"--head {network.head}"] if network.head else [])
+    return parts + ([f"--head {network.head}"] if network.head and not _says_head(trained) else [])
+
+
+def _says_head(trained: Trained | None) -> bool:
+    """Whether the command finds the head with the weights."""
+    return trained is not None and trained.recipe is not None
 
 
 def weights_options(seed: int, trained: Trained | None) -> list[str]:

@@ -179,8 +179,11 @@ def test_the_same_seed_gives_the_same_losses_and_leaves_the_global_generator() -
 # ------------------------------------------------------------------------------------------------ what the network sees
 
 
-def test_the_means_of_the_evidence_are_the_differences_of_the_logits() -> None:
-    training = Training(attempt("p4-cnn", 33, steps=3, minimum_width=True))
+@pytest.mark.parametrize(
+    ("network", "head"), [("p4-cnn", ""), ("p4-cnn", "maximum-first"), ("so2-cnn", ""), ("z2-cnn", "")]
+)
+def test_the_means_of_the_evidence_are_the_differences_of_the_logits(network: str, head: str) -> None:
+    training = Training(attempt(network, 33, steps=3, minimum_width=True, head=head))
     for step in training:
         seen = training.insight()
         odds = [math.log(answer / (1 - answer)) for answer in step.answers]

@@ -16,6 +16,7 @@ CHANGED = Recipe(
     how="crop",
     subsampling="symmetric",
     head="no-pooling",
+    dropout=0.3,
     minimum_width=True,
     data="folder:my pictures; rm -r $HOME",
     train_pictures=100,

@@ -180,9 +180,27 @@ def test_another_network_is_one_sentence_and_a_button_takes_that_of_the_weights(
     assert (app.segmented_control(key="group").value, app.number_input(key="size").value) == ("C4", 31)
 
 
-def test_weights_of_a_network_that_pools_the_group_do_not_fit_one_that_does_not() -> None:
-    app = page("look", weights="shipped:p4-cnn-29", pool="false").run()
-    assert sentences(app) == ["These weights belong to a p4-cnn whose group is pooled."]
+def test_weights_bring_their_head_and_say_which() -> None:
+    app = page("look", weights="shipped:p4-cnn-29", head="no-pooling").run()
+
+    assert sentences(app) == []
+    assert not [control for control in app.selectbox if control.key == "head"]
+    assert any("Its head" in caption.value for caption in app.caption)
+
+
+def test_heads_of_random_networks_are_chosen_and_old_links_still_say_theirs() -> None:
+    by_link = page("look", family="cnn", size="28", pool="false").run()
+    by_name = page("look", family="cnn", size="28", head="no-pooling").run()
+    usual = page("look", family="cnn", size="28").run()
+
+    heads = [app.selectbox(key="head").value for app in (by_link, by_name, usual)]
+    said = [[c.value for c in app.caption if c.value.startswith("This head")] for app in (by_link, by_name, usual)]
+    assert heads == ["no-pooling", "no-pooling", "usual"]
+    assert said == [
+        ["This head: no pooling of the group."],
+        ["This head: no pooling of the group."],
+        ["This head: mean over space, then maximum over the group."],
+    ]
 
 
 def test_weights_hold_on_the_next_page() -> None:
