@@ -1,6 +1,7 @@
 """Functions of numbers at one place: what is exact is held against torch, and types of channels."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,9 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from equivariance.following.dims import type_of
-from equivariance.groups.fields import scalars
-from equivariance.groups.point_groups import C4
+from equivariance.following.dims import HEIGHT, WIDTH, Atom, channels, type_of
+from equivariance.following.kinds import Kinds
+from equivariance.following.recording import Constant
+from equivariance.following.skeleton import HANDLERS, Context, Skeleton
+from equivariance.groups.fields import FieldType, Harmonics, scalars
+from equivariance.groups.point_groups import C4, Element
 from equivariance.theory.program import Program
 from tests.equivariance.draws.own_group import lifted
 from tests.equivariance.draws.tools import Apply
@@ -94,6 +98,43 @@ def test_zero_stays_zero_where_the_function_keeps_it(function: Function, stays: 
 def test_a_quotient_of_pictures_is_a_generic_one() -> None:
     assert skeleton_of(lambda x: x / (x + 3)).tensor.isfinite().all()
     assert type_of(skeleton_of(lambda x: x / (x + 3)).dims[1]) == scalars(4)
+    once, twice = skeleton_of(lambda x: x / (x + 3)), skeleton_of(lambda x: 2 * x / (x + 3))
+    torch.testing.assert_close(twice.tensor, 2 * once.tensor)
+
+
+HARMONICS = FieldType(((Harmonics(1), 2),))
+MIXED = Skeleton(
+    ((channels(1),), (channels(6, HARMONICS),), (Atom(HEIGHT, 4),), (Atom(WIDTH, 6),)), PICTURE[:, :1].contiguous()
+)
+
+
+def constant(*shape: int) -> Constant:
+    return Constant(shape, lambda: torch.rand(shape, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("factor", "keeps"),
+    [
+        (2.0, True),
+        (constant(), True),
+        (constant(6), True),
+        (constant(4, 6), True),
+        (constant(1, 4, 6), True),
+        (constant(1, 1, 4, 6), True),
+        (constant(6, 1, 1), False),
+        (constant(1, 6, 4, 6), False),
+        (MIXED, False),
+    ],
+    ids=lambda value: str(getattr(value, "shape", value))[:16],
+)
+@pytest.mark.parametrize("name", ["mul", "div"])
+def test_channels_that_elements_mix_keep_their_type_times_one_number_for_all_of_them(
+    name: str, factor: Any, keeps: bool
+) -> None:
+    context = Context(Kinds(C4, ()), [(1, 1, 4, 6)], 0)
+    context.world, context.operation = Element(), SimpleNamespace(name=name)  # type: ignore[assignment]
+    found = HANDLERS[name](context, (MIXED, factor), {})
+    assert found.dims[1][0].fields == (HARMONICS if keeps else None)
 
 
 # ------------------------------------------------------------------------------------------------------------ the types

@@ -26,6 +26,7 @@ OVER_SPACE: dict[str, Function] = {
     "mean of columns": lambda x: x.mean(2, keepdim=True),
     "length": lambda x: torch.linalg.vector_norm(x, dim=(2, 3)),
     "length that keeps its dimensions": lambda x: torch.linalg.vector_norm(x, dim=3, keepdim=True),
+    "length by default": lambda x: torch.ops.aten.linalg_vector_norm(x[:, :1]),
     "softmax": lambda x: x.softmax(-1),
     "log softmax": lambda x: x.log_softmax(2),
     "log of the sum of exponents": lambda x: x.logsumexp((2, 3)),

@@ -260,7 +260,8 @@ def test_a_function_shares_its_centre_where_that_serves() -> None:
     for number, (values, serves) in enumerate(
         [
             (numbers * 2, True),
-            (numbers * 10, False),
+            (numbers * 3.9, True),
+            (numbers * 5, False),
             (numbers / 10, False),
             (numbers + 5, False),
             (numbers + 0.3, True),
