@@ -68,7 +68,7 @@ class Recorder(TorchDispatchMode):
         self._alive: list[Tensor] = []
         self.recording = Recording([], [], [], None)
         self._calls = Calls(self.recording, blocks=places)
-        self._on_meta = False
+        self._on_meta: bool
 
     # ------------------------------------------------------------------------------------------------ running
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equivariance.checking.precision import in_some_precision
 from equivariance.checking.sizes import is_number, size_of
@@ -12,6 +12,8 @@ from equivariance.checking.subject import Asked, Subject
 from equivariance.errors import NetworkError, SizeError
 from equivariance.groups.fields import FieldType, regular, scalars
 from equivariance.groups.point_groups import C4, D4
+from equivariance.layers.escnn import escnn_nn as enn
+from equivariance.layers.escnn import gspaces
 from equivariance.layers.plain import typed
 
 
@@ -93,6 +95,42 @@ class Uncopied(nn.Module):
 def test_a_network_that_cannot_be_copied_is_refused_in_one_line() -> None:
     with pytest.raises(NetworkError, match=r"^The network cannot be copied: not this one$"):
         subject(Uncopied(), channels=1)
+
+
+class Steered(nn.Module):
+    """A convolution of escnn that lifts a picture to mirrors and turns, which may be restricted to turns alone."""
+
+    def __init__(self, *, restricted: bool, channels: int = 2) -> None:
+        super().__init__()
+        space = gspaces.flipRot2dOnR2(4)
+        self.picture = enn.FieldType(space, channels * [space.trivial_repr])
+        fields = enn.FieldType(space, [space.regular_repr])
+        self.conv = enn.R2Conv(self.picture, fields, kernel_size=3)
+        self.rest = self._turns(fields) if restricted else enn.ReLU(fields)
+
+    def _turns(self, fields: Any) -> Any:
+        restriction = enn.RestrictionModule(fields, (None, 4))
+        disentangled = enn.DisentangleModule(restriction.out_type)
+        return enn.SequentialModule(
+            restriction, disentangled, enn.R2Conv(disentangled.out_type, disentangled.out_type, 1)
+        )
+
+    def forward(self, maps: Tensor) -> Any:
+        return self.rest(self.conv(enn.GeometricTensor(maps, self.picture))).tensor.mean((2, 3))
+
+
+def test_a_network_of_escnn_has_the_group_and_the_channels_that_its_layers_say() -> None:
+    ready = subject(Steered(restricted=False))
+    assert (ready.group, ready.channels, ready.notes) == (D4, 2, ())
+    assert subject(Steered(restricted=False, channels=5)).channels == 5
+    assert subject(Steered(restricted=False, channels=5), channels=5).channels == 5
+
+
+def test_of_groups_that_are_restricted_the_smallest_judges_and_all_are_told() -> None:
+    ready = subject(Steered(restricted=True))
+    assert ready.group == C4
+    assert ready.notes == ("its layers are of D4, then C4; it is judged by C4",)
+    assert subject(Steered(restricted=True), group="C2").notes == ("its layers are of D4, then C4; it is judged by C2",)
 
 
 # ------------------------------------------------------------------------------------------------- sizes and precisions

@@ -79,6 +79,13 @@ def test_pixels_made_of_channels_differ_from_each_other() -> None:
     for one, other in ((upper_left, upper_right), (upper_left, lower_left), (upper_right, lower_left)):
         assert not torch.allclose(one, other)
     torch.testing.assert_close(upper_right / upper_left, (upper_right / upper_left)[:1, :1].expand(4, 6))
+    alone = skeleton_of(lambda x: functional.pixel_shuffle(x[0].expand(4, 4, 6), 2), PICTURE[:, :1])
+    assert alone.tensor.shape == (1, 8, 12)
+    with pytest.raises(UnclearError, match="become pixels"):
+        skeleton_of(
+            lambda x: functional.pixel_shuffle(torch.cat([x.expand(1, 4, 4, 6), -x.expand(1, 4, 4, 6)], 1), 2),
+            PICTURE[:, :1],
+        )
 
 
 def test_pixels_are_not_put_back_in_other_places() -> None:

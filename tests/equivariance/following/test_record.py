@@ -212,3 +212,9 @@ def test_a_buffer_that_each_pass_changes_is_doubted() -> None:
 def test_a_network_that_only_reads_is_not_doubted() -> None:
     network = nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.ReLU(inplace=True)).double().eval()
     assert not record(network, blank_copy(network), picture_of()).doubts
+
+
+def test_numbers_that_only_have_the_picture_s_shape_have_no_key() -> None:
+    network = Apply(lambda x: x * torch.ones_like(x[:, :1]))
+    (*_, operation) = record(network, blank_copy(network), picture_of()).operations
+    assert operation.args[1].key is None and float(operation.args[1].value().sum()) == 36

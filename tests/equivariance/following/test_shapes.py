@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import equivariance.theory.tracing as tracing
-from equivariance.following.shapes import output_of
+from equivariance.following.shapes import output_of, side_of
 from equivariance.layers.windows import AxisWindow
 from equivariance.theory.exactness import Structure
 from models.build import serve
@@ -135,3 +135,10 @@ print(*(name for name in ("torch._dynamo", "sympy", "torch._inductor") if name i
 """
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     assert ran.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides"), [((1, 2, 3, 4), (3, 4)), ((1, 2, 8, 3, 4), (3, 4)), ((2, 3, 4), (1, 1)), ((1,) * 6, (1, 1))]
+)
+def test_sides_are_those_of_maps_with_and_without_elements(shape: tuple[int, ...], sides: tuple[int, int]) -> None:
+    assert side_of(torch.zeros(shape)) == sides and side_of("no tensor") == side_of(None) == (1, 1)

@@ -52,7 +52,7 @@ def skeleton_of(function: Function, picture: Tensor = PICTURE, *, on_data: bool 
             result = handler_of(operation)(context, args, operation.kwargs)
         results = result if isinstance(result, list) else [result]
         for output, each in zip(operation.outputs, results, strict=False):
-            if output is not None:
+            if output is not None and each is not None:
                 assert tuple(each.tensor.shape) == widths_of(each.dims)
                 assert tuple(map(size_of, each.dims)) == recording.shapes[output]
                 values[output] = each

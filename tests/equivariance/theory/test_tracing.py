@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.following.blank import blank_copy
+from equivariance.layers.plain import FieldMaxPool2d
+from equivariance.layers.subsampling import antialiased, declared_windows, symmetric
 from equivariance.layers.windows import AxisWindow
 from equivariance.theory.tracing import Trace, trace
 
@@ -203,3 +205,17 @@ def test_memory_is_that_of_what_is_held_at_once() -> None:
     assert memory_of(nn.Conv2d(3, 5, 3, bias=False)) == (taken, taken + given, kernel)
     assert memory_of(nn.Conv2d(3, 5, 3, bias=False).double()) == (taken, taken + given + 3 * 9 * 36, kernel)
     assert memory_of(nn.Conv2d(3, 5, 1, bias=False).double()) == (5 * 64, taken + 5 * 64, 15)
+
+
+@pytest.mark.parametrize("mend", [symmetric, antialiased])
+def test_a_layer_that_declares_its_windows_has_a_step_for_each(mend: Callable[[nn.Module], nn.Module]) -> None:
+    network = mend(nn.Sequential(nn.ReLU(), FieldMaxPool2d(1, 3, 2, 0)))
+    declared = declared_windows(network[1])  # type: ignore[index]
+    found = trace(blank_copy(network), height_px=9, width_px=12, channels=3)
+
+    relu, *steps = found.steps[1:]
+    assert relu.inputs == (0,) and [step.windows for step in steps] == list(declared) and declared
+    assert [(step.kind, step.inputs, step.call) for step in steps] == [
+        ("window", (at + 1,), "1") for at in range(len(declared))
+    ]
+    assert found.calls[1].windows == tuple(range(2, 2 + len(declared))) and found.out_step == 1 + len(declared)
