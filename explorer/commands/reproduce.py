@@ -13,7 +13,7 @@ from typing import Any
 
 from explorer.commands.terminal import INTERRUPTED
 from explorer.errors import RecipeError, RunError
-from explorer.reproduction import tables
+from explorer.reproduction import prediction, sample, tables
 from explorer.reproduction.knight import SIZES_PX, STEPS, KnightRun, KnightRuns, run_knight, write_knight
 from explorer.reproduction.results import (
     Results,
@@ -29,7 +29,9 @@ from explorer.reproduction.statistics import summarise
 from explorer.reproduction.studies import BUDGETS, STUDIES, GridBudget, Study
 from explorer.settings import Settings
 
-EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
+EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes", sample.EXPERIMENT)
+_STUDIES = {**STUDIES, sample.EXPERIMENT: sample.prediction_studies}
+_BUDGETS = {**BUDGETS, sample.EXPERIMENT: sample.BUDGETS}
 SEEDS = 3
 _CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
 _POLL_S = 1.0
@@ -43,10 +45,14 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "experiment",
         choices=EXPERIMENTS,
-        help="digits (mnist), photographs (cifar10), the knight, or errors by size (sizes)",
+        help="digits (mnist), photographs (cifar10), the knight, errors by size (sizes), or whether errors predict "
+        "what is lost (prediction)",
     )
     command.add_argument(
-        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"number of runs for each case (default {SEEDS})"
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help=f"number of runs for each case (default {SEEDS}; prediction: {sample.SEEDS}, the networks are the sample)",
     )
     command.add_argument(
         "--budget",
@@ -68,6 +74,7 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
 
 def reproduce(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command; its exit status."""
+    options.seeds = options.seeds or (sample.SEEDS if options.experiment == sample.EXPERIMENT else SEEDS)
     if options.experiment == "knight":
         return _knight(options, settings)
     if options.experiment == "sizes":
@@ -84,7 +91,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     from explorer.runs.store import open_store
 
     experiment, budget = options.experiment, _budget(options)
-    everything = STUDIES[experiment](budget)
+    everything = _STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
     is_reduced = any(getattr(options, name) for name in _CHANGES)
     path = _path(options, "try" if is_reduced else budget.name)
@@ -109,9 +116,13 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
         return INTERRUPTED
     rows = list(tables.rows_of(grid.results, studies))
     if options.json:
-        print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
+        found = prediction.document(grid.results) if experiment == sample.EXPERIMENT else {}
+        shown = {"experiment": experiment, "failures": failures, "rows": tables.document(rows), **found}
+        print(json.dumps(shown, indent=1))
     else:
         print(tables.text(rows, seeds=options.seeds))
+        if experiment == sample.EXPERIMENT:
+            print(f"\n{prediction.text(grid.results)}")
         print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
     for failure in failures:
         print(f"explorer: {failure}", file=sys.stderr)
@@ -155,7 +166,7 @@ def _have(data: str, settings: Settings) -> None:
 
 
 def _budget(options: argparse.Namespace) -> GridBudget:
-    budget = BUDGETS[options.experiment][options.budget]
+    budget = _BUDGETS[options.experiment][options.budget]
     given = {name: getattr(options, name) for name in _CHANGES if getattr(options, name)}
     return replace(budget, **given)
 
@@ -278,7 +289,7 @@ def _command(options: argparse.Namespace) -> str:
     parts = [f"python -m explorer reproduce {options.experiment}"]
     if options.experiment != "sizes":
         parts.append(f"--seeds {options.seeds}")
-    if options.experiment in BUDGETS:
+    if options.experiment in _BUDGETS:
         parts.append(f"--budget {options.budget}")
     for name in ("only", *_CHANGES):
         value = getattr(options, name)
