@@ -13,7 +13,7 @@ from typing import Any
 
 from explorer.commands.terminal import INTERRUPTED
 from explorer.errors import RecipeError, RunError
-from explorer.reproduction import prediction, sample, tables
+from explorer.reproduction import prediction_report, sample, tables
 from explorer.reproduction.knight import SIZES_PX, STEPS, KnightRun, KnightRuns, run_knight, write_knight
 from explorer.reproduction.results import (
     Results,
@@ -116,13 +116,13 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
         return INTERRUPTED
     rows = list(tables.rows_of(grid.results, studies))
     if options.json:
-        found = prediction.document(grid.results) if experiment == sample.EXPERIMENT else {}
+        found = prediction_report.document(grid.results) if experiment == sample.EXPERIMENT else {}
         shown = {"experiment": experiment, "failures": failures, "rows": tables.document(rows), **found}
         print(json.dumps(shown, indent=1))
     else:
         print(tables.text(rows, seeds=options.seeds))
         if experiment == sample.EXPERIMENT:
-            print(f"\n{prediction.text(grid.results)}")
+            print(f"\n{prediction_report.text(grid.results)}")
         print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
     for failure in failures:
         print(f"explorer: {failure}", file=sys.stderr)

@@ -11,7 +11,7 @@ some of them and reported on the others: on random halves, and with all networks
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -44,6 +44,7 @@ FAMILIES: dict[str, Callable[[Member], object]] = {
     "group": lambda member: member.group,
     "network": lambda member: member.family,
 }  # what members are left out by
+LEAST_UPRIGHT = 50.0  # percent: a network that reads fewer digits than half has learned too little to lose any
 LEAST = 8  # approximate networks; of fewer nothing is said
 LEAST_LEFT_OUT = 4  # networks that a correlation is reported on
 RESAMPLES = 2000
@@ -127,7 +128,7 @@ def analysed(points: Sequence[Point]) -> Prediction:
         tuple(point for point in points if point.member.is_exact),
         {name: correlation(approximate, name) for name in TITLES},
         {name: correlation(points, name) for name in TITLES},
-        {family: {name: correlation(_of(approximate, family), name) for name in TITLES} for family in families},
+        {family: {name: correlation(of(approximate, family), name) for name in TITLES} for family in families},
         held_out(approximate) if len(approximate) >= LEAST else None,
     )
 
@@ -211,7 +212,8 @@ def _columns(points: Sequence[Point], name: str) -> tuple[NDArray[np.float64], N
     return np.array([point.values[name] for point in points]), np.array([point.lost for point in points])
 
 
-def _of(points: Iterable[Point], family: str) -> list[Point]:
+def of(points: Iterable[Point], family: str) -> list[Point]:
+    """Those of one family of the catalog."""
     return [point for point in points if point.member.family == family]
 
 
@@ -237,95 +239,3 @@ def _errors(run: SeedRun) -> dict[str, float]:
 
 def _beyond_rounding(error: float) -> float:
     return error if error > ROUNDING_LEVEL["float32"] else 0.0
-
-
-# ------------------------------------------------------------------------------------------------------------- in words
-
-
-def sentence(found: Prediction) -> str:
-    """What is found, with its figures; what cannot be said yet."""
-    count = len(found.points)
-    if found.held_out is None or found.best is None:
-        return f"{count} approximate networks are trained: nothing is said of fewer than {LEAST}."
-    best, held_out = found.best, found.held_out.halves
-    before = max(BEFORE_TRAINING, key=lambda name: abs(found.approximate[name].rho or 0.0))
-    kept = "nothing can be said of it on other networks"
-    if held_out.low is not None and held_out.rho is not None:
-        verb = "it still ranks them" if held_out.low > 0 else "it need not rank them"
-        kept = f"chosen on one half of the networks, {verb} on the other (ρ {_spread(held_out)} over random halves)"
-    return (
-        f"Over {count} approximate networks, what is lost at unseen turns goes with the {TITLES[best]} (ρ "
-        f"{_spread(found.approximate[best])}); {kept}. Of what is known before training, the best is the "
-        f"{TITLES[before]} (ρ {_spread(found.approximate[before])})."
-    )
-
-
-def text(results: Results) -> str:
-    """The correlations as a table, and what the best predictor is worth on networks that it was not chosen by."""
-    found = prediction_of(results)
-    families = list(found.apart)
-    head = ["rank correlation ρ with what is lost", "approximate", *families, "with exact"]
-    lines = [head]
-    for name, title in TITLES.items():
-        columns = [found.approximate[name], *(found.apart[family][name] for family in families), found.together[name]]
-        lines.append([title, *map(_spread, columns)])
-    lines.append(["networks", str(len(found.points)), *(str(_count(found, f)) for f in families), str(_all(found))])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*rows, "", sentence(found), *_left_out_lines(found), *_exact_line(found)])
-
-
-def document(results: Results) -> dict[str, Any]:
-    """The analysis as JSON takes it."""
-    found = prediction_of(results)
-    held_out = found.held_out
-    return {
-        "networks": [
-            {"case": point.member.key, "exact": point.member.is_exact, "lost": point.lost, **point.values}
-            for point in (*found.points, *found.exact)
-        ],
-        "approximate": {name: asdict(each) for name, each in found.approximate.items()},
-        "together": {name: asdict(each) for name, each in found.together.items()},
-        "apart": {
-            family: {name: asdict(each) for name, each in by_name.items()} for family, by_name in found.apart.items()
-        },
-        "held_out": held_out
-        and {
-            "halves": asdict(held_out.halves),
-            "chosen": dict(held_out.chosen),
-            "left_out": {value: {"by": name, **asdict(each)} for value, (name, each) in held_out.left_out.items()},
-        },
-        "sentence": sentence(found),
-    }
-
-
-def _left_out_lines(found: Prediction) -> list[str]:
-    if found.held_out is None:
-        return []
-    parts = (
-        f"{value} ({each.count} networks): {_spread(each)} by the {TITLES[name]}"
-        for value, (name, each) in found.held_out.left_out.items()
-    )
-    return ["", "Chosen without one kind of network, reported on it:", *parts]
-
-
-def _exact_line(found: Prediction) -> list[str]:
-    if found.exact_lost is None:
-        return []
-    return ["", f"{len(found.exact)} exact networks lose {found.exact_lost:.1f} percentage points at most."]
-
-
-def _spread(found: Correlation) -> str:
-    """ρ with its interval; a dash where there is none."""
-    if found.rho is None:
-        return "–"
-    interval = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
-    return f"{found.rho:.2f}{interval}".replace("-", "−")
-
-
-def _count(found: Prediction, family: str) -> int:
-    return len(_of(found.points, family))
-
-
-def _all(found: Prediction) -> int:
-    return len(found.points) + len(found.exact)
