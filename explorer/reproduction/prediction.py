@@ -25,7 +25,7 @@ from explorer.reproduction.sample import BUDGETS, Member, members
 DISPLACEMENT, RELATIVE = "displacement", "relative"
 PREDICTORS = {
     DISPLACEMENT: "displacement of the last map (px)",
-    RELATIVE: "the same, as a share of the side",
+    RELATIVE: "displacement as a share of the side",
     "start-last": "error of the last map, before training",
     "start-largest": "largest error of any layer, before training",
     "start-logits": "error of the logits, before training",
@@ -47,7 +47,7 @@ FAMILIES: dict[str, Callable[[Member], object]] = {
 LEAST_UPRIGHT = 50.0  # percent: a network that reads fewer digits than half has learned too little to lose any
 LEAST = 8  # approximate networks; of fewer nothing is said
 LEAST_LEFT_OUT = 4  # networks that a correlation is reported on
-RESAMPLES = 2000
+RESAMPLES = 1000
 HALVINGS = 1000
 _MIDDLE_PERCENT = (2.5, 97.5)
 
@@ -87,13 +87,14 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is found. all_points: with the exact networks. apart: by predictor, of the approximate ones of each family.
+    """What is found. points: approximate networks; exact: the exact ones; poor: those left out, see LEAST_UPRIGHT.
 
-    exact_lost: the most that an exact network loses, in percentage points; None of none.
+    approximate, together, apart: ρ by predictor, of `points`, with the exact ones, and of the points of each family.
     """
 
     points: tuple[Point, ...]
     exact: tuple[Point, ...]
+    poor: tuple[Point, ...]
     approximate: Mapping[str, Correlation]
     together: Mapping[str, Correlation]
     apart: Mapping[str, Mapping[str, Correlation]]
@@ -121,11 +122,14 @@ def points_of(results: Results, sample: Iterable[Member]) -> tuple[Point, ...]:
 
 def analysed(points: Sequence[Point]) -> Prediction:
     """The correlations of these networks."""
+    poor = tuple(point for point in points if point.upright < LEAST_UPRIGHT)
+    points = [point for point in points if point not in poor]
     approximate = [point for point in points if not point.member.is_exact]
     families = dict.fromkeys(point.member.family for point in approximate)
     return Prediction(
         tuple(approximate),
         tuple(point for point in points if point.member.is_exact),
+        poor,
         {name: correlation(approximate, name) for name in TITLES},
         {name: correlation(points, name) for name in TITLES},
         {family: {name: correlation(of(approximate, family), name) for name in TITLES} for family in families},

@@ -6,6 +6,7 @@ from typing import Any
 from explorer.reproduction.prediction import (
     BEFORE_TRAINING,
     LEAST,
+    LEAST_UPRIGHT,
     TITLES,
     Correlation,
     Prediction,
@@ -46,7 +47,7 @@ def text(results: Results) -> str:
     lines.append(["networks", *map(str, counts), str(len(found.points) + len(found.exact))])
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*rows, "", sentence(found), *_left_out_lines(found), *_exact_line(found)])
+    return "\n".join([*rows, "", sentence(found), *_left_out_lines(found), "", *remarks(found)])
 
 
 def document(results: Results) -> dict[str, Any]:
@@ -55,8 +56,9 @@ def document(results: Results) -> dict[str, Any]:
     held_out = found.held_out
     return {
         "networks": [
-            {"case": point.member.key, "exact": point.member.is_exact, "lost": point.lost, **point.values}
-            for point in (*found.points, *found.exact)
+            {"case": point.member.key, "exact": point.member.is_exact, "upright": point.upright, "lost": point.lost}
+            | dict(point.values)
+            for point in (*found.points, *found.exact, *found.poor)
         ],
         "approximate": {name: asdict(each) for name, each in found.approximate.items()},
         "together": {name: asdict(each) for name, each in found.together.items()},
@@ -83,10 +85,16 @@ def _left_out_lines(found: Prediction) -> list[str]:
     return ["", "Chosen without one kind of network, reported on it:", *parts]
 
 
-def _exact_line(found: Prediction) -> list[str]:
-    if found.exact_lost is None:
-        return []
-    return ["", f"{len(found.exact)} exact networks lose {found.exact_lost:.1f} percentage points at most."]
+def remarks(found: Prediction) -> list[str]:
+    """A sentence each on the networks that are not among the approximate ones."""
+    said = []
+    if found.exact_lost is not None:
+        count = len(found.exact)
+        said.append(f"Exact networks ({count} of them) lose {found.exact_lost:.1f} percentage points at most.")
+    if found.poor:
+        words = "networks are" if len(found.poor) > 1 else "network is"
+        said.append(f"{len(found.poor)} {words} left out, which read fewer than {LEAST_UPRIGHT:.0f} % upright.")
+    return said
 
 
 def spread(found: Correlation) -> str:
