@@ -1,4 +1,4 @@
-"""`python -m explorer reproduce prediction`: through the same grid, once for each network, and resumed from its file."""
+"""`python -m explorer reproduce prediction`: the same grid, once for each network, and resumed from its file."""
 
 import json
 from pathlib import Path
