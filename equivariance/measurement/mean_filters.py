@@ -10,30 +10,39 @@ import torch
 from torch import Tensor, nn
 
 from equivariance.groups.fields import FieldType, Regular
-from equivariance.layers.export import layers_of, types_of
+from equivariance.layers.export import layers_of, plain_layer, types_of
+from equivariance.layers.group_conv import GroupConv2d
+from equivariance.layers.planar import has_filter
+
+_CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def mean_filters(network: nn.Module) -> dict[str, Tensor]:
-    """By the name of each convolution whose kernel has more than one pixel: (elements, k, k), its mean filters.
+    """By the name of each planar convolution whose kernel has more than one pixel: (elements, h, w), its mean filters.
 
-    The mean is over all pairs of fields, for the first output element and each of the input's; there is one element
-    where channels are scalars or their type is not known. Takes plain torch convolutions, as served networks have them.
+    The mean is over all pairs of fields, for the first output element and each of the input's. There is one element
+    where channels are scalars, where their type is not known or has no regular fields of one group, and where a grouped
+    convolution shows each output only a part of a field. Filters lie as the layer reads its input: those of transposed
+    convolutions, which write, are turned around. Takes networks as built and as served, of torch's layers, escnn's,
+    e2cnn's and our own. Raises ExportError for a convolution of escnn's or e2cnn's without a plain equivalent.
 
     >>> from torch import nn
     >>> {name: tuple(filters.shape) for name, filters in mean_filters(nn.Sequential(nn.Conv2d(3, 8, 5))).items()}
     {'0': (1, 5, 5)}
     """
-    return {
-        name: _mean_filter(layer, *types_of(layer))
-        for name, layer in layers_of(network)
-        if isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1
-    }
+    found = {}
+    for name, layer in layers_of(network):
+        conv = _plain(layer, name)
+        if conv is not None and max(conv.kernel_size) > 1:
+            found[name] = _mean_filter(conv, *types_of(layer))
+    return found
 
 
 def lopsidedness(filters: Tensor) -> Tensor:
-    """How much of filters (…, k, k) a half turn about their centre reverses: ‖odd part‖ / ‖filter‖, 0..1; (…).
+    """How much of filters (…, h, w) a half turn about their centre reverses: ‖odd part‖ / ‖filter‖, 0..1; (…).
 
-    0 for a filter that is its own half turn, 1 for one that is the opposite of it. Zero filters are not lopsided.
+    0 for a filter that is its own half turn, 1 for one that is the opposite of it. Zero filters are not lopsided, but
+    random ones are, about ⅔ for 3×3 independent weights: trained filters are compared with others, and not with 0.
 
     >>> import torch
     >>> lopsidedness(torch.tensor([[[1.0, 2.0], [2.0, 1.0]], [[-1.0, 0.0], [0.0, 1.0]]]))
@@ -43,15 +52,56 @@ def lopsidedness(filters: Tensor) -> Tensor:
     return odd.flatten(-2).norm(dim=-1) / filters.flatten(-2).norm(dim=-1).clamp_min(torch.finfo(filters.dtype).tiny)
 
 
-def _mean_filter(conv: nn.Conv2d, in_type: FieldType | None, out_type: FieldType | None) -> Tensor:
+def lean_px(filters: Tensor) -> Tensor:
+    """To which side filters (…, h, w) lean: Σ w·p / Σ |w|, p the place from the centre in pixels; (…, 2), down, right.
+
+    Weights count with their sign: a negative one on the left leans to the right. Unlike `lopsidedness` it has a
+    direction, so that leanings of many filters can add up or cancel. Zero filters do not lean.
+
+    >>> import torch
+    >>> lean_px(torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]))
+    tensor([0.0000, 0.5000])
+    """
+    height, width = filters.shape[-2:]
+    total = filters.abs().sum((-2, -1)).clamp_min(torch.finfo(filters.dtype).tiny)
+    down = (filters.sum(-1) * _places(height, filters)).sum(-1)
+    right = (filters.sum(-2) * _places(width, filters)).sum(-1)
+    return torch.stack([down, right], -1) / total.unsqueeze(-1)
+
+
+def _places(count: int, like: Tensor) -> Tensor:
+    return torch.arange(count, dtype=like.dtype, device=like.device) - (count - 1) / 2
+
+
+@torch.no_grad()
+def _plain(layer: nn.Module, name: str) -> nn.Conv2d | nn.ConvTranspose2d | None:
+    """A convolution of torch that does what `layer` does; None of layers that are no planar convolutions."""
+    plain = plain_layer(layer, name, None) if has_filter(layer) or isinstance(layer, GroupConv2d) else layer
+    return plain if isinstance(plain, _CONVS) else None
+
+
+def _mean_filter(conv: nn.Conv2d | nn.ConvTranspose2d, in_type: FieldType | None, out_type: FieldType | None) -> Tensor:
     kernel = conv.weight.detach()
-    fields = kernel.unflatten(0, (-1, _elements(out_type))).unflatten(2, (-1, _elements(in_type, conv.groups)))
-    return fields[:, 0].mean((0, 1))  # from (out, |G|, in, |G|, k, k)
+    if isinstance(conv, nn.ConvTranspose2d):
+        kernel = _as_it_reads(kernel, conv.groups)
+    out_elements, in_elements = _elements(out_type), _elements(in_type)
+    if kernel.shape[1] % in_elements:
+        in_elements = 1  # each output sees a part of a field
+    fields = kernel.unflatten(0, (-1, out_elements)).unflatten(2, (-1, in_elements))  # (out, |G|, in, |G|, h, w)
+    return fields[:, 0].mean((0, 1))
 
 
-def _elements(field_type: FieldType | None, groups: int = 1) -> int:
-    """How many channels each field has, if all are regular ones of one group and see all fields; else 1."""
-    runs = field_type.runs if field_type is not None and groups == 1 else ()
-    if len(runs) == 1 and isinstance(runs[0][0], Regular):
-        return runs[0][0].size
-    return 1
+def _as_it_reads(kernel: Tensor, groups: int) -> Tensor:
+    """Of a transposed convolution, (in, out / groups, h, w), as of one that is not: (out, in / groups, h, w)."""
+    by_group = kernel.unflatten(0, (groups, -1)).transpose(1, 2)  # (groups, out / groups, in / groups, h, w)
+    return by_group.flatten(0, 1).flip((-2, -1))
+
+
+def _elements(field_type: FieldType | None) -> int:
+    """How many channels each field has, if all are regular ones of one group; else 1."""
+    runs = () if field_type is None else field_type.runs
+    representations = {representation for representation, _ in runs}
+    if len(representations) != 1:
+        return 1
+    (representation,) = representations
+    return representation.size if isinstance(representation, Regular) else 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from equivariance.errors import EquivarianceError
 from explorer.commands.documents import break_document, finite, measure_document, worst_document
+from explorer.commands.filters import add_filters
 from explorer.commands.options import (
     add_named_network,
     add_network,
@@ -117,7 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     worst.add_argument("--to", type=Path, metavar="FILE", help="write the picture that was found to this PNG file")
     worst.set_defaults(run=_worst)
 
-    for command in (networks, measure, sizes, breaking, worst, *add_training(commands), add_reproduce(commands)):
+    others = (*add_training(commands), add_reproduce(commands), add_filters(commands))
+    for command in (networks, measure, sizes, breaking, worst, *others):
         command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     return parser
 

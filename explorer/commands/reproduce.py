@@ -13,7 +13,7 @@ from typing import Any
 
 from explorer.commands.terminal import INTERRUPTED
 from explorer.errors import RecipeError, RunError
-from explorer.reproduction import tables
+from explorer.reproduction import prediction_report, sample, tables
 from explorer.reproduction.knight import SIZES_PX, STEPS, KnightRun, KnightRuns, run_knight, write_knight
 from explorer.reproduction.results import (
     Results,
@@ -29,7 +29,9 @@ from explorer.reproduction.statistics import summarise
 from explorer.reproduction.studies import BUDGETS, STUDIES, GridBudget, Study
 from explorer.settings import Settings
 
-EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes")
+EXPERIMENTS = ("mnist", "cifar10", "knight", "sizes", sample.EXPERIMENT)
+_STUDIES = {**STUDIES, sample.EXPERIMENT: sample.prediction_studies}
+_BUDGETS = {**BUDGETS, sample.EXPERIMENT: sample.BUDGETS}
 SEEDS = 3
 _CHANGES = ("epochs", "train_pictures", "test_pictures")  # options that change the budget
 _POLL_S = 1.0
@@ -43,10 +45,14 @@ def add_reproduce(commands: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "experiment",
         choices=EXPERIMENTS,
-        help="digits (mnist), photographs (cifar10), the knight, or errors by size (sizes)",
+        help="digits (mnist), photographs (cifar10), the knight, errors by size (sizes), or whether errors predict "
+        "what is lost (prediction)",
     )
     command.add_argument(
-        "--seeds", type=_count, default=SEEDS, metavar="N", help=f"number of runs for each case (default {SEEDS})"
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help=f"number of runs for each case (default {SEEDS}; prediction: {sample.SEEDS}, the networks are the sample)",
     )
     command.add_argument(
         "--budget",
@@ -78,6 +84,7 @@ def reproduce(options: argparse.Namespace, settings: Settings) -> int:
     """Run the command; its exit status."""
     if options.merge:
         return _merge(options)
+    options.seeds = options.seeds or (sample.SEEDS if options.experiment == sample.EXPERIMENT else SEEDS)
     if options.experiment == "knight":
         return _knight(options, settings)
     if options.experiment == "sizes":
@@ -94,7 +101,7 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
     from explorer.runs.store import open_store
 
     experiment, budget = options.experiment, _budget(options)
-    everything = STUDIES[experiment](budget)
+    everything = _STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
     path = _path(options, "try" if _is_reduced(options) else budget.name)
     _have(budget.data, settings)
@@ -127,10 +134,10 @@ def _merge(options: argparse.Namespace) -> int:
     from explorer.reproduction.merging import merged, read_other
 
     experiment = options.experiment
-    if experiment not in STUDIES:
-        raise RecipeError(f"The results of {experiment} cannot be merged: give {' or '.join(STUDIES)}.")
+    if experiment not in _STUDIES:
+        raise RecipeError(f"The results of {experiment} cannot be merged: give {' or '.join(_STUDIES)}.")
     budget = _budget(options)
-    everything = STUDIES[experiment](budget)
+    everything = _STUDIES[experiment](budget)
     studies = _chosen(everything, options.only)
     path = _path(options, "try" if _is_reduced(options) else budget.name)
     results = read_results(path, experiment) or Results(experiment, budget.name)
@@ -159,11 +166,14 @@ def _show(
 ) -> None:
     """Print ours beside the authors'."""
     rows = list(tables.rows_of(results, studies))
+    is_sample = options.experiment == sample.EXPERIMENT
     if options.json:
         document = {"experiment": options.experiment, "failures": failures, "rows": tables.document(rows)}
-        print(json.dumps(document, indent=1))
+        print(json.dumps(document | (prediction_report.document(results) if is_sample else {}), indent=1))
     else:
         print(tables.text(rows, seeds=seeds))
+        if is_sample:
+            print(f"\n{prediction_report.text(results)}")
         print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
 
 
@@ -209,7 +219,7 @@ def _is_reduced(options: argparse.Namespace) -> bool:
 
 
 def _budget(options: argparse.Namespace) -> GridBudget:
-    budget = BUDGETS[options.experiment][options.budget]
+    budget = _BUDGETS[options.experiment][options.budget]
     given = {name: getattr(options, name) for name in _CHANGES if getattr(options, name)}
     return replace(budget, **given)
 
@@ -332,7 +342,7 @@ def _command(options: argparse.Namespace) -> str:
     parts = [f"python -m explorer reproduce {options.experiment}"]
     if options.experiment != "sizes":
         parts.append(f"--seeds {options.seeds}")
-    if options.experiment in BUDGETS:
+    if options.experiment in _BUDGETS:
         parts.append(f"--budget {options.budget}")
     for name in ("only", *_CHANGES):
         value = getattr(options, name)

@@ -296,5 +296,5 @@ def _command(path: Path, experiment: str) -> str:
     if experiment == "gap":
         return "python -m benchmarks.gap"
     budget = next((name for name in ("quick", "full") if results_path(experiment, name).name == path.name), "quick")
-    is_training = experiment in ("mnist", "cifar10")
+    is_training = experiment in ("mnist", "cifar10", "prediction")
     return f"python -m explorer reproduce {experiment}{f' --budget {budget} --wait' if is_training else ''}"
