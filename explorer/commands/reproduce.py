@@ -112,7 +112,8 @@ def _grid(options: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps({"experiment": experiment, "failures": failures, "rows": tables.document(rows)}, indent=1))
     else:
         print(tables.text(rows, seeds=options.seeds))
-        print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
+        print("\nAccuracy in percent: mean ± standard deviation over seeds.")
+        print(f"* the 95 % interval of the difference (Welch) leaves out zero. Results: {path}")
     for failure in failures:
         print(f"explorer: {failure}", file=sys.stderr)
     return 1 if failures else 0

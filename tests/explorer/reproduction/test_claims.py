@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from explorer.reproduction.gap import Gap, GapRun
 
 from explorer.reproduction.claims import (
     NOT_RUN,
@@ -24,7 +25,6 @@ from explorer.reproduction.claims import (
     what_upright_shows,
     what_was_tried,
 )
-from explorer.reproduction.gap import Gap, GapRun
 from explorer.reproduction.knight import KnightRun, KnightRuns
 from explorer.reproduction.results import Results, Session, seed_run
 from explorer.reproduction.sides import NetworkSides, Side, Sides
