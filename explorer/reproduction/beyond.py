@@ -10,7 +10,7 @@ from explorer.reproduction.compared import Of, compared
 from explorer.reproduction.results import Results, SeedRun
 from explorer.reproduction.statistics import LEAST_VALUES, Difference
 from explorer.reproduction.studies import MENDED_PX, SIDES_PX, TUNING_STEPS, Study
-from explorer.reproduction.words import listed, more, points, seeds_in
+from explorer.reproduction.words import alone, listed, more, points, seeds_in
 from explorer.training.metrics import TURNS
 
 _NAMED = 3  # exceptions in one sentence
@@ -78,7 +78,8 @@ def what_mending_shows(results: Results | None) -> str:
     return (
         f"Trained at {MENDED_PX} px with symmetric subsampling from the start: {both.percent(_MENDED, 'unseen')} at "
         f"unseen turns, {more(unseen, ('more', 'fewer'))} than as published, and "
-        f"{both.percent(_MENDED, 'identity')} upright, {more(upright, ('more', 'fewer'))}. {both.count.capitalize()}."
+        f"{both.percent(_MENDED, 'identity')} upright, {more(upright, ('more', 'fewer'))}. "
+        f"{both.count.capitalize()}.{alone(unseen, upright)}"
     )
 
 
@@ -91,10 +92,11 @@ def what_tuning_shows(results: Results | None) -> str:
     first = compared(results, _PUBLISHED, at_once)
     if first is None:
         return NOT_RUN
+    unseen, upright = (first.difference(at_once, _PUBLISHED, name) for name in ("unseen", "identity"))
     said = (
         f"Switched on in weights trained without it, it gives {first.percent(at_once, 'unseen')} at unseen turns at "
-        f"once ({points(first.difference(at_once, _PUBLISHED, 'unseen'))}) and {first.percent(at_once, 'identity')} "
-        f"upright ({points(first.difference(at_once, _PUBLISHED, 'identity'))}). {first.count.capitalize()}."
+        f"once ({points(unseen)}) and {first.percent(at_once, 'identity')} upright ({points(upright)}). "
+        f"{first.count.capitalize()}.{alone(unseen, upright)}"
     )
     both = compared(results, _PUBLISHED, mended, control)
     if both is None:
@@ -105,6 +107,7 @@ def what_tuning_shows(results: Results | None) -> str:
         f"{both.percent(mended, 'identity')} upright; as it was, fine-tuned for the same steps, "
         f"{both.percent(control, 'unseen')} and {both.percent(control, 'identity')}. So mending itself changes unseen "
         f"turns by {points(unseen)} and upright digits by {points(upright)}. {both.count.capitalize()}."
+        f"{alone(unseen, upright)}"
     )
 
 
@@ -114,14 +117,13 @@ def what_blur_shows(results: Results | None) -> str:
     first, both = compared(results, _EXACT, at_once), compared(results, _EXACT, tuned)
     if first is None:
         return ""
-    said = (
-        f"Blur alone, at 28 px, where nothing needs mending, changes upright digits by "
-        f"{points(first.difference(at_once, _EXACT, 'identity'))} at once"
-    )
+    at = first.difference(at_once, _EXACT, "identity")
+    said = f"Blur alone, at 28 px, where nothing needs mending, changes upright digits by {points(at)} at once"
     if both is None:
-        return f"{said}. {first.count.capitalize()}."
-    after = points(both.difference(tuned, _EXACT, "identity"))
-    return f"{said} ({first.count}), and by {after} after {max(TUNING_STEPS)} steps ({both.count})."
+        return f"{said}. {first.count.capitalize()}.{alone(at)}"
+    after = both.difference(tuned, _EXACT, "identity")
+    count = f"({first.count}), and by {points(after)} after {max(TUNING_STEPS)} steps ({both.count})."
+    return f"{said} {count}{alone(at, after)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------- heads
@@ -177,11 +179,9 @@ def what_heads_show(results: Results | None) -> str:
     if found is None or len(there) < 2 or results is None:
         return NOT_RUN
     (first, base), *others = there.items()
+    apart = {head: found.difference(case, base, "unseen") for head, case in others}
     said = [f"{first} {found.percent(base, 'unseen')}"]
-    said += [
-        f"{head} {found.percent(case, 'unseen')} ({points(found.difference(case, base, 'unseen'))})"
-        for head, case in others
-    ]
+    said += [f"{head} {found.percent(case, 'unseen')} ({points(apart[head])})" for head, case in others]
     grown = []
     for head, case in there.items():
         errors = [_errors(results.cases[case][seed], "logits") for seed in found.seeds]
@@ -189,7 +189,7 @@ def what_heads_show(results: Results | None) -> str:
         grown.append(f"from {before:.2g} to {after:.2g} with {head}")
     return (
         f"At 29 px, right at unseen turns: {listed(said)}. While it trains, the error of the logits goes "
-        f"{listed(grown)}. {found.count.capitalize()}."
+        f"{listed(grown)}. {found.count.capitalize()}.{alone(*apart.values())}"
     )
 
 
@@ -211,8 +211,10 @@ def what_parity_shows(results: Results | None) -> str:
     found = compared(results, _EXACT, *there)
     if found is None or not there:
         return NOT_RUN
-    said = [f"{_PARITY[case]} {points(found.difference(case, _EXACT, 'unseen'))}" for case in there]
-    return f"Unseen turns, against the exact network at 28 px: {'; '.join(said)}. {found.count.capitalize()}."
+    apart = {case: found.difference(case, _EXACT, "unseen") for case in there}
+    said = "; ".join(f"{_PARITY[case]} {points(each)}" for case, each in apart.items())
+    count = f"{found.count.capitalize()}.{alone(*apart.values())}"
+    return f"Unseen turns, against the exact network at 28 px: {said}. {count}"
 
 
 def what_upright_shows(results: Results | None) -> str:
@@ -234,8 +236,9 @@ def _against_exact(results: Results | None, study: str, measure: str) -> str:
     found = compared(results, exact, *cases.values(), measure=measure)
     if found is None:
         return ""
-    parts = [f"{points(found.difference(case, exact, measure))} at {side} px" for side, case in cases.items()]
-    return f"{listed(parts)}. {found.count.capitalize()}."
+    apart = {side: found.difference(case, exact, measure) for side, case in cases.items()}
+    parts = [f"{points(each)} at {side} px" for side, each in apart.items()]
+    return f"{listed(parts)}. {found.count.capitalize()}.{alone(*apart.values())}"
 
 
 def what_photographs_show(results: Results | None, study: Study) -> str:

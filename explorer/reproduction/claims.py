@@ -16,7 +16,7 @@ from explorer.reproduction.results import Results
 from explorer.reproduction.sides import Sides
 from explorer.reproduction.statistics import CHANCE, LEAST_VALUES, Difference, Sample, difference, holm, summarise
 from explorer.reproduction.studies import ROTATIONS, SIDES_PX
-from explorer.reproduction.words import listed, lower_bound, more, number, percent, points, signed, upper_bound
+from explorer.reproduction.words import alone, listed, lower_bound, more, number, percent, points, signed, upper_bound
 
 SEEN, OPEN, NOT_SEEN = "seen", "open", "not seen"
 NOT_RUN = "Not run yet."
@@ -156,7 +156,7 @@ def fails_unseen_turns(results: Results | None) -> Finding:
     return Finding(
         OPEN,
         f"On turns that training did not show, the exact network reads {found.percent(exact, 'unseen')} of the digits, "
-        f"the approximate one {parts}.{plainly} {found.count.capitalize()}.",
+        f"the approximate one {parts}.{plainly} {found.count.capitalize()}.{alone(*behind.values())}",
         f"exact {found.percent(exact, 'unseen')}, approximate {means}"
         + ("" if with_plain is None else f", plain {found.percent(plain, 'unseen')}"),
         authors,
@@ -190,7 +190,7 @@ def relaxes_its_constraint(results: Results | None, study: str = "turned-20") ->
         OPEN,
         f"Trained on digits turned by 45° ± {study.removeprefix('turned-')}°, the approximate networks differ from the "
         f"exact one at 40°, among the angles of training, by {_each(near)}, and over all 36 angles by {_each(around)}."
-        f"{plainly} {found.count.capitalize()}.",
+        f"{plainly} {found.count.capitalize()}.{alone(*near.values(), *around.values())}",
         f"against exact: {_means(near)} points at 40°, {_means(around)} over all angles",
         authors,
         p,

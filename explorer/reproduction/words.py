@@ -39,6 +39,12 @@ def interval(low: float | None, high: float | None) -> str:
     return f"[{low:.1f}, {high:.1f}]".replace("-0.0", "0.0").replace("-", "−")
 
 
+def alone(*found: Difference) -> str:
+    """A sentence to add where an interval leaves out what another choice of test digits would have changed."""
+    is_so = any(each.low is not None and not each.has_pictures for each in found)
+    return " Intervals over seeds alone." if is_so else ""
+
+
 def number(count: int) -> str:
     """`three`; from eleven on in digits."""
     return _NUMBERS[count] if count < len(_NUMBERS) else str(count)

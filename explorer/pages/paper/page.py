@@ -11,6 +11,11 @@ from explorer.reproduction.claims import Finding
 from explorer.reproduction.words import listed
 
 _WIDE_PX = 1080
+_SUMMARY_STYLE = """<style>
+.st-key-paper-summary [data-testid="stHorizontalBlock"] { row-gap: .15rem; }
+.st-key-paper-summary [data-testid="stLayoutWrapper"] + [data-testid="stLayoutWrapper"] {
+  border-top: 1px solid rgba(128, 140, 160, .3); padding-top: .8rem; }
+</style>"""
 _WORDS = (
     "**Equivariant**: turning the picture turns the feature maps, and changes nothing else.  \n"
     "**Exact**: equivariant up to rounding, whatever the weights.  \n"
@@ -94,17 +99,18 @@ def _opening() -> str:
 
 def _summary(states: dict[str, Finding]) -> None:
     """For each claim: whether it is seen, and direction and size, ours beside the authors'."""
+    st.html(_SUMMARY_STYLE)
     with st.container(border=True, key="paper-summary"):
         for number, (name, (_, title, meaning)) in enumerate(CLAIMS.items(), start=1):
             found = states[name]
-            claim, ours, authors = st.columns([5, 4, 4], gap="medium")
+            claim, figures = st.columns([1, 1], gap="medium")
             claim.markdown(f"{sign_of(found)} **{number}. {title}**  \n{meaning}")
-            ours.markdown(f":gray[Here]  \n{_sentence(found.short)}")
-            authors.markdown(f":gray[The authors]  \n{_sentence(found.authors)}")
+            figures.markdown(f":gray[Here]  {_sentence(found.short)}  \n:gray[Authors]  {_sentence(found.authors)}")
 
 
 def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else "No figures."
+    """With a capital and a full stop; no number is parted from its sign."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}.".replace(" %", "\u00a0%") if words else "No figures."
 
 
 def _claim() -> str:

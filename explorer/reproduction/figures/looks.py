@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from explorer.figures.style import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, TEAL
+from explorer.figures.style import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, TEAL, VIOLET
 from explorer.reproduction.studies import Case
+from models import catalog
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ PLAIN = Look(GREY, "x", "dot")
 MENDED = Look(TEAL, "star", "solid")
 BLURRED = Look(OCHRE, "pentagon", "longdash")
 # The other two heads, where all are of one size; the mean first is the approximate network of the claims.
-MAXIMUM_FIRST, NO_POOLING = Look(GREEN, "triangle-down", "dash"), Look(PURPLE, "hourglass", "dot")
+MAXIMUM_FIRST, NO_POOLING = Look(GREEN, "triangle-down", "dash"), Look(VIOLET, "hourglass", "dot")
+_OTHER_HEADS = {catalog.MAXIMUM_FIRST: MAXIMUM_FIRST, catalog.NO_POOLING: NO_POOLING}
 AUTHORS = "diamond-open"
 
 
@@ -37,4 +39,6 @@ def look_of(case: Case) -> Look:
         return BLURRED
     if case.is_exact:
         return EXACT
+    if recipe.head in _OTHER_HEADS:
+        return _OTHER_HEADS[recipe.head]
     return APPROXIMATE_27 if recipe.size_px == 27 else APPROXIMATE
