@@ -174,7 +174,8 @@ def _show(
         print(tables.text(rows, seeds=seeds))
         if is_sample:
             print(f"\n{prediction_report.text(results)}")
-        print(f"\nAccuracy in percent: mean ± standard deviation over seeds. Results: {path}")
+        print("\nAccuracy in percent: mean ± standard deviation over seeds.")
+        print(f"* the 95 % interval of the difference (Welch) leaves out zero. Results: {path}")
 
 
 def _run(grid: Any, settings: Settings, *, wait: bool) -> tuple[str, ...]:

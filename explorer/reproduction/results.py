@@ -9,16 +9,20 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from explorer import __version__, whole_files
 from explorer.checkout import ASSETS
 from explorer.errors import ResultsError
-from explorer.reproduction.statistics import percent_of
-from explorer.training.metrics import Epoch, epoch_of
+from explorer.reproduction.statistics import Sample, percent_of, transforms_of
+from explorer.training.metrics import Epoch, epoch_of, unpacked
 
 VERSION = 1
 FOLDER = ASSETS / "results"
@@ -78,6 +82,20 @@ class Results:
         found = [percent_of(epoch, measure) for epoch in epochs if epoch is not None]
         return tuple(value for value in found if value is not None)
 
+    def sample(self, case: str, measure: str, *, first: bool = False) -> Sample:
+        """The same by seed, with the answers to each test picture where they were kept."""
+        runs = self.cases.get(case, {})
+        epochs = {seed: run.first if first else run.final for seed, run in runs.items()}
+        found = {seed: (epoch, percent_of(epoch, measure)) for seed, epoch in epochs.items() if epoch is not None}
+        return Sample(
+            {seed: percent for seed, (_, percent) in found.items() if percent is not None},
+            {
+                seed: by_picture(epoch.right, measure)
+                for seed, (epoch, percent) in found.items()
+                if percent is not None and epoch.right
+            },
+        )
+
     def angles(self, case: str) -> tuple[tuple[float, ...], ...]:
         """For each seed, the accuracy at each of ANGLES_DEG in percent."""
         epochs = [run.final for run in self.cases.get(case, {}).values()]
@@ -89,6 +107,14 @@ class Results:
         run = replace(run, session=sessions.index(session))
         runs = {**self.cases.get(case, {}), run.seed: run}
         return replace(self, sessions=sessions, cases={**self.cases, case: dict(sorted(runs.items()))})
+
+
+@lru_cache(maxsize=512)
+def by_picture(right: str, measure: str) -> NDArray[np.float64]:
+    """(P,): for each test picture the percent of the measure's transforms at which it was read right."""
+    answers = unpacked(right)
+    found: NDArray[np.float64] = 100 * np.mean([answers[name] for name in transforms_of(measure)], axis=0)
+    return found
 
 
 def results_path(experiment: str, budget: str = "full") -> Path:
@@ -293,8 +319,6 @@ def damaged(path: Path, experiment: str) -> ResultsError:
 
 def _command(path: Path, experiment: str) -> str:
     """The command that rewrites the file; trainings have a file for each budget."""
-    if experiment == "gap":
-        return "python -m benchmarks.gap"
     budget = next((name for name in ("quick", "full") if results_path(experiment, name).name == path.name), "quick")
     is_training = experiment in ("mnist", "cifar10", "prediction")
     return f"python -m explorer reproduce {experiment}{f' --budget {budget} --wait' if is_training else ''}"

@@ -6,8 +6,9 @@ from typing import Any
 
 from explorer.reproduction.authors import AuthorsFigure
 from explorer.reproduction.results import Results
-from explorer.reproduction.statistics import MEASURES, Summary, summarise
+from explorer.reproduction.statistics import MEASURES, Summary, summarise, welch
 from explorer.reproduction.studies import Case, Study
+from explorer.reproduction.words import signed
 
 NOT_RUN = "not run"
 
@@ -25,17 +26,30 @@ def measures_of(study: Study) -> tuple[str, ...]:
 class Cell:
     """One figure in percent: ours over the seeds that were run, None of none; the authors', None where they have none.
 
-    Their runs are not ours: no interval is given for the difference of the two means.
+    authors_runs: how many theirs is the mean of.
     """
 
     measure: str
     ours: Summary | None
     authors: AuthorsFigure | None
+    authors_runs: int = 0
 
     @property
     def difference(self) -> float | None:
         """Ours less the authors', in percentage points."""
         return None if self.ours is None or self.authors is None else self.ours.mean - self.authors.mean
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Welch's, of the difference: their runs are not ours. None with too few seeds for one."""
+        if self.ours is None or self.authors is None:
+            return None
+        return welch(self.ours, self.authors.mean, self.authors.sd, self.authors_runs)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the interval of the difference leaves out zero."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
 @dataclass(frozen=True)
@@ -50,12 +64,8 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Short."""
-        return (
-            self.case.title.replace("Mended and fine-tuned", "Mended, not yet tuned")
-            if self.is_first
-            else self.case.title
-        )
+        """Short; of weights before fine-tuning without the number of steps."""
+        return f"{self.case.title.rpartition(',')[0]}, at once" if self.is_first else self.case.title
 
     @property
     def has_authors(self) -> bool:
@@ -64,11 +74,15 @@ class Row:
 
 
 def rows_of(results: Results, studies: Iterable[Study]) -> Iterator[Row]:
-    """A row for each case; two for those that start from trained weights, the first as it was before training."""
+    """A row for each case, and one for weights as they were before the first fine-tuning that starts from them."""
     for study in studies:
+        begun = set[tuple[str, str]]()
         for case in study.cases:
-            for is_first in (True, False) if case.base else (False,):
-                yield _row(results, study, case, is_first=is_first)
+            start = (case.base, case.recipe.subsampling)
+            if case.base and start not in begun:
+                begun.add(start)
+                yield _row(results, study, case, is_first=True)
+            yield _row(results, study, case, is_first=False)
 
 
 def _row(results: Results, study: Study, case: Case, *, is_first: bool) -> Row:
@@ -77,7 +91,7 @@ def _row(results: Results, study: Study, case: Case, *, is_first: bool) -> Row:
     for measure in measures_of(study):
         values = results.percents(case.key, measure, first=is_first)
         figure = None if authors is None else authors.figures[measure]
-        cells.append(Cell(measure, summarise(values) if values else None, figure))
+        cells.append(Cell(measure, summarise(values) if values else None, figure, authors.runs if authors else 0))
     return Row(study, case, len(results.cases.get(case.key, {})), tuple(cells), is_first)
 
 
@@ -110,7 +124,7 @@ def text(rows: Sequence[Row], *, seeds: int) -> str:
         if row.has_authors:
             lines.append(["", "authors", *(_authors(cell.authors) for cell in row.cells)])
         if row.has_authors and row.seeds:
-            lines.append(["", "difference", *(_signed(cell.difference) for cell in row.cells)])
+            lines.append(["", "difference", *(apart(cell) for cell in row.cells)])
     return _aligned(lines[1:])
 
 
@@ -120,6 +134,7 @@ def _cell_document(cell: Cell) -> dict[str, Any]:
         "ours": ours and {"mean": ours.mean, "sd": ours.sd, "low": ours.low, "high": ours.high, "values": ours.values},
         "authors": authors and {"mean": authors.mean, "sd": authors.sd},
         "difference": cell.difference,
+        "interval": cell.interval,
     }
 
 
@@ -133,13 +148,9 @@ def _authors(figure: AuthorsFigure | None) -> str:
     return "" if figure is None else f"{figure.mean:.1f} ± {figure.sd:.1f}"
 
 
-def _signed(value: float | None) -> str:
-    return "" if value is None else signed(value)
-
-
-def signed(value: float) -> str:
-    """With its sign and one digit."""
-    return f"{value + 0.0:+.1f}".replace("-0.0", "+0.0").replace("-", "−")
+def apart(cell: Cell) -> str:
+    """The difference; with a star where its interval leaves out zero."""
+    return "" if cell.difference is None else f"{signed(cell.difference)}{'*' * cell.is_apart}"
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -115,7 +115,7 @@ READY = {
     "/mends": ".st-key-mends-chart .main-svg",
     "/break_it": ".st-key-all-done",
     "/train": ".st-key-train-estimated",
-    "/paper": ".st-key-paper-sides .js-plotly-plot",
+    "/paper": ".st-key-paper-knight .js-plotly-plot",
     "/about": ".drawings svg",
 }
 # Short work, with all that a page draws.

@@ -40,6 +40,7 @@ FLOORS = (
     "explorer.figures",
     "explorer.layer_view",
     "explorer.reproduction",
+    "explorer.reproduction.figures",
     "explorer.commands",
     "explorer.__main__",
     "explorer.pages.session",

@@ -10,7 +10,6 @@ import streamlit as st
 
 from explorer.errors import ResultsError
 from explorer.reproduction import claims
-from explorer.reproduction.gap import Gap, read_gap
 from explorer.reproduction.knight import KnightRuns, read_knight
 from explorer.reproduction.results import Results, Session, check_same, read_results, results_path
 from explorer.reproduction.sides import Sides, read_sides
@@ -29,16 +28,19 @@ class Evidence:
 
     knight: KnightRuns | None
     sides: Sides | None
-    gap: Gap | None
     mnist: Results | None
     cifar10: Results | None
     problems: tuple[str, ...]
 
     @property
+    def budget(self) -> str:
+        """Of the digits: that of the results that are shown, else the quick one."""
+        return QUICK if self.mnist is None else self.mnist.budget
+
+    @property
     def studies(self) -> dict[str, Study]:
         """Those of the digits, in the budget of the results that are shown."""
-        budget = BUDGETS["mnist"][QUICK if self.mnist is None else self.mnist.budget]
-        return {study.name: study for study in STUDIES["mnist"](budget)}
+        return {study.name: study for study in STUDIES["mnist"](BUDGETS["mnist"][self.budget])}
 
     @property
     def photographs(self) -> tuple[Study, ...]:
@@ -47,23 +49,9 @@ class Evidence:
         return STUDIES["cifar10"](budget)
 
 
-def budgets_there() -> list[str]:
-    """The budgets of which there are results of digits, the one with more runs first; the authors' own of none."""
-    return _by_runs("mnist") or [FULL]
-
-
-def _by_runs(experiment: str) -> list[str]:
-    """The budgets that have files, most runs first: a grid that has just begun hides no finished one."""
-    there = [name for name in (FULL, QUICK) if results_path(experiment, name).exists()]
-    return sorted(there, key=lambda name: -_runs_in(results_path(experiment, name), experiment))
-
-
-def _runs_in(path: Path, experiment: str) -> int:
-    try:
-        found = _read(path, partial(_results, experiment=experiment))
-    except ResultsError:  # is said where the file is shown
-        return 0
-    return 0 if found is None else sum(map(len, found.cases.values()))
+def budgets_there(experiment: str = "mnist") -> list[str]:
+    """The budgets of which there are results, the authors' own first; that one where there are none."""
+    return [name for name in (FULL, QUICK) if results_path(experiment, name).exists()] or [FULL]
 
 
 def evidence(budget: str) -> Evidence:
@@ -77,11 +65,10 @@ def evidence(budget: str) -> Evidence:
             problems.append(str(error))
             return None
 
-    photographs = (_by_runs("cifar10") or [FULL])[0]
+    (photographs, *_) = budgets_there("cifar10")
     return Evidence(
         read(results_path("knight"), read_knight),
         read(results_path("sizes"), read_sides),
-        read(results_path("gap"), read_gap),
         read(results_path("mnist", budget), partial(_results, experiment="mnist")),
         read(results_path("cifar10", photographs), partial(_results, experiment="cifar10")),
         tuple(problems),
@@ -90,21 +77,29 @@ def evidence(budget: str) -> Evidence:
 
 def findings(found: Evidence) -> dict[str, claims.Finding]:
     """What is found of each claim, in the order of the page."""
-    return {
-        "breaking": claims.learns_to_break(found.knight),
-        "one-pixel": claims.one_pixel_decides(found.sides),
-        "unseen": claims.fails_unseen_turns(found.mnist),
-        "mismatched": claims.relaxes_its_constraint(found.mnist),
-    }
+    return claims.judged(
+        {
+            "breaking": claims.learns_to_break(found.knight),
+            "one-pixel": claims.one_pixel_decides(found.sides),
+            "unseen": claims.fails_unseen_turns(found.mnist),
+            "mismatched": claims.relaxes_its_constraint(found.mnist),
+        }
+    )
 
 
 def provenance(sessions: Iterable[Session]) -> str:
-    """Where runs come from, in one line: on which days, on what, with which versions."""
+    """Where runs come from, in one line: on which days, on what, with which versions, in which precision."""
     days: dict[str, list[str]] = {}
     for session in sessions:
         versions = ", ".join(f"{name} {version}" for name, version in session.versions.items() if name != "explorer")
-        days.setdefault(f"{session.hardware}, {versions}", []).append(session.date)
-    return "; ".join(f"{', '.join(dict.fromkeys(dates))}, {where}" for where, dates in days.items())
+        precision = f", trained in {session.precision}" if session.precision else ""
+        days.setdefault(f"{session.hardware}, {versions}{precision}", []).append(session.date)
+    return "; ".join(f"{_days(dates)}, {where}" for where, dates in days.items())
+
+
+def _days(dates: Iterable[str]) -> str:
+    first, *_, last = [*(found := sorted(set(dates))), found[-1]]
+    return first if first == last else f"{first} to {last}"
 
 
 def has_runs(results: Results | None, study: Study) -> bool:
@@ -112,17 +107,21 @@ def has_runs(results: Results | None, study: Study) -> bool:
     return results is not None and any(results.cases.get(case.key) for case in study.cases)
 
 
-def made_how(results: Results, *studies: Study) -> str:
-    """How the runs of these studies were trained, and where: seeds, epochs, pictures, hardware, versions."""
-    by_case = [runs for study in studies for case in study.cases if (runs := results.cases.get(case.key))]
-    recipes = [run.recipe for runs in by_case for run in runs.values()]
-    trained = f"the first {recipes[0]['train_pictures']:,}" if recipes[0]["train_pictures"] else "all"
-    tested = f"the first {recipes[0]['test_pictures']:,}" if recipes[0]["test_pictures"] else "all"
-    seeds, epochs = _range(map(len, by_case)), _range(recipe["epochs"] for recipe in recipes)
-    sessions = sorted({run.session for runs in by_case for run in runs.values()})
+def made_how(results: Results) -> str:
+    """How all runs of a file were trained, and where: numbers of runs and seeds, epochs, pictures, hardware."""
+    runs = [run for runs in results.cases.values() for run in runs.values()]
+    if not runs:
+        return "no runs yet."
+    seeds = _range(len(each) for each in results.cases.values() if each)
+    recipes = [run.recipe for run in runs if not run.first]  # without fine-tuning
+    recipe = (recipes or [runs[0].recipe])[0]
+    trained, tested = (
+        f"the first {recipe[name]:,}" if recipe[name] else "all" for name in ("train_pictures", "test_pictures")
+    )
     return (
-        f"{seeds} seed{'s' * (seeds != '1')}, {epochs} epochs on {trained} training pictures of {recipes[0]['data']}, "
-        f"tested on {tested} of its test pictures. {provenance(results.sessions[number] for number in sessions)}"
+        f"{len(runs)} run{'s' * (len(runs) > 1)} of {seeds} seed{'s' * (seeds != '1')} for each network, "
+        f"{recipe['epochs']} epochs on {trained} training pictures of {recipe['data']}, tested on {tested} of its test "
+        f"pictures. {provenance(results.sessions)}."
     )
 
 

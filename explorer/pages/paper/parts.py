@@ -1,18 +1,18 @@
-"""Parts of the Paper page: texts, charts beside each other, tables, and the foot with links and the command."""
+"""Parts of the Paper page: texts, charts beside each other, tables that are folded, and links to other pages."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.pages.paper.evidence import made_how
 from explorer.pages.paper.tables import figures_table
 from explorer.pages.session.addresses import address_of
 from explorer.pages.widgets.charts import chart_of, draw_chart
-from explorer.reproduction import figures
 from explorer.reproduction.claims import NOT_SEEN, OPEN, SEEN, Finding
+from explorer.reproduction.figures import accuracy
 from explorer.reproduction.results import Results
 from explorer.reproduction.studies import Study
 from explorer.reproduction.tables import rows_of
+from explorer.reproduction.words import listed
 from explorer.training.recipe import Recipe
 
 Link = tuple[str, str, dict[str, str]]  # page, label, parameters
@@ -53,7 +53,7 @@ def turns_and_circle(results: Results, study: Study, key: str, words: str) -> No
     """Accuracy at the quarter turns, and at 36 angles on a circle beside it."""
     left, right = st.columns([3, 2])
     with left:
-        chart = chart_of(figures.turns(results, study), f"Accuracy of four networks at the quarter turns. {words}")
+        chart = chart_of(accuracy.turns(results, study), f"Accuracy of four networks at the quarter turns. {words}")
         draw_chart(chart, key=f"{key}-turns")
     with right:
         _circle(results, study, key, words)
@@ -66,7 +66,7 @@ def lines_and_circle(results: Results, study: Study, key: str, words: str) -> No
     with left:
         for measure, title in (("angle40", "At 40°"), ("angles", "Over all 36 angles")):
             st.markdown(f"**{title}**")
-            chart = figures.rows_on_a_line(rows, measure, is_close=True)
+            chart = accuracy.rows_on_a_line(rows, measure, is_close=True)
             draw_chart(chart_of(chart, f"Accuracy of four networks: {title}. {words}"), key=f"{key}-{measure}")
     with right:
         _circle(results, study, key, words)
@@ -75,22 +75,29 @@ def lines_and_circle(results: Results, study: Study, key: str, words: str) -> No
 def _circle(results: Results, study: Study, key: str, words: str) -> None:
     rotation = study.cases[0].recipe.rotations
     mean_deg, sd_deg = (rotation.mean_deg, rotation.sd_deg) if rotation.kind == "normal" else (None, 0.0)
-    circle = figures.by_angle(results, study, mean_deg=mean_deg, sd_deg=sd_deg)
+    circle = accuracy.by_angle(results, study, mean_deg=mean_deg, sd_deg=sd_deg)
     draw_chart(chart_of(circle, f"Accuracy of four networks at 36 angles. {words}"), key=f"{key}-circle")
 
 
-def table(results: Results, study: Study) -> None:
-    """Ours, the authors' and the difference."""
-    rows = list(rows_of(results, [study]))
-    st.html(figures_table(rows, f"{study.title}: accuracy (%), mean ± standard deviation over seeds"))
-    if any(row.has_authors for row in rows):
-        st.caption("Difference: ours minus the authors', in percentage points. [Why they differ](#differences)")
+def table(results: Results, *studies: Study, title: str = "") -> None:
+    """Ours, the authors' and the difference, folded; what was not run is one line."""
+    rows = list(rows_of(results, studies))
+    run = [row for row in rows if row.seeds]
+    with st.expander(title or "All figures, beside the authors'", icon=":material/table:"):
+        st.html(figures_table(run, f"{studies[0].title}: accuracy (%), mean ± standard deviation over seeds"))
+        if any(row.has_authors for row in run):
+            st.caption(
+                "Difference: ours minus the authors', in percentage points. * its 95 % interval (Welch) leaves out "
+                "zero: more than chance."
+            )
+        if left := [row.title for row in rows if not row.seeds]:
+            st.caption(f"Not run: {listed(left)}.")
 
 
-def foot(command: str, made: str, *links: Link) -> None:
-    """Links that open the same set-up elsewhere, how to run it again, and where the runs come from."""
+def links(*given: Link) -> None:
+    """Links that open the same set-up elsewhere."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        for name, label, parameters in links:
+        for name, label, parameters in given:
             st.page_link(
                 address_of(name),
                 label=label,
@@ -99,16 +106,6 @@ def foot(command: str, made: str, *links: Link) -> None:
                 help="Opens this set-up on its page.",
                 width="content",
             )
-        with st.popover("Run it again", icon=":material/terminal:", help="The command that gave these figures."):
-            st.code(command, language="bash", wrap_lines=True)
-            st.caption("Finished runs are not repeated. The page shows the file that the command writes.")
-    st.caption(made)
-
-
-def foot_of_digits(results: Results, studies: Sequence[Study], *links: Link, seeds: int = 3) -> None:
-    """`foot` for runs on digits."""
-    only = ",".join(study.name for study in studies)
-    foot(mnist_command(results, only, seeds=seeds), made_how(results, *studies), *links)
 
 
 def training_of(recipe: Recipe) -> dict[str, str]:
@@ -133,7 +130,6 @@ def training_of(recipe: Recipe) -> dict[str, str]:
     return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in fields.items()}
 
 
-def mnist_command(results: Results | None, only: str, *, seeds: int = 3) -> str:
-    """What runs these studies in the budget that is shown; in the quick one if none is."""
-    budget = "quick" if results is None else results.budget
-    return f"python -m explorer reproduce mnist --budget {budget} --seeds {seeds} --only {only} --wait"
+def command_of(experiment: str, budget: str, only: Sequence[str], *, seeds: int = 5) -> str:
+    """What runs these studies of digits or photographs."""
+    return f"python -m explorer reproduce {experiment} --budget {budget} --seeds {seeds} --only {','.join(only)} --wait"

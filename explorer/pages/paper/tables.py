@@ -3,14 +3,16 @@
 They scroll sideways on a narrow page, can be reached by Tab there, and are read by a screen reader as tables.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from explorer.reproduction.authors import AuthorsFigure
-from explorer.reproduction.claims import lower_bound, upper_bound
+from explorer.reproduction.beyond import TREATMENTS, Head, Tuned
 from explorer.reproduction.sides import Sides
 from explorer.reproduction.statistics import MEASURES, Summary
-from explorer.reproduction.tables import NOT_RUN, Cell, Row, signed
+from explorer.reproduction.tables import NOT_RUN, Cell, Row, apart
+from explorer.reproduction.words import lower_bound, points, upper_bound
 
 _STYLE = """<style>
 .paper-table { overflow-x: auto; margin: 0 0 .5rem; }
@@ -33,6 +35,35 @@ def figures_table(rows: Sequence[Row], caption: str) -> str:
     return _table(caption, f"<tr><td></td>{head}</tr>", body)
 
 
+def tunings_table(tuned: Sequence[Tuned]) -> str:
+    """For each treatment and number of steps: what changes at unseen turns and upright, in points with intervals."""
+    body = []
+    for each in tuned:
+        title, base = TREATMENTS[each.treatment]
+        side = base.rpartition("-")[2]
+        steps = f"{each.steps} steps" if each.steps else "at once"
+        cells = (steps, points(each.unseen), points(each.upright), str(each.seeds))
+        body.append(_plain_row(f"{title}, {side} px", cells))
+    titles = ("weights", "fine-tuned", "unseen turns", "upright", "seeds")
+    return _table("Difference from the weights as trained, 95 % interval", _head(titles), "".join(body))
+
+
+def heads_table(heads: Sequence[Head]) -> str:
+    """For each head and side: accuracy at the turns, agreement, and errors after training."""
+    body = []
+    for each in heads:
+        accuracies = (*each.turns, each.unseen, each.agreement)
+        errors = (_error(each.maps), _error(each.logits))
+        body.append(
+            _plain_row(
+                f"{each.head}, {each.side_px} px", (*(f"{value:.1f}" for value in accuracies), *errors, str(each.seeds))
+            )
+        )
+    titles = ("head", "0°", "90°", "180°", "270°", "unseen", "agreement", "error of maps", "of logits", "seeds")
+    caption = "Accuracy and agreement over the four turns (%), errors after training; means over seeds"
+    return _table(caption, _head(titles), "".join(body))
+
+
 def sides_table(sides: Sides) -> str:
     """For each network: the condition, the exact sizes that were measured, and the errors there and elsewhere."""
     body = []
@@ -46,11 +77,23 @@ def sides_table(sides: Sides) -> str:
             f"at most {upper_bound(max(side.error for side in exact))}",
             f"at least {lower_bound(min(side.error for side in others))}",
         )
-        texts = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        body.append(f'<tr><th scope="row">{escape(network.network)}</th>{texts}</tr>')
+        body.append(_plain_row(network.network, cells))
     titles = ("network", "exact where the side is", "exact sizes (px)", "measured (px)", "error there", "elsewhere")
-    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
-    return _table("The largest relative error over layers and quarter turns", f"<tr>{head}</tr>", "".join(body))
+    return _table("The largest relative error over layers and quarter turns", _head(titles), "".join(body))
+
+
+def _plain_row(title: str, cells: Iterable[str]) -> str:
+    texts = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{escape(title)}</th>{texts}</tr>'
+
+
+def _head(titles: Iterable[str]) -> str:
+    cells = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    return f"<tr>{cells}</tr>"
+
+
+def _error(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}" if value >= 0.005 else upper_bound(value)
 
 
 def _row(row: Row, seeds: int) -> str:
@@ -71,7 +114,7 @@ def _cell(cell: Cell, row: Row) -> str:
     """An empty first line, beside the title of the row, then the figures."""
     lines = [("ours", _figure(cell.ours))]
     if row.has_authors:
-        lines += [("", _figure(cell.authors)), ("", "" if cell.difference is None else signed(cell.difference))]
+        lines += [("", _figure(cell.authors)), ("", apart(cell))]
     return f"&nbsp;{_lines(lines)}"
 
 

@@ -52,20 +52,28 @@ def queued(tmp_path: Path) -> list[str]:
 
 
 def test_a_part_of_the_grid_is_queued(call: Call, tmp_path: Path) -> None:
-    status, out, err = call("mnist", "--seeds", "2", "--only", "mended, upright/plain-28")
+    status, out, err = call("mnist", "--seeds", "2", "--only", "heads, upright/plain-28")
 
-    assert (status, err) == (0, "Runs finished: 0; training: 0; waiting: 6.\n")
+    assert (status, err) == (0, "Runs finished: 0; training: 0; waiting: 10.\n")
     assert queued(tmp_path) == [
-        f"{case} seed {seed}" for case in ("mended/27", "mended/29", "upright/plain-28") for seed in (0, 1)
+        f"{case} seed {seed}"
+        for case in (
+            "heads/maximum-first-28",
+            "heads/maximum-first-29",
+            "heads/no-pooling-28",
+            "heads/no-pooling-29",
+            "upright/plain-28",
+        )
+        for seed in (0, 1)
     ]
-    assert out.count("not run") == 3 and "42.8 ± 0.9" in out  # the authors' are shown all the same
+    assert out.count("not run") == 5 and "42.8 ± 0.9" in out  # the authors' are shown all the same
 
 
 def test_the_grid_is_queued_once(call: Call, tmp_path: Path) -> None:
     for _ in range(2):
-        assert call("mnist", "--seeds", "1", "--only", "mended")[0] == 0
+        assert call("mnist", "--seeds", "2", "--only", "mended")[0] == 0
 
-    assert len(queued(tmp_path)) == 2
+    assert queued(tmp_path) == ["mended/29 seed 0", "mended/29 seed 1"]
 
 
 def test_options_change_the_recipes(call: Call, tmp_path: Path) -> None:
@@ -146,7 +154,7 @@ def test_json_is_one_document_with_ours_and_theirs(call: Call, tmp_path: Path) -
 
 
 def test_the_table_has_ours_theirs_and_the_difference() -> None:
-    table = text(list(rows_of(results(PAPER), STUDIES[:1])), seeds=5).splitlines()
+    table = text(list(rows_of(results(PAPER), STUDIES[:1])), seeds=6).splitlines()
 
     assert table[0].split() == [
         "Trained",
@@ -162,9 +170,9 @@ def test_the_table_has_ours_theirs_and_the_difference() -> None:
         "angles",
     ]
     exact = next(number for number, line in enumerate(table) if line.startswith("Exact, 28 px"))
-    assert "ours (3 of 5)" in table[exact] and "97.7 ± 0.2" in table[exact]
+    assert "ours (5 of 6)" in table[exact] and "97.7 ± 0.2" in table[exact]
     assert "authors" in table[exact + 1] and "74.4 ± 2.4" in table[exact + 1]
-    assert table[exact + 2].split() == ["difference", "+0.3", "+0.0", "+0.0", "+0.0", "+0.0", "+22.7", "+10.5"]
+    assert table[exact + 2].split() == ["difference", "+0.3*", "+0.0", "+0.0", "+0.0", "+0.0", "+22.6*", "+10.5*"]
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1.26, "+1.3"), (-0.34, "−0.3"), (-0.04, "+0.0"), (0.0, "+0.0")])
@@ -259,19 +267,18 @@ def test_a_machine_that_only_trains_needs_no_escnn_streamlit_or_plotly() -> None
 def test_a_small_grid_is_run_by_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     monkeypatch.setenv("EXPLORER_RUNS_FOLDER", str(tmp_path / "runs"))
     path = tmp_path / "mnist.json"
-    options = (
-        "--seeds 1 --epochs 1 --train-pictures 64 --test-pictures 40 --only upright/approximate-29,tuned/29 --wait"
-    )
+    only = "upright/approximate-29,tuned/mended-29-50"
+    options = f"--seeds 1 --epochs 1 --train-pictures 64 --test-pictures 40 --only {only} --wait"
 
     for _ in range(2):  # the second finds all there
         assert main(["reproduce", "mnist", *options.split(), "--to", str(path)]) == 0
 
     found = read_results(path, "mnist")
     assert found is not None
-    assert set(found.cases) == {"upright/approximate-29", "tuned/29"}
-    assert len(found.percents("tuned/29", "unseen", first=True)) == 1
+    assert set(found.cases) == {"upright/approximate-29", "tuned/mended-29-50"}
+    assert len(found.percents("tuned/mended-29-50", "unseen", first=True)) == 1
     assert len(found.angles("upright/approximate-29")[0]) == 36
-    assert "Mended and fine-tuned, 29 px" in capsys.readouterr().out
+    assert "Mended, 29 px, at once" in capsys.readouterr().out
 
 
 # --------------------------------------------------------------------------------------------- runs of other files
@@ -308,7 +315,7 @@ def test_a_file_that_is_refused_changes_nothing(call: Call, tmp_path: Path) -> N
 def test_merging_belongs_to_the_grids_and_waits_for_nothing(call: Call, tmp_path: Path) -> None:
     file = str(tmp_path / "card.json")
 
-    assert "cannot be merged: give mnist or cifar10" in call("knight", "--merge", file)[2]
+    assert "cannot be merged: give mnist or cifar10 or prediction" in call("knight", "--merge", file)[2]
     assert "not allowed with" in call("mnist", "--wait", "--merge", file)[2]
 
 

@@ -1,12 +1,15 @@
 """What is run for which claim, and the authors' figures that it is compared with."""
 
+import itertools
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from equivariance.theory.exactness import Structure, predict
+from explorer.data.known import KNOWN
 from explorer.reproduction.authors import authors_case, authors_knight
+from explorer.reproduction.figures.looks import Look, look_of
 from explorer.reproduction.statistics import MEASURES
 from explorer.reproduction.studies import BUDGETS, Case, cifar10_studies, mnist_studies
 from models.build import serve
@@ -56,7 +59,7 @@ def test_authors_loss_of_the_knight_falls() -> None:
 def test_keys_are_unique_and_name_their_study() -> None:
     keys = [case.key for study in FULL for case in study.cases]
 
-    assert len(set(keys)) == len(keys) == 25
+    assert len(set(keys)) == len(keys) == 33
     assert all(case.key.startswith(f"{study.name}/") for study in FULL for case in study.cases)
 
 
@@ -104,7 +107,7 @@ def test_cases_of_the_paper_have_the_authors_figures(key: str) -> None:
     assert authors is not None and set(authors.figures) == set(MEASURES)
 
 
-@pytest.mark.parametrize("key", ["mended/29", "parity/padded-29", "tuned/27"])
+@pytest.mark.parametrize("key", ["mended/29", "parity/padded-29", "heads/maximum-first-29", "tuned/as-it-was-29-50"])
 def test_cases_beyond_the_paper_have_none(key: str) -> None:
     assert CASES[key].authors is None
 
@@ -112,14 +115,52 @@ def test_cases_beyond_the_paper_have_none(key: str) -> None:
 def test_parity_study_changes_one_thing_at_a_time() -> None:
     """Sides odd and even, each with the digits resampled and with their pixels as they are."""
     base = CASES["upright/exact-28"].recipe
-    for key in ("resized-30", "cut-27", "padded-29", "padded-30", "padded-32"):
+    for key in ("resized-30", "padded-29", "padded-32"):
         recipe = CASES[f"parity/{key}"].recipe
         assert replace(recipe, size_px=28, how="resize") == base
         assert recipe.how == ("resize" if key.startswith("resized") else "crop")
 
 
-def test_fine_tuning_starts_from_the_network_of_its_size() -> None:
-    for side_px in (27, 29):
-        case = CASES[f"tuned/{side_px}"]
-        assert CASES[case.base].recipe.size_px == case.recipe.size_px == side_px
-        assert (case.recipe.subsampling, case.recipe.epochs) == ("symmetric", 5)
+def test_heads_change_the_head_alone() -> None:
+    for head, side_px in itertools.product(("maximum-first", "no-pooling"), (28, 29)):
+        recipe = CASES[f"heads/{head}-{side_px}"].recipe
+        base = CASES["upright/exact-28" if side_px == 28 else "upright/approximate-29"].recipe
+        assert recipe.head == head and replace(recipe, head="") == base
+
+
+@pytest.mark.parametrize("budget", ["quick", "full"])
+@pytest.mark.parametrize("steps", [50, 157, 500])
+def test_fine_tunings_differ_in_their_subsampling_alone(budget: str, steps: int) -> None:
+    cases = {case.key: case for study in mnist_studies(BUDGETS["mnist"][budget]) for case in study.cases}
+    mended, control, blurred = (cases[f"tuned/{name}-{steps}"] for name in ("mended-29", "as-it-was-29", "blurred-28"))
+
+    assert mended.base == control.base == "upright/approximate-29" and blurred.base == "upright/exact-28"
+    assert replace(mended.recipe, subsampling="published") == control.recipe
+    assert (mended.recipe.subsampling, blurred.recipe.subsampling) == ("symmetric", "antialiased")
+    assert all(cases[case.base].recipe.size_px == case.recipe.size_px for case in (mended, control, blurred))
+    assert cases[mended.base].recipe.data == mended.recipe.data and mended.recipe.batch_size == 64
+
+
+@pytest.mark.parametrize("steps", [50, 157, 500])
+def test_fine_tuning_takes_as_many_steps_as_its_name_says(steps: int) -> None:
+    recipe = next(
+        case.recipe for case in mnist_studies(BUDGETS["mnist"]["quick"])[-1].cases if case.key.endswith(f"29-{steps}")
+    )
+    pictures = recipe.train_pictures or KNOWN[recipe.data].train_pictures
+
+    assert recipe.epochs * -(-pictures // recipe.batch_size) == steps
+
+
+def test_a_network_looks_the_same_in_every_study() -> None:
+    by_network: dict[tuple[object, ...], set[Look]] = {}
+    for case in CASES.values():
+        recipe = case.recipe
+        kind = (recipe.network, recipe.subsampling, recipe.head, case.is_exact or recipe.size_px)
+        by_network.setdefault(kind, set()).add(look_of(case))
+
+    assert all(len(looks) == 1 for looks in by_network.values())
+    compared = [
+        look_of(CASES[f"upright/{name}"]) for name in ("exact-28", "approximate-27", "approximate-29", "plain-28")
+    ]
+    looks = [*compared, look_of(CASES["mended/29"])]
+    assert len({each.colour for each in looks}) == len({each.symbol for each in looks}) == 5

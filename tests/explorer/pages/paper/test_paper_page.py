@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.reproduction import results as module
 from explorer.reproduction.results import VERSION, read_results, write_results
 from explorer.reproduction.studies import BUDGETS, GridBudget, Study, cifar10_studies, mnist_studies
+from explorer.reproduction.words import number
 from tests.explorer.reproduction.test_claims import PAPER, results
 from tests.support import ROOT
 from tests.support.pages import go_to
@@ -46,6 +46,10 @@ def words(app: AppTest) -> str:
     return "\n".join(element.value for element in [*app.markdown, *app.info, *app.error, *app.code, *app.caption])
 
 
+def labels(app: AppTest) -> list[str]:
+    return [expander.label for expander in app.expander]
+
+
 def tables(app: AppTest) -> str:
     return "\n".join(element.proto.body for element in app.get("html"))
 
@@ -61,23 +65,37 @@ def test_nothing_is_shown_as_not_run_with_what_to_run(folder: Path) -> None:
     app = open_page()
 
     assert not app.exception
-    assert [info.value.partition(".")[0] for info in app.info] == ["Not run yet"] * 6
-    assert [code.value.split()[4] for code in app.code] == ["knight", "sizes", "mnist", "mnist", "mnist", "cifar10"]
-    assert words(app).count("**Open.**") == 4
+    assert [info.value.partition(".")[0] for info in app.info] == ["Not run yet"]  # of the one claim that is open
+    assert [code.value.split()[4] for code in app.code] == ["knight", "mnist", "mnist", "mnist", "cifar10", "mnist"]
+    assert words(app).count("**Open.**") == 4 and words(app).count(":gray[Here]  Not run yet.") == 4
+    assert "Not run yet: mending, order of pooling, resampling or parity and photographs" in labels(app)
+
+
+@pytest.mark.parametrize(
+    ("claim", "command"), [("One pixel", "sizes"), ("Unseen turns", "mnist"), ("Mismatched data", "mnist")]
+)
+def test_a_claim_that_was_not_run_says_what_to_run(folder: Path, claim: str, command: str) -> None:
+    app = open_page(claim=claim)
+
+    assert not app.exception
+    assert len(app.info) == 1 and app.code[0].value.split()[4] == command
 
 
 def test_results_are_shown_beside_the_authors(folder: Path) -> None:
     write_results(results(PAPER), folder / "mnist-quick.json")
 
-    app = open_page()
+    app = open_page(claim="Unseen turns")
 
     assert not app.exception
     assert "**Seen.** On turns that training did not show, the exact network reads 97.7 % of the digits" in words(app)
-    assert "python -m explorer reproduce mnist --budget full --wait" in words(app)  # the authors' split was not run
-    assert "3 seeds, 12 epochs on all training pictures of mnist-12k, tested on all" in words(app)
+    here = ":gray[Here]  Exact 97.7\xa0%, approximate 71.0\xa0% and 70.2\xa0%, plain 26.5\xa0%."
+    theirs = ":gray[Authors]  Exact 97.7\xa0%, approximate 70.6\xa0% and 70.9\xa0%, plain 26.6\xa0%."
+    assert here in words(app) and theirs in words(app)
+    assert "python -m explorer reproduce mnist --budget full --seeds 5 --wait" in words(app)  # was not run
+    assert "20 runs of 5 seeds for each network, 12 epochs on all training pictures of mnist-12k" in words(app)
     table = tables(app)
     assert "authors, 100 runs" in table and "97.7 ± 0.2" in table
-    assert re.search(r"Approximate, 29 px.*ours, 3 seeds.*−0\.6", table, re.DOTALL)  # 70.3 less their 70.9
+    assert re.search(r"Approximate, 29 px.*ours, 5 seeds.*−0\.7", table, re.DOTALL)  # 70.2 less their 70.9
 
 
 def test_a_part_of_a_grid_is_said(folder: Path) -> None:
@@ -85,19 +103,33 @@ def test_a_part_of_a_grid_is_said(folder: Path) -> None:
     part["upright/exact-28"] = part["upright/exact-28"][:2]
     write_results(results(part), folder / "mnist-quick.json")
 
-    table = tables(open_page())
+    app = open_page(claim="Unseen turns")
 
-    assert "ours, 2 of 3 seeds" in table
-    assert re.search(r"Plain, 28 px<span class=\"ours\">not run</span>", table)
+    assert "ours, 2 of 5 seeds" in tables(app)
+    assert "Plain, 28 px" not in tables(app) and "Not run: Plain, 28 px." in words(app)
+    assert "Two seeds. Two against two decide nothing by themselves" in words(app)
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_everything_is_drawn_with_few_seeds_or_many(folder: Path, seeds: int) -> None:
+    every = [case.key for study in mnist_studies(BUDGETS["mnist"]["quick"]) for case in study.cases]
+    values = (90.0, 91.0, 89.5, 90.5, 90.2)[:seeds]
+    write_results(results(dict.fromkeys(every, values)), folder / "mnist-quick.json")
+
+    for claim, finding in (("Unseen turns", "Mending"), ("Mismatched data", "Order of pooling")):
+        app = open_page(claim=claim, finding=finding)
+        assert not app.exception and not app.error
+        assert f"{number(seeds).capitalize()} seed" in words(app)
 
 
 def test_photographs_are_shown_with_what_was_not_run(folder: Path) -> None:
     write_results(results({"resnet44/p4-33": (50.0, 51.0)}, experiment="cifar10"), folder / "cifar10-quick.json")
 
-    app = open_page()
+    app = open_page(finding="Photographs")
 
     assert not app.exception
-    assert "**ResNet-18**: not run." in words(app) and "--budget quick --only resnet44 --wait" in words(app)
+    assert "Not run: p4, 32 px, p4m, 32 px, p4m, 33 px, z2, 32 px and z2, 33 px." in words(app)
+    assert "**Photographs**, quick budget: 2 runs of 2 seeds for each network, 4 epochs" in words(app)
     table = tables(app)
     assert re.search(r"p4, 33 px.*ours, 2 seeds", table, re.DOTALL) and "36 angles" not in table
 
@@ -119,29 +151,27 @@ def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path, text: str, sen
     assert not app.exception
     assert [sentence in error for error in sentences(app)] == [True]
     assert "python -m explorer reproduce knight" in sentences(app)[0]
-    assert "Measured for 5 networks" in words(app)  # the others are shown
+    assert "Error at most 3·10⁻⁶ at exact sizes" in words(app)  # the others are shown
 
 
-def test_the_committed_results_show_the_claims_and_what_was_tried() -> None:
+def test_the_committed_results_show_the_first_two_claims() -> None:
     shown = words(open_page())
 
     assert re.search(r"\*\*Seen\.\*\* At 32 px (\d+) of \1 trainings tell the knight .* At 33 px 0 of \1 ", shown)
-    assert "**Seen.** Measured for 5 networks at 115 sizes" in shown
-    assert "**Seen.** On turns that training did not show" in shown and "**Seen.** Trained on digits turned by" in shown
-    assert "- without padding in any convolution: 9" in shown
+    assert "**Seen.** Measured for 5 networks at 115 sizes" in words(open_page(claim="One pixel"))
 
 
-def test_a_grid_that_has_just_begun_hides_no_other(folder: Path) -> None:
+def test_the_full_budget_is_shown_first(folder: Path) -> None:
     write_results(results(PAPER), folder / "mnist-quick.json")
     begun = results({"upright/exact-28": (97.0,)}, budget="full")
     write_results(begun, folder / "mnist.json")
 
-    app = open_page()
+    app = open_page(claim="Unseen turns")
 
-    assert app.segmented_control(key="paper-budget").value == "quick"
-    assert "**Seen.** On turns that training did not show" in words(app)
-    app.segmented_control(key="paper-budget").set_value("full").run()
+    assert app.segmented_control(key="paper-budget").value == "full"
     assert "Not complete: approximate-27 and approximate-29 not run yet." in words(app)
+    app.segmented_control(key="paper-budget").set_value("quick").run()
+    assert "**Seen.** On turns that training did not show" in words(app)
 
 
 @pytest.mark.parametrize(
@@ -181,33 +211,24 @@ def test_committed_results_are_of_the_recipes_that_the_command_runs(
                 assert run.recipe == module.comparable(case.seeded(run.seed).document())
 
 
-def test_the_readme_has_the_committed_figures() -> None:
-    found = read_results(module.results_path("mnist", "quick"), "mnist")
-    assert found is not None
-    line = " ".join((ROOT / "README.md").read_text(encoding="utf-8").partition("Seen with `reproduce mnist")[2].split())
-    figures = [
-        found.percents("upright/exact-28", "unseen"),
-        found.percents("upright/approximate-29", "unseen"),
-        found.percents("tuned/29", "unseen", first=True),
-        found.percents("tuned/29", "unseen"),
-    ]
-
-    assert re.findall(r"([\d.]+) %", line.partition("epoch.")[0]) == [f"{fmean(each):.1f}" for each in figures]
-
-
 def test_a_chosen_network_and_rotation_are_shown(folder: Path) -> None:
     shutil.copy(ROOT / "assets" / "results" / "sizes.json", folder)
-    write_results(
-        results({case.replace("upright", "uniform"): each for case, each in PAPER.items()}), folder / "mnist-quick.json"
-    )
+    turned = {
+        case.replace("upright", study): each for case, each in PAPER.items() for study in ("turned-40", "uniform")
+    }
+    write_results(results(turned), folder / "mnist-quick.json")
 
-    app = open_page()
-    app.segmented_control(key="paper-network").set_value("p4-cnn")
-    app.segmented_control(key="paper-rotation").set_value("uniform").run()
+    app = open_page(claim="Mismatched data", turned_by="all angles")
 
     assert not app.exception
     assert "Trained at all angles, the approximate networks differ from the exact one" in words(app)
     assert "Trained at all angles: accuracy" in tables(app) and "unseen" not in tables(app)
+    app.segmented_control(key="turned_by").set_value("45° ± 40°").run()
+    said = next(each.value for each in app.markdown if each.value.startswith("Trained on digits turned by 45° ± 40°"))
+    assert "p =" not in said and "points at 40°" in said  # beside the claim, and not a part of it
+    app = open_page(claim="One pixel")
+    app.segmented_control(key="paper-network").set_value("p4-cnn").run()
+    assert not app.exception and "p4-cnn at 32 px: exact" in [link.proto.label for link in app.get("page_link")]
 
 
 def test_links_open_what_they_say(folder: Path) -> None:
@@ -217,7 +238,9 @@ def test_links_open_what_they_say(folder: Path) -> None:
     turned = {case.replace("upright", "turned-20"): values for case, values in PAPER.items()}
     write_results(results({**PAPER, **turned, "mended/29": (97.0,)}), folder / "mnist-quick.json")
     write_results(results({"resnet44/p4-33": (50.0,)}, experiment="cifar10"), folder / "cifar10-quick.json")
-    links = {(link.proto.page, link.proto.query_string) for link in open_page().get("page_link")}
+    opened = [open_page(claim=claim) for claim in ("Learning", "One pixel", "Unseen turns", "Mismatched data")]
+    opened.append(open_page(finding="Photographs"))
+    links = {(link.proto.page, link.proto.query_string) for app in opened for link in app.get("page_link")}
 
     assert len(links) >= 10
     for page, query in sorted(links):
@@ -232,18 +255,17 @@ def test_links_open_what_they_say(folder: Path) -> None:
 
 
 def test_every_control_has_an_explanation() -> None:
-    app = open_page()
-
-    assert [control.label for control in app.segmented_control if not control.help] == []
+    for claim in ("One pixel", "Mismatched data"):
+        assert [control.label for control in open_page(claim=claim).segmented_control if not control.help] == []
 
 
 def test_the_page_opens_without_torch() -> None:
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-page = "import runpy; runpy.run_path({str(ROOT / "explorer" / "pages" / "paper.py")!r})"
-AppTest.from_string(page, default_timeout=60).run()
-sys.exit("torch" in sys.modules)
+page = "import runpy; runpy.run_path({str(ROOT / "explorer" / "pages" / "paper" / "page.py")!r})"
+app = AppTest.from_string(page, default_timeout=120).run()
+sys.exit("torch" in sys.modules or [each.value for each in app.exception] or not app.title)
 """
 
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
@@ -251,8 +273,10 @@ sys.exit("torch" in sys.modules)
 
 def test_a_visitor_reads_and_goes_on_to_look(open_page: Callable[..., Page]) -> None:
     page = open_page("/paper")
+    page.get_by_role("radio", name="One pixel").click(timeout=PAINT_LIMIT_MS)
     expect(page.get_by_role("heading", name="2. One pixel decides")).to_be_visible(timeout=PAINT_LIMIT_MS)
     expect(page.locator(".st-key-paper-sides .js-plotly-plot")).to_be_visible(timeout=PAINT_LIMIT_MS)
+    page.get_by_text("All five networks").click()
     expect(page.get_by_role("table", name="The largest relative error")).to_contain_text("1 mod 32")
 
     page.get_by_role("link", name="p4-resnet18 at 33 px: exact").click()
