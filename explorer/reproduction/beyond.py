@@ -1,6 +1,7 @@
 """What our runs show beyond the paper's four claims: mending and its controls, heads, parity, other trainings."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from explorer.reproduction.compared import Of, compared
 from explorer.reproduction.results import Results, SeedRun
 from explorer.reproduction.statistics import LEAST_VALUES, Difference
 from explorer.reproduction.studies import MENDED_PX, SIDES_PX, TUNING_STEPS, Study
-from explorer.reproduction.words import alone, listed, more, points, seeds_in
+from explorer.reproduction.words import alone, listed, more, percent, points, seeds_in
 from explorer.training.metrics import TURNS
 
 _NAMED = 3  # exceptions in one sentence
@@ -134,7 +135,7 @@ class Head:
     """Runs of one head at one side: mean accuracy at the four turns in percent, and what was unlearned.
 
     agreement: percent of test digits with one answer at all turns. maps, logits: relative errors of the last feature
-    maps and of the logits, means over the seeds; before is that of random weights.
+    maps and of the logits, means over the seeds, NaN where the group does not act on them.
     """
 
     head: str
@@ -145,7 +146,6 @@ class Head:
     agreement: float
     maps: float
     logits: float
-    logits_before: float
 
 
 def heads(results: Results | None) -> tuple[Head, ...]:
@@ -166,7 +166,6 @@ def heads(results: Results | None) -> tuple[Head, ...]:
                 _mean([100 * run.final.agreement for run in runs]),
                 _mean([_errors(run, LAST_MAPS)[-1] for run in runs]),
                 _mean([_errors(run, "logits")[-1] for run in runs]),
-                _mean([_errors(run, "logits")[0] for run in runs]),
             )
         )
     return tuple(found)
@@ -182,14 +181,17 @@ def what_heads_show(results: Results | None) -> str:
     apart = {head: found.difference(case, base, "unseen") for head, case in others}
     said = [f"{first} {found.percent(base, 'unseen')}"]
     said += [f"{head} {found.percent(case, 'unseen')} ({points(apart[head])})" for head, case in others]
+    runs = {head: [results.cases[case][seed] for seed in found.seeds] for head, case in there.items()}
+    agreeing = [f"{percent(_mean([100 * run.final.agreement for run in each]))} with {h}" for h, each in runs.items()]
     grown = []
-    for head, case in there.items():
-        errors = [_errors(results.cases[case][seed], "logits") for seed in found.seeds]
-        before, after = (_mean([each[place] for each in errors]) for place in (0, -1))
-        grown.append(f"from {before:.2g} to {after:.2g} with {head}")
+    for head, each in runs.items():
+        before, after = (_mean([_errors(run, "logits")[place] for run in each]) for place in (0, -1))
+        if not math.isnan(after):  # the group acts on the logits only where it is pooled
+            grown.append(f"from {before:.2g} to {after:.2g} with {head}")
+    logits = f" While it trains, the error of the logits goes {listed(grown)}." if grown else ""
     return (
-        f"At 29 px, right at unseen turns: {listed(said)}. While it trains, the error of the logits goes "
-        f"{listed(grown)}. {found.count.capitalize()}.{alone(*apart.values())}"
+        f"At 29 px, right at unseen turns: {listed(said)}. One answer at all four turns: {listed(agreeing)}.{logits} "
+        f"{found.count.capitalize()}.{alone(*apart.values())}"
     )
 
 

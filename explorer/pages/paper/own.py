@@ -66,7 +66,8 @@ def _heads(found: Evidence) -> None:
     text(
         "Before the classifier the network pools over space and over the group. For an exact network the order makes "
         "no difference to its symmetry; an approximate one is another function with each. The authors take the mean "
-        "over space first, then the maximum over the group. Which head unlearns how much of the symmetry, at 29 px?"
+        "over space first, then the maximum over the group. Which head unlearns how much of the symmetry, at 29 px? "
+        "Without pooling, no element of the group acts on the logits, and they have no such error."
     )
     sentence = said.what_heads_show(results)
     titles = ((said.LAST_MAPS, "Error of the last feature maps"), ("logits", "Error of the logits"))

@@ -130,8 +130,8 @@ def _unseen(found: Evidence, finding: Finding) -> None:
         return
     turns_and_circle(results, study, "paper-unseen", finding.sentence)
     text(f"{sign_of(finding)} {finding.sentence} The authors: {finding.authors}.")
-    table(results, study)
     text(beyond.what_order_shows(results, study))
+    table(results, study)
     links(
         ("look", "Look: trained, exact, 28 px", {"weights": "shipped:p4-cnn-28"}),
         ("look", "Look: trained, approximate, 29 px", {"weights": "shipped:p4-cnn-29"}),

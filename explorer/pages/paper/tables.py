@@ -93,7 +93,7 @@ def _head(titles: Iterable[str]) -> str:
 
 
 def _error(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f}" if value >= 0.005 else upper_bound(value)
+    return "no action" if math.isnan(value) else f"{value:.2f}" if value >= 0.005 else upper_bound(value)
 
 
 def _row(row: Row, seeds: int) -> str:

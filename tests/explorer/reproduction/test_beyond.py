@@ -1,9 +1,11 @@
 """What is said beyond the claims: mending with its control, heads, parity, photographs, the authors' order."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pytest
 
+from explorer.pages.paper.tables import heads_table
 from explorer.reproduction.beyond import (
     HEAD_CASES,
     heads,
@@ -105,6 +107,7 @@ def test_heads_are_compared_over_the_seeds_that_all_have() -> None:
     without = what_heads_show(results({**THREE, "heads/maximum-first-29": (80.0, 81.0, 82.0)}))
 
     assert "mean first 68.0 %, maximum first 80.5 % (+12.5 points) and no pooling 60.5 % (−7.5 points)" in said
+    assert "One answer at all four turns: 68.0 % with mean first, 80.5 % with maximum first and 60.5 % with" in said
     assert said.endswith("Two seeds.")
     assert "from 0.01 to 0.21 with mean first and from 0.01 to 0.21 with maximum first" in without
     assert "no pooling" not in without and "Three seeds." in without
@@ -117,7 +120,20 @@ def test_the_table_of_heads_has_turns_agreement_and_errors() -> None:
     each = found["no pooling", 28]
     assert each.turns == pytest.approx((98.0, 61.0, 61.0, 61.0)) and each.unseen == pytest.approx(61.0)
     assert (each.agreement, each.seeds) == (pytest.approx(61.0), 2)
-    assert (each.maps, each.logits, each.logits_before) == pytest.approx((0.22, 0.21, 0.01))
+    assert (each.maps, each.logits) == pytest.approx((0.22, 0.21))
+
+
+def test_logits_that_the_group_does_not_act_on_have_no_error() -> None:
+    found = results({**THREE, "heads/no-pooling-29": (60.0, 61.0, 62.0)})
+    for run in found.cases["heads/no-pooling-29"].values():
+        del run.errors["logits"], run.final.errors["logits"]
+
+    said = what_heads_show(found)
+
+    assert "with mean first" in said and "with no pooling. While it trains" in said and "nan" not in said
+    assert said.partition("While")[2].count(" with ") == 1
+    assert math.isnan(heads(found)[-1].logits) and heads(found)[-1].maps == pytest.approx(0.22)
+    assert "<td>no action</td>" in heads_table(heads(found))
 
 
 def test_parity_and_resampling_are_told_apart() -> None:

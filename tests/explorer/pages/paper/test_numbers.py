@@ -98,7 +98,9 @@ def mean(case: str, measure: str, seeds: Sequence[int], part: str = "final") -> 
 def said(start: str, **parameters: str) -> str:
     """The sentence that begins so, without what the authors have."""
     (found,) = [
-        each.value for each in open_page(**parameters).markdown if start in each.value and "gray[" not in each.value
+        each.value
+        for each in open_page(**parameters).markdown
+        if start in each.value and ":gray[Here]" not in each.value
     ]
     return str(found[found.index(start) :].partition(" The authors:")[0].partition(" p = ")[0])
 
@@ -172,12 +174,14 @@ def test_the_numbers_of_heads() -> None:
     for case in there[1:]:
         expected += [mean(case, "unseen", seeds), *Pair(case, there[0], "unseen", seeds).numbers()]
 
-    found = said("At 29 px, right at unseen turns", finding="Order of pooling").partition(" While it trains")
+    found = said("At 29 px, right at unseen turns", finding="Order of pooling").partition(" One answer at all")
+    agreements = [np.mean([100 * runs(case)[seed]["final"]["agreement"] for seed in seeds]) for case in there]
 
     assert printed(found[0]) == pytest.approx(expected, abs=0.051)
+    assert printed(found[2].partition(" While it trains")[0]) == pytest.approx(agreements, abs=0.051)
     for case in there:
-        logits = [runs(case)[seed]["errors"]["logits"] for seed in seeds]
-        for place in (0, -1):
+        logits = [runs(case)[seed]["errors"].get("logits") for seed in seeds]
+        for place in (0, -1) if all(logits) else ():
             assert f"{np.mean([errors[place] for errors in logits]):.2g}" in found[2]
 
 
@@ -197,7 +201,8 @@ def test_the_numbers_of_parity() -> None:
 def test_the_readme_has_the_committed_figures() -> None:
     line = " ".join((ROOT / "README.md").read_text(encoding="utf-8").partition("Seen with `reproduce mnist")[2].split())
     exact, published, mended = "upright/exact-28", "upright/approximate-29", "tuned/mended-29-500"
-    seeds = shared(exact, published, mended)
+    if not (seeds := shared(exact, published, mended)):
+        pytest.skip("nothing was fine-tuned yet")
     expected = [
         mean(exact, "unseen", seeds),
         mean(published, "unseen", seeds),

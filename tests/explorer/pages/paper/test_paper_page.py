@@ -263,8 +263,8 @@ def test_the_page_opens_without_torch() -> None:
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-page = "import runpy; runpy.run_path({str(ROOT / "explorer" / "pages" / "paper" / "page.py")!r})"
-app = AppTest.from_string(page, default_timeout=120).run()
+from tests.support.pages import go_to
+app = go_to(AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=120), "paper").run()
 sys.exit("torch" in sys.modules or [each.value for each in app.exception] or not app.title)
 """
 
