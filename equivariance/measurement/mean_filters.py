@@ -6,6 +6,8 @@ layers that subsample, and stays symmetric where nothing is dropped (Alsallakh e
 that their mean over everything is symmetric whatever was learned: here the mean is that of one output element.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,8 @@ from equivariance.groups.fields import FieldType, Regular
 from equivariance.layers.export import layers_of, plain_layer, types_of
 from equivariance.layers.group_conv import GroupConv2d
 from equivariance.layers.planar import has_filter
+
+Types = tuple[FieldType | None, FieldType | None]  # of a layer's input and output
 
 _CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -30,11 +34,23 @@ def mean_filters(network: nn.Module) -> dict[str, Tensor]:
     >>> {name: tuple(filters.shape) for name, filters in mean_filters(nn.Sequential(nn.Conv2d(3, 8, 5))).items()}
     {'0': (1, 5, 5)}
     """
+    return {name: _mean_filter(kernels, *types) for name, kernels, types in _kernels(network)}
+
+
+def kernel_lopsidedness(network: nn.Module) -> dict[str, float]:
+    """By the name of each convolution as in `mean_filters`: the `lopsidedness` of its single kernels, 0..1.
+
+    Root mean square over all pairs of channels, each weighed by its length. Single kernels that lean to different sides
+    cancel in their mean and are seen here alone; in a group convolution all elements of a field have the same.
+
+    >>> from torch import nn
+    >>> kernel_lopsidedness(nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU()))
+    {}
+    """
     found = {}
-    for name, layer in layers_of(network):
-        conv = _plain(layer, name)
-        if conv is not None and max(conv.kernel_size) > 1:
-            found[name] = _mean_filter(conv, *types_of(layer))
+    for name, kernels, _ in _kernels(network):
+        odd = (kernels - kernels.flip((-2, -1))) / 2
+        found[name] = float(odd.norm() / kernels.norm().clamp_min(torch.finfo(kernels.dtype).tiny))
     return found
 
 
@@ -80,10 +96,17 @@ def _plain(layer: nn.Module, name: str) -> nn.Conv2d | nn.ConvTranspose2d | None
     return plain if isinstance(plain, _CONVS) else None
 
 
-def _mean_filter(conv: nn.Conv2d | nn.ConvTranspose2d, in_type: FieldType | None, out_type: FieldType | None) -> Tensor:
-    kernel = conv.weight.detach()
-    if isinstance(conv, nn.ConvTranspose2d):
-        kernel = _as_it_reads(kernel, conv.groups)
+def _kernels(network: nn.Module) -> Iterator[tuple[str, Tensor, Types]]:
+    """(name, kernels (out, in, h, w) as it reads, types) of each convolution whose kernel has more than one pixel."""
+    for name, layer in layers_of(network):
+        conv = _plain(layer, name)
+        if conv is not None and max(conv.kernel_size) > 1:
+            kernels = conv.weight.detach()
+            transposed = isinstance(conv, nn.ConvTranspose2d)
+            yield name, _as_it_reads(kernels, conv.groups) if transposed else kernels, types_of(layer)
+
+
+def _mean_filter(kernel: Tensor, in_type: FieldType | None, out_type: FieldType | None) -> Tensor:
     out_elements, in_elements = _elements(out_type), _elements(in_type)
     if kernel.shape[1] % in_elements:
         in_elements = 1  # each output sees a part of a field

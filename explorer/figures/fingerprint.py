@@ -18,13 +18,17 @@ _HEIGHT_PX = 320
 
 @dataclass(frozen=True)
 class Line:
-    """A figure over epochs: means, and the ends of their intervals; None where there are too few seeds."""
+    """A figure over epochs: means, and the ends of their intervals; None where there are too few seeds.
+
+    place: of its colour and sign, which a network keeps whatever else is drawn.
+    """
 
     name: str
     epochs: Sequence[int]
     means: Sequence[float]
     low: Sequence[float | None]
     high: Sequence[float | None]
+    place: int = 0
 
 
 def filter_maps(filters: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> go.Figure:
@@ -58,8 +62,8 @@ def filter_maps(filters: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> go.
 def over_epochs(lines: Sequence[Line], title: str) -> go.Figure:
     """A line for each network with the band of its interval; `title` of the axis of values."""
     figure = go.Figure()
-    for number, line in enumerate(lines):
-        colour = _COLOURS[number % len(_COLOURS)]
+    for line in lines:
+        colour = _COLOURS[line.place % len(_COLOURS)]
         if None not in (*line.low, *line.high):
             figure.add_scatter(
                 x=[*line.epochs, *line.epochs[::-1]],
@@ -78,7 +82,7 @@ def over_epochs(lines: Sequence[Line], title: str) -> go.Figure:
             legendgroup=line.name,
             mode="lines+markers",
             line={"color": colour, "width": 2},
-            marker={"symbol": _SYMBOLS[number % len(_SYMBOLS)], "size": 8},
+            marker={"symbol": _SYMBOLS[line.place % len(_SYMBOLS)], "size": 8},
             hovertemplate=f"{line.name}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
         )
     figure.update_xaxes(title="epoch", gridcolor=shade(0.25))

@@ -14,26 +14,28 @@ _HEIGHT_PX = 380
 
 @dataclass(frozen=True)
 class Marks:
-    """Networks of one kind: names, predictors, and percentage points lost. Exact ones are drawn apart, as rings."""
+    """Networks of one kind: names, predictors, and percentage points lost. Exact ones are drawn apart, as rings.
+
+    place: of its colour and sign, which a kind keeps whatever else is drawn.
+    """
 
     kind: str
     names: Sequence[str]
     predictors: Sequence[float]
     lost: Sequence[float]
     is_exact: bool = False
+    place: int = 0
 
 
 def loss_by_predictor(kinds: Sequence[Marks], title: str) -> go.Figure:
     """What is lost over one predictor, called `title`; a colour and a sign for each kind."""
     figure = go.Figure()
-    number = 0
     for marks in kinds:
         if marks.is_exact:
             marker = {"symbol": "circle-open", "color": BLUE, "size": 10, "line": {"width": 2}}
         else:
-            place = number % len(_COLOURS)
+            place = marks.place % len(_COLOURS)
             marker = {"symbol": _SYMBOLS[place], "color": _COLOURS[place], "size": 9, "opacity": 0.85}
-            number += 1
         figure.add_scatter(
             x=list(marks.predictors),
             y=list(marks.lost),

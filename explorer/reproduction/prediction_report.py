@@ -27,10 +27,13 @@ def sentence(found: Prediction) -> str:
     if held_out.low is not None and held_out.rho is not None:
         verb = "it still ranks them" if held_out.low > 0 else "it need not rank them"
         kept = f"chosen on one half of the networks, {verb} on the other (ρ {spread(held_out)} over random halves)"
+    earlier = "That is known before training."
+    if best != before:
+        of_it = spread(found.approximate[before])
+        earlier = f"Of what is known before training, the best is the {TITLES[before]} (ρ {of_it})."
     return (
         f"Over {count} approximate networks, what is lost at unseen turns goes with the {TITLES[best]} (ρ "
-        f"{spread(found.approximate[best])}); {kept}. Of what is known before training, the best is the "
-        f"{TITLES[before]} (ρ {spread(found.approximate[before])})."
+        f"{spread(found.approximate[best])}); {kept}. {earlier}"
     )
 
 

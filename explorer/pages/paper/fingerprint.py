@@ -71,6 +71,7 @@ def _line(results: Results, case: str, layer: str) -> Line | None:
         [each.mean for each in found.summaries],
         [each.low for each in found.summaries],
         [each.high for each in found.summaries],
+        list(CASES).index(case),
     )
 
 

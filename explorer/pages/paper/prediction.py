@@ -1,6 +1,7 @@
 """A part of the Paper page: whether a measured error predicts what is lost at turns that training did not show."""
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import streamlit as st
@@ -12,11 +13,13 @@ from explorer.reproduction.prediction import TITLES, Correlation, Point, Predict
 from explorer.reproduction.prediction_report import remarks, sentence, spread
 from explorer.reproduction.results import read_results, results_path
 from explorer.reproduction.sample import BUDGETS, EXPERIMENT, members
+from models.catalog import MAXIMUM_FIRST, MEAN_FIRST
 
 COMMAND = f"python -m explorer reproduce {EXPERIMENT} --budget quick --wait"
 SHOWN = "logits"  # the predictor of the chart
 _READABLE_PX = 760
 _LASTING = "about half an hour on one core"
+_HEADS = (MEAN_FIRST, MAXIMUM_FIRST)
 _FAMILIES = {"cnn": "CNN", "resnet18": "ResNet-18"}
 
 
@@ -45,21 +48,24 @@ def draw_prediction() -> None:
 
 def _kinds(found: Prediction) -> list[Marks]:
     """By family and head; the exact ones apart."""
-    kinds: dict[str, list[Point]] = {}
-    for point in found.points:
-        member = point.member
-        kinds.setdefault(f"{_FAMILIES[member.family]}, {member.pooling.replace('-', ' ')}", []).append(point)
-    drawn = [_marks(kind, kinds[kind]) for kind in sorted(kinds)]
-    return [*drawn, _marks("exact", found.exact, is_exact=True)] if found.exact else drawn
+    drawn = []
+    for place, (family, head) in enumerate(product(_FAMILIES, _HEADS)):
+        points = [each for each in found.points if (each.member.family, each.member.pooling) == (family, head)]
+        if points:
+            drawn.append(_marks(f"{_FAMILIES[family]}, {head.replace('-', ' ')}", points, place))
+    if found.exact:
+        drawn.append(_marks("exact", found.exact, is_exact=True))
+    return drawn
 
 
-def _marks(kind: str, points: Sequence[Point], *, is_exact: bool = False) -> Marks:
+def _marks(kind: str, points: Sequence[Point], place: int = 0, *, is_exact: bool = False) -> Marks:
     return Marks(
         kind,
         [point.member.title for point in points],
         [point.values[SHOWN] for point in points],
         [point.lost for point in points],
         is_exact,
+        place,
     )
 
 

@@ -12,8 +12,9 @@ from equivariance.groups.fields import regular, scalars
 from equivariance.groups.point_groups import C4, D4
 from equivariance.layers.escnn import escnn_nn as enn
 from equivariance.layers.escnn import gspaces
+from equivariance.layers.export import plain_layer
 from equivariance.layers.group_conv import GroupConv2d
-from equivariance.measurement.mean_filters import lean_px, lopsidedness, mean_filters
+from equivariance.measurement.mean_filters import kernel_lopsidedness, lean_px, lopsidedness, mean_filters
 from models.build import build, serve
 from models.catalog import NetworkSpec, spec
 
@@ -183,3 +184,28 @@ def test_filters_lean_to_where_their_weight_is_and_away_from_negative_ones() -> 
     even = torch.zeros(4, 4)
     even[:, 3] = 1.0
     assert lean_px(even).tolist() == [0.0, 1.5]
+
+
+def test_kernels_that_lean_to_different_sides_are_seen_though_their_mean_is_not() -> None:
+    conv = nn.Conv2d(1, 2, 3)
+    with torch.no_grad():
+        conv.weight.zero_()
+        conv.weight[0, 0, 1, 2] = conv.weight[1, 0, 1, 0] = 1.0  # one reads the right neighbour, the other the left
+
+    assert float(lopsidedness(mean_filters(conv)[""])) == 0.0
+    assert kernel_lopsidedness(conv)[""] == pytest.approx(0.5**0.5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_lopsidedness_of_kernels_is_that_of_each_by_its_length(name: str) -> None:
+    torch.manual_seed(0)
+    layer = LAYERS[name][0]()
+    with torch.no_grad():
+        plain = layer if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) else plain_layer(layer, name, None)
+    kernels = plain.weight.detach().flatten(0, 1)
+    lengths = kernels.flatten(1).norm(dim=1)
+
+    (found,) = kernel_lopsidedness(nn.Sequential(layer)).values()
+
+    expected = ((lopsidedness(kernels) * lengths).square().sum() / lengths.square().sum()).sqrt()
+    assert found == pytest.approx(float(expected), rel=1e-5) and 0.1 < found < 0.95

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from equivariance.measurement.mean_filters import lopsidedness, mean_filters
+from equivariance.measurement.mean_filters import kernel_lopsidedness, lopsidedness, mean_filters
 from explorer.commands.main import main
 from explorer.serving.weights import save_weights
 from models.build import build
@@ -36,6 +36,8 @@ def test_random_weights_are_those_of_the_seed(capsys: pytest.CaptureFixture[str]
         torch.testing.assert_close(torch.tensor(found[name]["filters"]), filters.float())
         assert found[name]["lopsidedness"] == pytest.approx(lopsidedness(filters).tolist(), abs=1e-5)
         assert found[name]["random_lopsidedness"] is None
+    kernels = {name: each["kernel_lopsidedness"] for name, each in found.items()}
+    assert kernels == pytest.approx(kernel_lopsidedness(build(NETWORK, seed=3)), abs=1e-5)
 
 
 def test_a_lopsided_layer_stands_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

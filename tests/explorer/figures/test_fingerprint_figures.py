@@ -22,10 +22,11 @@ def test_nothing_to_draw_is_an_empty_figure() -> None:
 
 def test_a_band_needs_an_interval_at_every_epoch() -> None:
     known = Line("exact", [0, 2], [0.6, 0.4], [0.5, 0.3], [0.7, 0.5])
-    few = Line("mended", [0, 2], [0.6, 0.4], [0.5, None], [0.7, None])
+    few = Line("mended", [0, 2], [0.6, 0.4], [0.5, None], [0.7, None], place=3)
     figure = over_epochs([known, few], "lopsidedness")
 
     names = [trace.name for trace in figure.data]
     assert names == [None, "exact", "mended"]
     assert (figure.data[0].x, figure.data[0].y) == ((0, 2, 2, 0), (0.7, 0.5, 0.3, 0.5))
     assert figure.data[1].line.color != figure.data[2].line.color
+    assert over_epochs([few], "lopsidedness").data[0].line.color == figure.data[2].line.color

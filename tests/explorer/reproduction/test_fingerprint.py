@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from explorer.reproduction.fingerprint import (
     sentence,
 )
 from explorer.reproduction.results import Results, SeedRun
+from explorer.reproduction.statistics import summarise
 from explorer.reproduction.studies import BUDGETS, mnist_studies
 from explorer.training.metrics import TESTED, Epoch
 from models.build import build
@@ -104,9 +106,16 @@ def test_filters_that_grow_to_the_side_that_is_dropped_are_seen() -> None:
         assert signs == ({1} if case.startswith("upright") else {0}), case
     one = found["upright/approximate-29", AROUND[0], "leaning"]
     assert one.difference.mean == pytest.approx(one.ours.mean - one.exact.mean)
-    assert "can be told from 0" in sentence(grid(4, leaning=2.0)) and "none can be told" not in sentence(
-        grid(4, leaning=2)
-    )
+    assert "have one sign at every seed; by chance about 2.2 would" in sentence(grid(4, leaning=2.0))  # 18 of 2⁻³
+
+
+def test_a_sign_is_that_of_every_seed() -> None:
+    one = compared(grid(3))[0]
+
+    def sign(*values: float) -> int:
+        return replace(one, difference=summarise(values)).sign
+
+    assert (sign(0.1, 0.2, 0.3), sign(-0.1, -9, -0.1), sign(0.1, 5, -0.01), sign(0.0, 1.0, 1.0)) == (1, -1, 0, 0)
 
 
 def test_filters_that_grow_at_random_are_not() -> None:

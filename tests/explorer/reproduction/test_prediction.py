@@ -117,6 +117,17 @@ def test_the_best_of_chance_does_not_hold_on_the_other_half() -> None:
     assert "it need not rank them" in sentence(found)
 
 
+def test_what_is_known_before_training_is_told_once() -> None:
+    """The best of it beside the best of all; where they are the same, that it is."""
+    trained = points(APPROXIMATE, lambda at, _: at)
+    before = [
+        replace(each, values={**each.values, "logits": 0.5, "start-last": each.values["logits"]}) for each in trained
+    ]
+
+    assert "Of what is known before training, the best is the" in sentence(analysed(trained))
+    assert sentence(analysed(before)).endswith("That is known before training.")
+
+
 def test_exact_networks_are_apart_and_together() -> None:
     both = points(APPROXIMATE, lambda at, chance: 5 + at + chance)
     none = [replace(each, values=dict.fromkeys(each.values, 0.0), lost=0.0) for each in points(EXACT, lambda *_: 0)]
