@@ -49,7 +49,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Compared:
+class AgainstExact:
     """How much larger a measure is after training than in the exact network at the same seed, over `seeds` pairs.
 
     `start`: the same before training: 0, as both start from the same weights.
@@ -114,7 +114,7 @@ def course(results: Results, case: str, layer: str, measure: str) -> Course | No
     return Course(epochs, tuple(summarise(column.tolist()) for column in by_run.T))
 
 
-def compared(results: Results, cases: Iterable[str] = COMPARED) -> tuple[Compared, ...]:
+def compared(results: Results, cases: Iterable[str] = COMPARED) -> tuple[AgainstExact, ...]:
     """Every measure of every layer after training, against the exact network at the same seeds."""
     return tuple(
         found
@@ -153,13 +153,13 @@ def sentence(results: Results) -> str:
     )
 
 
-def _figures(each: Compared) -> str:
+def _figures(each: AgainstExact) -> str:
     low, high = each.difference.low, each.difference.high
     size_px, where = each.case[-2:], "before" if each.layer == AROUND[0] else "after"
     return f"{size_px} px, {where} it, {each.difference.mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
 
 
-def _compared(results: Results, case: str, layer: str, measure: str) -> Compared | None:
+def _compared(results: Results, case: str, layer: str, measure: str) -> AgainstExact | None:
     theirs = {run.seed: run for run in _runs(results, EXACT, layer)}
     pairs = [(run, theirs[run.seed]) for run in _runs(results, case, layer) if run.seed in theirs]
     if not pairs:
@@ -168,7 +168,7 @@ def _compared(results: Results, case: str, layer: str, measure: str) -> Compared
     exact = np.array([_values(run, layer, measure)[[0, -1]] for _, run in pairs])
     difference = ours - exact
     summaries = (summarise(each.tolist()) for each in (ours[:, 1], exact[:, 1], difference[:, 1], difference[:, 0]))
-    return Compared(case, layer, measure, *summaries)
+    return AgainstExact(case, layer, measure, *summaries)
 
 
 def _values(run: SeedRun, layer: str, measure: str) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ _MIDDLE_PERCENT = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
-class Point:
+class LossPoint:
     """One network: what might predict, and what is lost, in percentage points. `upright` is its accuracy in percent."""
 
     member: Member
@@ -86,15 +86,15 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LossPrediction:
     """What is found. points: approximate networks; exact: the exact ones; poor: those left out, see LEAST_UPRIGHT.
 
     approximate, together, apart: ρ by predictor, of `points`, with the exact ones, and of the points of each family.
     """
 
-    points: tuple[Point, ...]
-    exact: tuple[Point, ...]
-    poor: tuple[Point, ...]
+    points: tuple[LossPoint, ...]
+    exact: tuple[LossPoint, ...]
+    poor: tuple[LossPoint, ...]
     approximate: Mapping[str, Correlation]
     together: Mapping[str, Correlation]
     apart: Mapping[str, Mapping[str, Correlation]]
@@ -113,20 +113,20 @@ class Prediction:
         return max(candidates, key=known.__getitem__, default=None)
 
 
-def points_of(results: Results, sample: Iterable[Member]) -> tuple[Point, ...]:
+def points_of(results: Results, sample: Iterable[Member]) -> tuple[LossPoint, ...]:
     """Those that were run; over several seeds, means."""
     return tuple(
         _point(member, tuple(results.cases[member.key].values())) for member in sample if results.cases.get(member.key)
     )
 
 
-def analysed(points: Sequence[Point]) -> Prediction:
+def analysed(points: Sequence[LossPoint]) -> LossPrediction:
     """The correlations of these networks."""
     poor = tuple(point for point in points if point.upright < LEAST_UPRIGHT)
     points = [point for point in points if point not in poor]
     approximate = [point for point in points if not point.member.is_exact]
     families = dict.fromkeys(point.member.family for point in approximate)
-    return Prediction(
+    return LossPrediction(
         tuple(approximate),
         tuple(point for point in points if point.member.is_exact),
         poor,
@@ -137,12 +137,12 @@ def analysed(points: Sequence[Point]) -> Prediction:
     )
 
 
-def prediction_of(results: Results) -> Prediction:
+def prediction_of(results: Results) -> LossPrediction:
     """The analysis of what was run of its budget."""
     return analysed(points_of(results, members(BUDGETS[results.budget])))
 
 
-def correlation(points: Sequence[Point], name: str, *, seed: int = 0) -> Correlation:
+def correlation(points: Sequence[LossPoint], name: str, *, seed: int = 0) -> Correlation:
     """ρ of one predictor with what is lost; `seed` is of the resampling."""
     count = len(points)
     if count < LEAST_LEFT_OUT:
@@ -157,7 +157,7 @@ def correlation(points: Sequence[Point], name: str, *, seed: int = 0) -> Correla
     return Correlation(count, float(rho), float(low), float(high))
 
 
-def held_out(points: Sequence[Point], *, seed: int = 0) -> HeldOut:
+def held_out(points: Sequence[LossPoint], *, seed: int = 0) -> HeldOut:
     """What the best predictor is worth on networks that it was not chosen by."""
     generator = np.random.default_rng(seed)
     found, chosen = [], Counter[str]()
@@ -188,7 +188,7 @@ def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ((rows > columns).sum(-1) - (rows < columns).sum(-1)) / 2.0
 
 
-def _left_out(points: Sequence[Point]) -> dict[str, tuple[str, Correlation]]:
+def _left_out(points: Sequence[LossPoint]) -> dict[str, tuple[str, Correlation]]:
     found = {}
     for kind in FAMILIES.values():
         for value in dict.fromkeys(kind(point.member) for point in points):
@@ -202,7 +202,7 @@ def _left_out(points: Sequence[Point]) -> dict[str, tuple[str, Correlation]]:
     return found
 
 
-def _chosen_and_tried(chosen_by: Sequence[Point], tried_on: Sequence[Point]) -> tuple[str, float]:
+def _chosen_and_tried(chosen_by: Sequence[LossPoint], tried_on: Sequence[LossPoint]) -> tuple[str, float]:
     """The best predictor of the first networks, and its ρ on the second: positive where its sign is the same there."""
     rhos = {name: float(spearman(*_columns(chosen_by, name))) for name in PREDICTORS}
     known = {name: rho for name, rho in rhos.items() if np.isfinite(rho)}
@@ -212,22 +212,22 @@ def _chosen_and_tried(chosen_by: Sequence[Point], tried_on: Sequence[Point]) -> 
     return name, float(np.sign(known[name]) * spearman(*_columns(tried_on, name)))
 
 
-def _columns(points: Sequence[Point], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _columns(points: Sequence[LossPoint], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.array([point.values[name] for point in points]), np.array([point.lost for point in points])
 
 
-def of(points: Iterable[Point], family: str) -> list[Point]:
+def of(points: Iterable[LossPoint], family: str) -> list[LossPoint]:
     """Those of one family of the catalog."""
     return [point for point in points if point.member.family == family]
 
 
-def _point(member: Member, runs: Sequence[SeedRun]) -> Point:
+def _point(member: Member, runs: Sequence[SeedRun]) -> LossPoint:
     upright = fmean(100 * run.final.accuracy["identity"] for run in runs)
     unseen = fmean(100 * run.final.unseen_accuracy for run in runs)
     by_run = [_errors(run) for run in runs]
     values = {name: fmean(each[name] for each in by_run) for name in by_run[0]}
     values |= {DISPLACEMENT: member.displacement_px, RELATIVE: member.displacement_px / member.recipe.size_px}
-    return Point(member, values, round(upright - unseen, 6), upright)
+    return LossPoint(member, values, round(upright - unseen, 6), upright)
 
 
 def _errors(run: SeedRun) -> dict[str, float]:

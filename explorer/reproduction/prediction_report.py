@@ -9,14 +9,14 @@ from explorer.reproduction.prediction import (
     LEAST_UPRIGHT,
     TITLES,
     Correlation,
-    Prediction,
+    LossPrediction,
     of,
     prediction_of,
 )
 from explorer.reproduction.results import Results
 
 
-def sentence(found: Prediction) -> str:
+def sentence(found: LossPrediction) -> str:
     """What is found, with its figures; what cannot be said yet."""
     count = len(found.points)
     if found.held_out is None or found.best is None:
@@ -78,7 +78,7 @@ def document(results: Results) -> dict[str, Any]:
     }
 
 
-def _left_out_lines(found: Prediction) -> list[str]:
+def _left_out_lines(found: LossPrediction) -> list[str]:
     if found.held_out is None:
         return []
     parts = (
@@ -88,7 +88,7 @@ def _left_out_lines(found: Prediction) -> list[str]:
     return ["", "Chosen without one kind of network, reported on it:", *parts]
 
 
-def remarks(found: Prediction) -> list[str]:
+def remarks(found: LossPrediction) -> list[str]:
     """A sentence each on the networks that are not among the approximate ones."""
     said = []
     if found.exact_lost is not None:

@@ -8,7 +8,7 @@ from explorer.reproduction.fingerprint import (
     AROUND,
     CASES,
     MEASURES,
-    Compared,
+    AgainstExact,
     Filters,
     compared,
     course,
@@ -75,14 +75,14 @@ def _line(results: Results, case: str, layer: str) -> Line | None:
     )
 
 
-def _table(found: tuple[Compared, ...]) -> None:
+def _table(found: tuple[AgainstExact, ...]) -> None:
     if not found:
         return
     with st.expander("All layers and measures, against the exact network at the same seeds"):
         st.dataframe([_row(each) for each in found], hide_index=True)
 
 
-def _row(each: Compared) -> dict[str, str | int]:
+def _row(each: AgainstExact) -> dict[str, str | int]:
     low, high = each.difference.low, each.difference.high
     interval = "" if low is None or high is None else f"[{low:+.2f}, {high:+.2f}]".replace("-", "−")
     return {

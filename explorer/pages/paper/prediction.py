@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.errors import ResultsError
 from explorer.figures.prediction import Marks, loss_by_predictor
 from explorer.pages.widgets.charts import chart_of, draw_chart
-from explorer.reproduction.prediction import TITLES, Correlation, Point, Prediction, prediction_of
+from explorer.reproduction.prediction import TITLES, Correlation, LossPoint, LossPrediction, prediction_of
 from explorer.reproduction.prediction_report import remarks, sentence, spread
 from explorer.reproduction.results import read_results, results_path
 from explorer.reproduction.sample import BUDGETS, EXPERIMENT, members
@@ -46,7 +46,7 @@ def draw_prediction() -> None:
     st.caption(f"{done} of {len(members(BUDGETS['quick']))} networks, each trained once: `{COMMAND}`")
 
 
-def _kinds(found: Prediction) -> list[Marks]:
+def _kinds(found: LossPrediction) -> list[Marks]:
     """By family and head; the exact ones apart."""
     drawn = []
     for place, (family, head) in enumerate(product(_FAMILIES, _HEADS)):
@@ -58,7 +58,7 @@ def _kinds(found: Prediction) -> list[Marks]:
     return drawn
 
 
-def _marks(kind: str, points: Sequence[Point], place: int = 0, *, is_exact: bool = False) -> Marks:
+def _marks(kind: str, points: Sequence[LossPoint], place: int = 0, *, is_exact: bool = False) -> Marks:
     return Marks(
         kind,
         [point.member.title for point in points],
@@ -69,7 +69,7 @@ def _marks(kind: str, points: Sequence[Point], place: int = 0, *, is_exact: bool
     )
 
 
-def _rows(found: Prediction) -> list[dict[str, str]]:
+def _rows(found: LossPrediction) -> list[dict[str, str]]:
     def row(name: str) -> dict[str, str]:
         columns: dict[str, Correlation] = {
             f"approximate ({len(found.points)})": found.approximate[name],
@@ -81,7 +81,7 @@ def _rows(found: Prediction) -> list[dict[str, str]]:
     return [row(name) for name in TITLES]
 
 
-def _held_out(found: Prediction) -> None:
+def _held_out(found: LossPrediction) -> None:
     if found.held_out is None:
         return
     parts = (
@@ -92,14 +92,14 @@ def _held_out(found: Prediction) -> None:
     st.caption(f"Chosen without one kind of network, ρ on that kind: {'; '.join(parts)}.")
 
 
-def _found() -> Prediction | None:
+def _found() -> LossPrediction | None:
     """What the file holds, analysed; raises ResultsError."""
     path = results_path(EXPERIMENT, "quick")
     return _kept(path, path.stat().st_mtime_ns) if path.exists() else None
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _kept(path: Path, changed_ns: int) -> Prediction | None:
+def _kept(path: Path, changed_ns: int) -> LossPrediction | None:
     results = read_results(path, EXPERIMENT)
     if results is None:
         return None

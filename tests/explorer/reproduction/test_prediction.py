@@ -12,7 +12,7 @@ from explorer.reproduction.prediction import (
     LEAST,
     PREDICTORS,
     YARDSTICK,
-    Point,
+    LossPoint,
     analysed,
     correlation,
     held_out,
@@ -32,14 +32,14 @@ EXACT = [member for member in SAMPLE if member.is_exact]
 
 def points(
     sample: Sequence[Member], lost: Callable[[int, float], float], *, upright: float = 90.0, seed: int = 0
-) -> list[Point]:
+) -> list[LossPoint]:
     """Networks whose trained logits have the error 0 … 1 by number; the other predictors are chance."""
     generator = np.random.default_rng(seed)
     found = []
     for at, member in enumerate(sample):
         values = {name: float(generator.random()) for name in (*PREDICTORS, YARDSTICK)}
         values["logits"] = at / len(sample)
-        found.append(Point(member, values, lost(at, float(generator.random())), upright))
+        found.append(LossPoint(member, values, lost(at, float(generator.random())), upright))
     return found
 
 
