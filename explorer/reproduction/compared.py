@@ -10,7 +10,7 @@ Of = tuple[str, bool]  # the key of a case, and whether its runs are taken as th
 
 
 @dataclass(frozen=True)
-class SameSeeds:
+class Comparison:
     """Results of some cases, of the seeds that all of them have."""
 
     results: Results
@@ -39,12 +39,12 @@ class SameSeeds:
         return seeds_in(len(self.seeds))
 
 
-def compared(results: Results | None, *cases: str | Of, measure: str = "identity") -> SameSeeds | None:
+def compared(results: Results | None, *cases: str | Of, measure: str = "identity") -> Comparison | None:
     """The cases over the seeds for which all of them have the measure; None without such a seed."""
     if results is None or not cases:
         return None
     seeds = set.intersection(*(set(_sample(results, case, measure).percents) for case in cases))
-    return SameSeeds(results, tuple(sorted(seeds))) if seeds else None
+    return Comparison(results, tuple(sorted(seeds))) if seeds else None
 
 
 def _sample(results: Results, case: str | Of, measure: str) -> Sample:
