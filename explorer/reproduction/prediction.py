@@ -9,6 +9,7 @@ The best of several predictors looks better than it is on the networks that it w
 some of them and reported on the others: on random halves, and with all networks of one kind left out.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -241,5 +242,8 @@ def _errors(run: SeedRun) -> dict[str, float]:
     return found
 
 
-def _beyond_rounding(error: float) -> float:
+def _beyond_rounding(error: float | None) -> float:
+    """An error that could not be kept is larger than all others."""
+    if error is None:
+        return math.inf
     return error if error > ROUNDING_LEVEL["float32"] else 0.0

@@ -1,5 +1,6 @@
 """The prediction study in words: a sentence, the table that the command line prints, and its JSON document."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -60,7 +61,7 @@ def document(results: Results) -> dict[str, Any]:
     return {
         "networks": [
             {"case": point.member.key, "exact": point.member.is_exact, "upright": point.upright, "lost": point.lost}
-            | dict(point.values)
+            | {name: value if math.isfinite(value) else None for name, value in point.values.items()}
             for point in (*found.points, *found.exact, *found.poor)
         ],
         "approximate": {name: asdict(each) for name, each in found.approximate.items()},

@@ -5,6 +5,7 @@ sessions on several machines: each run names its session.
 """
 
 import json
+import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ class SeedRun:
     """One run: its last epoch, the one before training, and its curve (epoch, upright and unseen accuracy, 0..1).
 
     recipe: as trained, `start` left out. session: number of its session in the file.
-    agreement, errors (by layer), filters (by layer; mean filters): at the points of the curve.
+    agreement, errors (by layer), filters (by layer; mean filters): at the points of the curve. An error is None where
+    it is infinite (a layer that answers nothing to a picture, and something to its transform) or not a number.
     """
 
     seed: int
@@ -59,7 +61,7 @@ class SeedRun:
     curve: tuple[tuple[int, float, float], ...]
     session: int = 0
     agreement: tuple[float, ...] = ()
-    errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    errors: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     filters: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -261,15 +263,16 @@ def _kept(epoch: Epoch) -> Epoch:
         accuracy=figures,
         angles=None if epoch.angles is None else tuple(round(value, _DIGITS) for value in epoch.angles),
         agreement=round(epoch.agreement, _DIGITS),
-        errors={name: _short(error) for name, error in epoch.errors.items() if name == "logits"},
+        errors={name: short for name in ("logits",) if (short := _short(epoch.errors.get(name))) is not None},
         filters={},
         pictures_per_s=round(epoch.pictures_per_s, 1),
         elapsed_s=round(epoch.elapsed_s, 2),
     )
 
 
-def _short(error: float) -> float:
-    return float(f"{error:.3g}")
+def _short(error: float | None) -> float | None:
+    """To three digits; None of none and of what JSON has no word for."""
+    return float(f"{error:.3g}") if error is not None and math.isfinite(error) else None
 
 
 def _run_of(document: Mapping[str, Any]) -> SeedRun:

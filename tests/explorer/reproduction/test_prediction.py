@@ -43,7 +43,9 @@ def points(
     return found
 
 
-def run(member: Member, *, unseen: float, errors: dict[str, tuple[float, float]], agreement: float = 0.7) -> SeedRun:
+def run(
+    member: Member, *, unseen: float, errors: dict[str, tuple[float | None, ...]], agreement: float = 0.7
+) -> SeedRun:
     accuracy = {**dict.fromkeys(TESTED, unseen), "identity": 0.9}
     final = Epoch(5, 100, 0.1, 0.9, 0.2, accuracy, None, agreement, {"logits": 0.1}, 99.0, 1.0)
     return SeedRun(0, member.recipe.document(), None, final, ((0, 0.1, 0.1), (5, 0.9, unseen)), errors=errors)
@@ -176,6 +178,20 @@ def test_points_are_what_the_runs_say() -> None:
             YARDSTICK: 0.3,
         }
     )
+
+
+def test_an_error_that_is_infinite_is_the_largest_and_has_no_word_in_json() -> None:
+    """Of a layer that answers nothing to a picture, and something to its turn."""
+    results = grid(len(SAMPLE))
+    case = APPROXIMATE[0].key
+    kept = results.cases[case][0]
+    results.cases[case][0] = replace(kept, errors={**kept.errors, "layer.conv": (0.1, None)})
+    found = {point.member.key: point.values for point in prediction_of(results).points}
+
+    assert found[case]["largest"] == max(values["largest"] for values in found.values()) == float("inf")
+    assert prediction_of(results).approximate["largest"].rho is not None
+    (told,) = [each for each in document(results)["networks"] if each["case"] == case]
+    assert told["largest"] is None and told["logits"] is not None
 
 
 def grid(count: int) -> Results:

@@ -1,6 +1,7 @@
 """Results files: what is written is what is read; other versions, damage and other files are one sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,18 @@ def test_a_session_names_what_computed() -> None:
 
     assert set(session.versions) == {"explorer", "python", "torch", "numpy"}
     assert session.versions["torch"].startswith("2.")
+
+
+@pytest.mark.parametrize("error", [float("inf"), float("nan")])
+def test_errors_that_json_has_no_word_for_are_kept_as_none(tmp_path: Path, error: float) -> None:
+    """Of a layer that answers nothing to a picture, and something to its turn; the run is written all the same."""
+    last = replace(epoch(5), errors={"layer1.conv": error, "logits": error})
+    first = replace(epoch(0), errors={"layer1.conv": 0.25, "logits": 0.125})
+    found = Results("mnist", "quick").with_run("upright/exact-28", seed_run(0, {}, [first, last]), SESSION)
+
+    write_results(found, tmp_path / "mnist.json")
+
+    read = read_results(tmp_path / "mnist.json", "mnist")
+    assert read == found and read is not None
+    assert read.cases["upright/exact-28"][0].errors == {"layer1.conv": (0.25, None), "logits": (0.125, None)}
+    assert read.cases["upright/exact-28"][0].final.errors == {}
