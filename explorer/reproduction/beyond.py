@@ -196,8 +196,9 @@ def what_heads_show(results: Results | None) -> str:
 
 
 def _errors(run: SeedRun, layer: str) -> tuple[float, ...]:
-    """At the points of the curve; of a file that kept those of the logits alone, at the last one."""
-    return run.errors.get(layer) or (run.final.errors.get(layer, float("nan")),)
+    """At the points of the curve; of a file that kept those of the logits alone, at the last one; NaN for infinity."""
+    known = run.errors.get(layer) or (run.final.errors.get(layer),)
+    return tuple(math.nan if error is None else error for error in known)
 
 
 def _mean(values: Sequence[float]) -> float:

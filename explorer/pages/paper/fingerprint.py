@@ -36,7 +36,7 @@ def draw_fingerprint(results: Results | None) -> None:
     """
     with st.container(width=_READABLE_PX):
         st.markdown(_WHY)
-    kept = [] if results is None else [case for case in CASES if mean_filter(results, case, AROUND[0]) is not None]
+    kept = [] if results is None else _kept(results)
     if results is None or not kept:
         st.caption(f"Not run yet, or before mean filters were kept: `{COMMAND}`")
         return
@@ -54,6 +54,16 @@ def draw_fingerprint(results: Results | None) -> None:
     missing = [title for case, title in CASES.items() if case not in kept]
     if missing:
         st.caption(f"Not run yet: {', '.join(missing)}. `{COMMAND}`")
+
+
+def has_filters(results: Results | None) -> bool:
+    """Whether there is anything to draw."""
+    return results is not None and bool(_kept(results))
+
+
+def _kept(results: Results) -> list[str]:
+    """The cases whose runs have kept mean filters."""
+    return [case for case in CASES if mean_filter(results, case, AROUND[0]) is not None]
 
 
 def _filters(results: Results, layer: str, cases: list[str]) -> dict[str, Filters]:

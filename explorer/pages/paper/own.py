@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.pages.paper.evidence import Evidence, has_runs
+from explorer.pages.paper.fingerprint import draw_fingerprint, has_filters
 from explorer.pages.paper.parts import command_of, links, table, text, training_of
+from explorer.pages.paper.prediction import COMMAND as SAMPLE_COMMAND
+from explorer.pages.paper.prediction import draw_prediction, has_sample
 from explorer.pages.paper.tables import heads_table, tunings_table
 from explorer.pages.session.addresses import ONE
 from explorer.pages.widgets.charts import chart_of, draw_chart
@@ -142,5 +145,14 @@ FINDINGS: tuple[OwnFinding, ...] = (
         _photographs,
         lambda found: any(has_runs(found.cifar10, study) for study in found.photographs),
         lambda found: command_of("cifar10", "quick", ["resnet44/p4-32", "resnet44/p4-33"], seeds=3),
+    ),
+    OwnFinding(
+        "Lopsided filters",
+        lambda found: draw_fingerprint(found.mnist),
+        lambda found: has_filters(found.mnist),
+        _digits("upright", "mended"),
+    ),
+    OwnFinding(
+        "Does the error predict it?", lambda _: draw_prediction(), lambda _: has_sample(), lambda _: SAMPLE_COMMAND
     ),
 )

@@ -92,6 +92,11 @@ def _held_out(found: LossPrediction) -> None:
     st.caption(f"Chosen without one kind of network, ρ on that kind: {'; '.join(parts)}.")
 
 
+def has_sample() -> bool:
+    """Whether anything was run."""
+    return results_path(EXPERIMENT, "quick").exists()
+
+
 def _found() -> LossPrediction | None:
     """What the file holds, analysed; raises ResultsError."""
     path = results_path(EXPERIMENT, "quick")
