@@ -1,4 +1,4 @@
-"""Makes the weights in assets/weights: `python -m explorer.reproduction.make_shipped`.
+"""Makes the weights in assets/weights, with a model card each: `python -m explorer.reproduction.make_shipped`.
 
 Their recipes are those of the quick MNIST grid with seed 0. With `--from-runs FOLDER` a finished run of the same recipe
 in the store there is taken; else the network is trained here, some minutes each on two cores. With `--only NAME` the
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from explorer.data.datasets import load
+from explorer.reproduction.model_cards import write_model_card
 from explorer.reproduction.studies import BUDGETS, mnist_studies
 from explorer.runs.store import Store
 from explorer.serving.engine import Engine
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only is None or plan.name in options.only:
             made = (store and from_runs(plan, store)) or train(plan, settings)
             entry = write(plan, made, options.folder)
+            write_model_card(entry, options.folder)
             known = {each.name: each for each in shipped(options.folder)} | {plan.name: entry}
             write_manifest(tuple(known[each.name] for each in PLANS if each.name in known), options.folder)
             shipped.cache_clear()

@@ -17,6 +17,7 @@ from explorer.data.datasets import brought
 from explorer.pictures.digits import DATA, digit_pixels
 from explorer.pictures.images import DIGITS
 from explorer.reproduction.make_shipped import PLANS
+from explorer.reproduction.model_cards import card_path, model_card
 from explorer.serving.shipped import FOLDER, MANIFEST, MAX_BYTES, Shipped, find_shipped, shipped, shipped_bytes
 from explorer.serving.weights import copy_weights, weights_from
 from explorer.serving.weights_header import header_of
@@ -67,7 +68,11 @@ def test_the_manifest_lists_what_was_planned_and_every_file_is_beside_it() -> No
     for entry in shipped():
         plan = plans[entry.name]
         assert (entry.title, entry.picture, recipe_of(entry.recipe)) == (plan.title, plan.picture, plan.recipe)
-    assert {path.name for path in FOLDER.iterdir()} == {MANIFEST, *(entry.file for entry in shipped())}
+    assert {path.name for path in FOLDER.iterdir()} == {
+        MANIFEST,
+        *(entry.file for entry in shipped()),
+        *(f"{entry.name}.md" for entry in shipped()),
+    }
 
 
 @ENTRIES
@@ -81,6 +86,26 @@ def test_a_file_is_small_and_says_what_the_manifest_says(entry: Shipped) -> None
     assert header.classes == tuple("0123456789")
     assert entry.picture in {digit.name for digit in DIGITS}
     assert entry.command.endswith(entry.name) and entry.made
+
+
+@ENTRIES
+def test_a_model_card_says_what_the_manifest_says(entry: Shipped) -> None:
+    assert card_path(entry, FOLDER).read_text(encoding="utf-8") == model_card(entry)
+
+
+@pytest.mark.full
+@ENTRIES
+def test_accuracy_on_all_test_digits_is_that_of_the_manifest_to_the_last_digit(entry: Shipped) -> None:
+    with np.load(DATA) as arrays:
+        pictures, labels = torch.from_numpy(arrays["test_images"])[:, None], arrays["test_labels"]
+    hits = dict.fromkeys(TURNS, 0)
+    for start in range(0, len(labels), 50):
+        for turn, answers in logits(entry.name, pictures[start : start + 50]).items():
+            hits[turn] += int((answers.argmax(1).numpy() == labels[start : start + 50]).sum())
+
+    assert {turn: hit / len(labels) for turn, hit in hits.items()} == {
+        turn: entry.figures["accuracy"][turn] for turn in TURNS
+    }
 
 
 @ENTRIES
