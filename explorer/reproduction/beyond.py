@@ -187,8 +187,9 @@ def what_heads_show(results: Results | None) -> str:
     for head, each in runs.items():
         before, after = (_mean([_errors(run, "logits")[place] for run in each]) for place in (0, -1))
         if not math.isnan(after):  # the group acts on the logits only where it is pooled
-            grown.append(f"from {before:.2g} to {after:.2g} with {head}")
-    logits = f" While it trains, the error of the logits goes {listed(grown)}." if grown else ""
+            is_known = all(len(_errors(run, "logits")) > 1 for run in each)
+            grown.append(f"{after:.2g} with {head}{f' (before: {before:.2g})' if is_known else ''}")
+    logits = f" After training the error of the logits is {listed(grown)}." if grown else ""
     return (
         f"At 29 px, right at unseen turns: {listed(said)}. One answer at all four turns: {listed(agreeing)}.{logits} "
         f"{found.count.capitalize()}.{alone(*apart.values())}"

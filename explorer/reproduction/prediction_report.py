@@ -80,7 +80,7 @@ def document(results: Results) -> dict[str, Any]:
 
 
 def _left_out_lines(found: LossPrediction) -> list[str]:
-    if found.held_out is None:
+    if found.held_out is None or not found.held_out.left_out:
         return []
     parts = (
         f"{value} ({each.count} networks): {spread(each)} by the {TITLES[name]}"

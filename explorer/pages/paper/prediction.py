@@ -82,7 +82,7 @@ def _rows(found: LossPrediction) -> list[dict[str, str]]:
 
 
 def _held_out(found: LossPrediction) -> None:
-    if found.held_out is None:
+    if found.held_out is None or not found.held_out.left_out:
         return
     parts = (
         f"{value} ({each.count}): {spread(each)}"

@@ -211,6 +211,14 @@ def test_of_few_networks_nothing_is_said(count: int) -> None:
     assert text(grid(count)) and document(grid(count))["held_out"] is None
 
 
+def test_kinds_too_small_to_be_left_out_are_no_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HALVINGS", 20)
+    monkeypatch.setattr(module, "LEAST_LEFT_OUT", 30)
+
+    assert "approximate networks, what is lost" in text(grid(len(SAMPLE)))
+    assert "Chosen without one kind" not in text(grid(len(SAMPLE)))
+
+
 def test_what_is_found_is_said_with_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HALVINGS", 20)
     results = grid(len(SAMPLE))
