@@ -152,7 +152,5 @@ FINDINGS: tuple[OwnFinding, ...] = (
         lambda found: has_filters(found.mnist),
         _digits("upright", "mended"),
     ),
-    OwnFinding(
-        "Does the error predict it?", lambda _: draw_prediction(), lambda _: has_sample(), lambda _: SAMPLE_COMMAND
-    ),
+    OwnFinding("What predicts the loss", lambda _: draw_prediction(), lambda _: has_sample(), lambda _: SAMPLE_COMMAND),
 )

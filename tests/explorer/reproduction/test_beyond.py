@@ -109,7 +109,7 @@ def test_heads_are_compared_over_the_seeds_that_all_have() -> None:
     assert "mean first 68.0 %, maximum first 80.5 % (+12.5 points) and no pooling 60.5 % (−7.5 points)" in said
     assert "One answer at all four turns: 68.0 % with mean first, 80.5 % with maximum first and 60.5 % with" in said
     assert said.endswith("Two seeds.")
-    assert "from 0.01 to 0.21 with mean first and from 0.01 to 0.21 with maximum first" in without
+    assert "is 0.21 with mean first (before: 0.01) and 0.21 with maximum first (before: 0.01)" in without
     assert "no pooling" not in without and "Three seeds." in without
 
 
@@ -130,8 +130,8 @@ def test_logits_that_the_group_does_not_act_on_have_no_error() -> None:
 
     said = what_heads_show(found)
 
-    assert "with mean first" in said and "with no pooling. While it trains" in said and "nan" not in said
-    assert said.partition("While")[2].count(" with ") == 1
+    assert "with mean first" in said and "with no pooling. After training" in said and "nan" not in said
+    assert said.partition("After")[2].count(" with ") == 1
     assert math.isnan(heads(found)[-1].logits) and heads(found)[-1].maps == pytest.approx(0.22)
     assert "<td>no action</td>" in heads_table(heads(found))
 

@@ -178,7 +178,7 @@ def test_the_numbers_of_heads() -> None:
     agreements = [np.mean([100 * runs(case)[seed]["final"]["agreement"] for seed in seeds]) for case in there]
 
     assert printed(found[0]) == pytest.approx(expected, abs=0.051)
-    assert printed(found[2].partition(" While it trains")[0]) == pytest.approx(agreements, abs=0.051)
+    assert printed(found[2].partition(" After training")[0]) == pytest.approx(agreements, abs=0.051)
     for case in there:
         logits = [runs(case)[seed]["errors"].get("logits") for seed in seeds]
         for place in (0, -1) if all(logits) else ():

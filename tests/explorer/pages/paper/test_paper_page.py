@@ -66,9 +66,14 @@ def test_nothing_is_shown_as_not_run_with_what_to_run(folder: Path) -> None:
 
     assert not app.exception
     assert [info.value.partition(".")[0] for info in app.info] == ["Not run yet"]  # of the one claim that is open
-    assert [code.value.split()[4] for code in app.code] == ["knight", "mnist", "mnist", "mnist", "cifar10", "mnist"]
+    assert [code.value.split()[4] for code in app.code] == [
+        *("knight", "mnist", "mnist", "mnist", "cifar10", "mnist", "prediction", "mnist")
+    ]
     assert words(app).count("**Open.**") == 4 and words(app).count(":gray[Here]  Not run yet.") == 4
-    assert "Not run yet: mending, order of pooling, resampling or parity and photographs" in labels(app)
+    assert (
+        "Not run yet: mending, order of pooling, resampling or parity, photographs, lopsided filters and what predicts the loss"
+        in labels(app)
+    )
 
 
 @pytest.mark.parametrize(
