@@ -243,7 +243,7 @@ def controls_of(app: AppTest) -> dict[str, Any]:
     return {control.key: control.value for control in shown if control.key}
 
 
-LINKS = [*stored("links.json"), *stored("links_of_heads.json")]
+LINKS = [*stored("links.json"), *stored("links_of_heads.json"), *stored("links_of_findings.json")]
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link["address"][:70])

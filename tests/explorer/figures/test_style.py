@@ -11,7 +11,7 @@ from tests.support import ROOT
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(\s*\d")
 FIGURES = [
     path
-    for path in [*(ROOT / "explorer/figures").glob("*.py"), ROOT / "explorer/reproduction/figures.py"]
+    for path in [*(ROOT / "explorer/figures").glob("*.py"), *(ROOT / "explorer/reproduction/figures").glob("*.py")]
     if path.name != "style.py"
 ]
 PALETTE = ("BLUE", "ORANGE", "TEAL", "PURPLE", "GREY", "OCHRE", "VIOLET", "GREEN", "BROWN", "RED")
