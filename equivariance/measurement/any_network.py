@@ -7,6 +7,7 @@ of an output that is a vector the denominator leaves out what all its numbers ha
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -66,7 +67,7 @@ class Seen:
         """By output, how it is compared so: "maps" or "invariant"."""
         return {path: how.kind for path, how in self._best.items()}
 
-    @property
+    @cached_property
     def _best(self) -> dict[str, How]:
         """Of the ways to compare an output, the one that fits the most elements; of these, that of the least error."""
         best: dict[str, How] = {}

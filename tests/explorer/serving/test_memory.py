@@ -241,9 +241,13 @@ def test_a_batch_that_the_memory_cannot_hold_is_refused(monkeypatch: pytest.Monk
         check_room(replace(recipe, batch_size=65_536), data, engine)
 
 
-@pytest.mark.parametrize("name", ["p4-knight", "p4-cnn", "c4-cnn", "z2-resnet18"])
-def test_what_a_step_of_training_keeps_is_near_the_estimate(name: str) -> None:
-    network = build(spec(name, minimum_width=True)).train()
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("p4-knight", "maximum-first"), ("p4-cnn", ""), ("p4-cnn", "maximum-first"), ("c4-cnn", ""), ("z2-resnet18", "")],
+)
+def test_what_a_step_of_training_keeps_is_near_the_estimate(name: str, head: str) -> None:
+    wanted = spec(name, minimum_width=True, head=head)
+    network = build(wanted).train()
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -252,8 +256,8 @@ def test_what_a_step_of_training_keeps_is_near_the_estimate(name: str) -> None:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         network(torch.rand(32, 3, 28, 28))
-    estimate = training_bytes(spec(name, minimum_width=True), 28, 32, Engine(Settings(device="cpu")))
-    assert 0.1 * estimate < sum(kept.values()) < estimate
+    estimate = training_bytes(wanted, 28, 32, Engine(Settings(device="cpu")))
+    assert 0.2 * estimate < sum(kept.values()) < estimate
 
 
 def test_float64_convolution_takes_a_copy_of_its_windows() -> None:
